@@ -1,0 +1,3 @@
+"""Reproducible TensorRT-LLM images, quantised models and engines from a locked mirror."""
+
+__version__ = "0.1.0"

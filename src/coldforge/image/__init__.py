@@ -1,0 +1,1 @@
+"""From locked blobs to an OCI image: normalised layers, contained steps, identity."""

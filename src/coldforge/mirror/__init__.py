@@ -1,0 +1,1 @@
+"""The locked bytes: where they come from, how they arrive, and that they are still right."""

@@ -1,0 +1,1 @@
+"""Train, quantise, evaluate and run language models; runs inside the runtime image."""

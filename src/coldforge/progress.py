@@ -1,0 +1,124 @@
+"""Steps that announce themselves: a bar on a terminal, plain lines elsewhere; on stderr always."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+PLAIN_EVERY = 5.0  # seconds between plain lines of one step
+
+
+def say(text: str) -> None:
+    """Print one line for people."""
+    if _live():
+        _bars().console.print(text, highlight=False, markup=False, soft_wrap=True)
+    else:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is where printing lives
+
+
+def amount(count: float, unit: str = "B") -> str:
+    """Write a number of bytes (decimal prefixes) or of things."""
+    if unit != "B":
+        return f"{count:,.0f} {unit}"
+    for prefix in ("", "k", "M", "G"):
+        if count < 1000:
+            return f"{count:.0f} {prefix}B" if not prefix else f"{count:.1f} {prefix}B"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+class Step:
+    """One step under way; thread-safe to advance."""
+
+    def __init__(self, title: str, total: float | None, unit: str) -> None:
+        """Start the clock of a step of `total` units, or of unknown length."""
+        self.title, self.total, self.unit = title, total, unit
+        self.done = 0.0
+        self.result = ""
+        self.started = self._spoke = time.monotonic()
+        self._bar = _bars().add_task(title, total=total, unit=unit) if _live() else None
+
+    def advance(self, count: float) -> None:
+        """Count `count` more units as done."""
+        self.done += count
+        if self._bar is not None:
+            _bars().update(self._bar, completed=self.done)
+        elif time.monotonic() - self._spoke > PLAIN_EVERY:
+            self._spoke = time.monotonic()
+            say(f"  {self.title}: {self._figures()}")
+
+    def grow(self, count: float) -> None:
+        """Learn of `count` more units to do."""
+        self.total = (self.total or 0) + count
+        if self._bar is not None:
+            _bars().update(self._bar, total=self.total)
+
+    def end(self, failed: bool) -> None:
+        """Print the closing line: title, result, seconds."""
+        if self._bar is not None:
+            _bars().remove_task(self._bar)
+        seconds = time.monotonic() - self.started
+        mark = "✗" if failed else "✓"
+        tail = f" — {self.result}" if self.result and not failed else ""
+        say(f"{mark} {self.title}{tail} ({seconds:.1f} s)")
+
+    def _figures(self) -> str:
+        seconds = time.monotonic() - self.started
+        rate = self.done / seconds if seconds else 0.0
+        if not self.total:
+            return f"{amount(self.done, self.unit)}, {seconds:.0f} s"
+        left = (self.total - self.done) / rate if rate else 0.0
+        return (
+            f"{amount(self.done, self.unit)} of {amount(self.total, self.unit)}, "
+            f"{amount(rate, self.unit)}/s, {left:.0f} s left"
+        )
+
+
+@contextmanager
+def step(title: str, total: float | None = None, unit: str = "B") -> Iterator[Step]:
+    """Announce a step, yield it to be advanced, and say how it ended."""
+    current = Step(title, total, unit)
+    failed = True
+    try:
+        yield current
+        failed = False
+    finally:
+        current.end(failed)
+        _rest()
+
+
+@cache
+def _live() -> bool:
+    return sys.stderr.isatty()
+
+
+@cache
+def _bars() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeRemainingColumn(compact=True),
+    )
+    bars = Progress(*columns, console=Console(stderr=True), transient=True)
+    bars.start()
+    return bars
+
+
+def _rest() -> None:
+    """Stop drawing while nothing is under way, so that other output stays whole."""
+    if not _live():
+        return
+    bars = _bars()
+    if bars.finished or not bars.tasks:
+        bars.stop()
+        _bars.cache_clear()

@@ -1,0 +1,119 @@
+"""The lock: every input byte of a stack by digest, size and origin-relative name. No host."""
+
+import json
+import re
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from coldforge.digest import sha256_file
+from coldforge.errors import ColdforgeError
+from coldforge.stack.stack import Stack
+from coldforge.tomlfile import read_toml
+
+FORMAT = 1
+HEX = re.compile(r"[0-9a-f]{64}")
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One input: what it is for, what it is, and its bytes."""
+
+    use: str
+    """The layer, or `wheel/<name>`, that takes it."""
+    origin: Literal["debian", "python"]
+    name: str
+    version: str
+    path: str
+    """Debian: pool path. Python: file name."""
+    size: int
+    sha256: str
+    suite: str = ""
+
+
+class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The signed state of a Debian suite the entries were chosen from."""
+
+    suite: str
+    version: str
+    date: str
+    sha256: str
+    """Of the verified InRelease file."""
+
+
+class Lock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of offline-mirror/<stack>.lock."""
+
+    version: int
+    stack: str
+    requests: dict[str, list[str]]
+    releases: list[Release]
+    entries: list[Entry]
+
+    def of(self, use: str) -> list[Entry]:
+        """List the entries of one use, in lock order."""
+        return [entry for entry in self.entries if entry.use == use]
+
+
+def read_lock(path: Path) -> Lock:
+    """Read and check a lock; raise ColdforgeError."""
+    if not path.exists():
+        hint = f"run: ./invokew stack.lock --stack {path.stem}"
+        raise ColdforgeError(f"stack '{path.stem}' has no lock", hint)
+    lock = read_toml(path, Lock)
+    if lock.version != FORMAT:
+        raise ColdforgeError(f"{path.name} has format {lock.version}, this tool reads {FORMAT}")
+    for entry in lock.entries:
+        if not HEX.fullmatch(entry.sha256) or entry.size < 0 or "//" in entry.path:
+            raise ColdforgeError(f"{path.name}: bad entry for {entry.name} ({entry.use})")
+    return lock
+
+
+def write_lock(path: Path, lock: Lock) -> bool:
+    """Write sorted, a line an entry; return whether the bytes changed."""
+    lines = [f"version = {lock.version}", f"stack = {_toml(lock.stack)}", "", "[requests]"]
+    lines += [f"{_toml(use)} = {_toml(asked)}" for use, asked in sorted(lock.requests.items())]
+    for release in sorted(lock.releases, key=lambda item: item.suite):
+        lines += ["", "[[releases]]"]
+        lines += [f"{key} = {_toml(value)}" for key, value in msgspec.to_builtins(release).items()]
+    lines[2:2] = ["", "entries = [", *(f"  {_inline(entry)}," for entry in _sorted(lock)), "]"]
+    text = "\n".join(lines) + "\n"
+    if path.exists() and path.read_text("utf-8") == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(text, "utf-8")
+    part.replace(path)
+    return True
+
+
+def check_lock(lock: Lock, stack: Stack) -> None:
+    """Raise ColdforgeError naming the first thing the stack asks for and the lock does not hold."""
+    hint = f"run: ./invokew stack.lock --stack {stack.name}"
+    asked = stack.requests()
+    for use in sorted(asked.keys() | lock.requests.keys()):
+        wanted, held = set(asked.get(use, [])), set(lock.requests.get(use, []))
+        for item in sorted(wanted - held):
+            raise ColdforgeError(f"{stack.name}.lock lacks '{item}', which {use} asks for", hint)
+        for item in sorted(held - wanted):
+            message = f"{stack.name}.lock holds '{item}' for {use}, which no longer asks for it"
+            raise ColdforgeError(message, hint)
+
+
+def lock_digest(path: Path) -> str:
+    """Identify a lock by the sha256 of its file; hex."""
+    return sha256_file(path)
+
+
+def _sorted(lock: Lock) -> list[Entry]:
+    return sorted(lock.entries, key=lambda item: (item.use, item.origin, item.name, item.version))
+
+
+def _inline(entry: Entry) -> str:
+    pairs = msgspec.to_builtins(entry).items()
+    return "{ " + ", ".join(f"{key} = {_toml(value)}" for key, value in pairs) + " }"
+
+
+def _toml(value: object) -> str:
+    # TOML's basic strings, integers and arrays are JSON's for the ASCII we hold.
+    return json.dumps(value)

@@ -1,0 +1,80 @@
+"""Recipes: what goes into a layer or a source-built wheel, as data beside its scripts."""
+
+from pathlib import Path
+
+import msgspec
+
+from coldforge.errors import UnknownNameError
+from coldforge.tomlfile import read_toml
+
+
+class Inputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a layer asks for; the lock answers with bytes."""
+
+    debian: list[str] = []
+    """Packages: `name`, or `name/suite` to take it from another suite of the stack."""
+    python: list[str] = []
+    """PEP 508 requirements, resolved for the image's interpreter."""
+    wheels: list[str] = []
+    """Recipes under wheels/, built from source in the layers below."""
+    project: bool = False
+    """The project's own wheel."""
+    files: dict[str, str] = {}
+    """Files of the checkout -> their absolute path in the image."""
+
+
+class LayerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A layer: assembled from its inputs, or built by `script` in a container of the layers below."""
+
+    summary: str
+    inputs: Inputs = Inputs()
+    script: str | None = None
+    """Executable beside layer.toml; with it the layer is built, without it assembled."""
+    outputs: list[str] = ["/"]
+    """Absolute paths whose changes the built layer keeps."""
+    capabilities: list[str] = []
+    """Linux capabilities the script needs; every other one is dropped."""
+    env: dict[str, str] = {}
+    """Environment of the image from this layer upwards."""
+    check: str | None = None
+    """Executable beside layer.toml that proves the layer, run in it without network."""
+    probes: str | None = None
+    """Folder of the checkout mounted read-only at /coldforge/probes for the check."""
+
+
+class WheelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A wheel built from its sdist: same bytes every time."""
+
+    summary: str
+    sdist: str
+    """`name==version` on the Python index."""
+    requires: list[str]
+    """Build requirements (PEP 508); wheels only."""
+    env: dict[str, str] = {}
+
+
+def layer_folder(layers: Path, name: str) -> Path:
+    """Find the folder of layer `name`; raise UnknownNameError."""
+    return _folder(layers, name, "layer", "layer.toml")
+
+
+def wheel_folder(wheels: Path, name: str) -> Path:
+    """Find the folder of wheel recipe `name`; raise UnknownNameError."""
+    return _folder(wheels, name, "wheel recipe", "wheel.toml")
+
+
+def read_layer(layers: Path, name: str) -> LayerRecipe:
+    """Read docker/layers/<name>/layer.toml."""
+    return read_toml(layer_folder(layers, name) / "layer.toml", LayerRecipe)
+
+
+def read_wheel(wheels: Path, name: str) -> WheelRecipe:
+    """Read wheels/<name>/wheel.toml."""
+    return read_toml(wheel_folder(wheels, name) / "wheel.toml", WheelRecipe)
+
+
+def _folder(parent: Path, name: str, kind: str, marker: str) -> Path:
+    known = [path.parent.name for path in parent.glob(f"*/{marker}")]
+    if name not in known:
+        raise UnknownNameError(kind, name, known)
+    return parent / name

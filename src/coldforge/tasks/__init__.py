@@ -1,0 +1,1 @@
+"""The Invoke namespaces; each task parses, calls one function and prints."""

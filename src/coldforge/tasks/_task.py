@@ -1,0 +1,60 @@
+"""What every task shares: errors as two lines and an exit code, results for people or programs."""
+
+import functools
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import invoke
+
+from coldforge.errors import ColdforgeError
+
+
+def task(body: Callable[..., None], **options: Any) -> invoke.Task:  # type: ignore[type-arg]  # noqa: ANN401
+    """Make an Invoke task of `body`; a ColdforgeError becomes two lines and its exit code."""
+
+    @functools.wraps(body)
+    def guarded(*args: Any, **named: Any) -> None:  # noqa: ANN401 - any task's arguments
+        try:
+            body(*args, **named)
+        except ColdforgeError as error:
+            if _debugging():
+                raise
+            fail(error)
+        except KeyboardInterrupt:
+            print("interrupted; run the same command to continue", file=sys.stderr)  # noqa: T201
+            raise SystemExit(130) from None
+        except OSError as error:
+            if _debugging():
+                raise
+            fail(explain(error))
+
+    return invoke.task(guarded, **options)
+
+
+def explain(error: OSError) -> ColdforgeError:
+    """Turn what the operating system refused into what and what to do."""
+    place = f": {error.filename}" if error.filename else ""
+    hints = {28: "free some space; the same command continues", 13: "check who owns it"}
+    return ColdforgeError(f"{error.strerror or error}{place}", hints.get(error.errno or 0, ""))
+
+
+def fail(error: ColdforgeError) -> None:
+    """Print the error's two lines on stderr and exit with its code."""
+    print(f"error: {error.message}", file=sys.stderr)  # noqa: T201
+    if error.hint:
+        print(f" hint: {error.hint}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(error.exit_code)
+
+
+def emit(result: Any, as_json: bool, text: str) -> None:  # noqa: ANN401 - what JSON can hold
+    """Print the result on stdout: as JSON for programs, else as `text` for people."""
+    print(json.dumps(result, indent=2, sort_keys=True) if as_json else text)  # noqa: T201
+
+
+def _debugging() -> bool:
+    invoked = logging.getLogger("invoke").isEnabledFor(logging.DEBUG)
+    return invoked or bool(os.environ.get("COLDFORGE_DEBUG"))
