@@ -30,7 +30,7 @@ class LayerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inputs: Inputs = Inputs()
     script: str | None = None
     """Executable beside layer.toml; with it the layer is built, without it assembled."""
-    outputs: list[str] = ["/"]
+    outputs: list[str] = msgspec.field(default_factory=lambda: ["/"])
     """Absolute paths whose changes the built layer keeps."""
     capabilities: list[str] = []
     """Linux capabilities the script needs; every other one is dropped."""
@@ -39,7 +39,7 @@ class LayerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     check: str | None = None
     """Executable beside layer.toml that proves the layer, run in it without network."""
     probes: str | None = None
-    """Folder of the checkout mounted read-only at /coldforge/probes for the check."""
+    """Folder of the checkout shown read-only at /coldforge/in/probes to the check."""
 
 
 class WheelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A Debian suite; the first of a stack is the default one."""
 
     name: str
-    components: list[str] = ["main"]
+    components: list[str] = msgspec.field(default_factory=lambda: ["main"])
 
 
 class Debian(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

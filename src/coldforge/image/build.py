@@ -1,0 +1,172 @@
+"""Build a stack's image: each step from the cache or made anew, then the layout and the engine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coldforge import __version__
+from coldforge.digest import sha256_file
+from coldforge.image import make
+from coldforge.image.cache import Cache
+from coldforge.image.check import run_check
+from coldforge.image.config import image_config, image_manifest
+from coldforge.image.engine import image_name, load, unname
+from coldforge.image.layout import CONFIG, MANIFEST, Descriptor, Layout
+from coldforge.image.make import Site
+from coldforge.image.plan import descriptor, layer_description, wheel_description
+from coldforge.image.project import build_project, revision
+from coldforge.image.tree import Tree, read_tree, union
+from coldforge.mirror.store import Store
+from coldforge.paths import Workspace
+from coldforge.progress import amount, step
+from coldforge.stack.lock import check_lock, lock_digest, read_lock
+from coldforge.stack.stack import read_stack
+
+if TYPE_CHECKING:
+    import docker
+
+Connect = Callable[[], "docker.DockerClient"]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished image: its manifest and the layers it is made of."""
+
+    stack: str
+    manifest: Descriptor
+    config: Descriptor
+    layers: dict[str, Descriptor]
+
+    def json(self) -> dict[str, object]:
+        """Spell the result for programs."""
+        return {
+            "stack": self.stack,
+            "digest": self.manifest.digest,
+            "image_id": self.config.digest,
+            "layers": {name: item.digest for name, item in self.layers.items()},
+            "bytes": sum(item.size for item in self.layers.values()),
+        }
+
+
+def site(space: Workspace, name: str, scratch: Path | None = None) -> Site:
+    """Open a stack for building, in `scratch` instead of build/ if given; check lock and stack."""
+    stack = read_stack(space, name)
+    lock = read_lock(space.lock(name))
+    check_lock(lock, stack)
+    root = scratch or space.build
+    return Site(space, stack, lock, Store(space.mirror / "blobs"), Layout(root / "oci"), root)
+
+
+def build(place: Site, connect: Connect) -> Built:
+    """Build the image into the layout; `connect` is called only if something must run."""
+    return Builder(place, connect).build()
+
+
+class Builder:
+    """One build under way: what is below the step at hand."""
+
+    def __init__(self, place: Site, connect: Connect) -> None:
+        """Build `place`, connecting to an engine when the first step needs one."""
+        self.place, self.connect = place, connect
+        self.cache = Cache(place.root / "cache")
+        self.layers: dict[str, Descriptor] = {}
+        self._trees: dict[str, Tree] = {}
+        self._images: set[str] = set()
+
+    def build(self) -> Built:
+        """Make every layer from the bottom up, check it, and write config and manifest."""
+        try:
+            for name in self.place.stack.layers:
+                self.layers[name] = self._layer(name)
+                run_check(self.place, self.cache, name, self._below(), self._runner)
+        finally:
+            for image in self._images:
+                unname(self.connect(), image)
+        config, manifest = self._describe(self._labels())
+        self.place.layout.tag(self.place.stack.name, manifest)
+        return Built(self.place.stack.name, manifest, config, self.layers)
+
+    def _layer(self, name: str) -> Descriptor:
+        recipe = self.place.stack.layers[name]
+        wheels = {wheel: self._wheel(wheel, name) for wheel in recipe.inputs.wheels}
+        digests = {wheel: digest for wheel, (_, digest) in wheels.items()}
+        description = layer_description(self.place, name, digests, self._below())
+        record = self.cache.get(description)
+        if record and self.place.layout.blob(record["digest"]).exists():
+            return descriptor(record)
+        with step(f"{'Building' if recipe.script else 'Assembling'} layer {name}") as at:
+            made = self._make(name, {wheel: path for wheel, (path, _) in wheels.items()})
+            at.result = f"{amount(made.size)}, {made.digest[:19]}"
+        self.cache.put(name, description, {"digest": made.digest, "size": str(made.size)})
+        return made
+
+    def _make(self, name: str, wheels: dict[str, Path]) -> Descriptor:
+        recipe = self.place.stack.layers[name]
+        if recipe.script:
+            client, image = self._runner() if self.layers else self._bootstrap(name)
+            return make.built_layer(client, self.place, name, image, self._tree())
+        folder = self.place.root / "wheels"
+        project = build_project(self.place.space, folder) if recipe.inputs.project else None
+        return make.assembled_layer(self.place, name, wheels, project)
+
+    def _wheel(self, name: str, layer: str) -> tuple[Path, str]:
+        description = wheel_description(self.place, name, layer, self._below())
+        folder = self.place.root / "wheels"
+        record = self.cache.get(description)
+        if record and (folder / record["file"]).is_file():
+            return folder / record["file"], record["digest"]
+        with step(f"Building wheel {name} from source") as at:
+            client, image = self._runner()
+            made = make.built_wheel(client, self.place, name, image, list(self.layers), folder)
+            at.result = made.name
+        digest = f"sha256:{sha256_file(made)}"
+        self.cache.put(f"wheel/{name}", description, {"file": made.name, "digest": digest})
+        return made, digest
+
+    def _runner(self) -> tuple["docker.DockerClient", str]:
+        """Give the engine an image of the layers so far, to run steps in."""
+        return self._loaded("below", self._describe({})[1])
+
+    def _bootstrap(self, name: str) -> tuple["docker.DockerClient", str]:
+        """Give the engine the first layer's packages, unpacked but not configured."""
+        layer = make.bootstrap_layer(self.place, name)
+        layout = self.place.layout
+        config = layout.put(image_config(self.place.stack, [(name, layer.digest)], {}), CONFIG)
+        manifest = layout.put(image_manifest(config, [layer]), MANIFEST)
+        try:
+            return self._loaded("bootstrap", manifest)
+        finally:
+            layout.blob(layer.digest).unlink()
+
+    def _loaded(self, tag: str, manifest: Descriptor) -> tuple["docker.DockerClient", str]:
+        name = image_name(self.place.stack.name, tag)
+        self._images.add(name)
+        client = self.connect()
+        load(client, self.place.layout, manifest, name)
+        return client, name
+
+    def _describe(self, labels: dict[str, str]) -> tuple[Descriptor, Descriptor]:
+        layers = [(name, layer.digest) for name, layer in self.layers.items()]
+        config = self.place.layout.put(image_config(self.place.stack, layers, labels), CONFIG)
+        manifest = image_manifest(config, list(self.layers.values()))
+        return config, self.place.layout.put(manifest, MANIFEST)
+
+    def _labels(self) -> dict[str, str]:
+        stack = self.place.stack.name
+        return {
+            "org.opencontainers.image.revision": revision(self.place.space),
+            "org.opencontainers.image.version": __version__,
+            "coldforge.stack": stack,
+            "coldforge.lock": f"sha256:{lock_digest(self.place.space.lock(stack))}",
+        }
+
+    def _below(self) -> list[str]:
+        return [layer.digest for layer in self.layers.values()]
+
+    def _tree(self) -> Tree:
+        """Read the file system of the layers so far."""
+        for digest in self._below():
+            if digest not in self._trees:
+                self._trees[digest] = read_tree(self.place.layout.blob(digest))
+        return union([self._trees[digest] for digest in self._below()])

@@ -1,0 +1,171 @@
+"""Run one step in a container that can reach nothing: no network, no spare capability."""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coldforge.errors import ColdforgeError
+from coldforge.image.engine import archive_of
+from coldforge.progress import say
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+
+INPUTS = "/coldforge/in"
+LABEL = "coldforge.step"
+TAIL = 15  # lines of log shown when a step fails
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command in an image, its inputs (name below /coldforge/in -> host file), and its limits."""
+
+    name: str
+    image: str
+    command: list[str]
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    capabilities: list[str] = field(default_factory=list)
+    user: str = "0:0"
+    read_only: bool = False
+    quiet: bool = True
+
+
+@contextmanager
+def ran(client: "docker.DockerClient", step: Step, log: Path) -> Iterator["Container"]:
+    """Run `step` to its end and yield the stopped container, then remove it.
+
+    The log is kept. Raise ColdforgeError with its last lines if the step fails.
+    """
+    import docker.errors
+
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _delivered(client, step, log.parent) as mounts:
+            container = client.containers.create(
+                step.image, step.command, mounts=mounts, **_limits(step)
+            )
+            try:
+                container.start()
+                _follow(container, step, log)
+                yield container
+            finally:
+                container.remove(force=True, v=True)
+    except docker.errors.APIError as error:
+        raise ColdforgeError(f"{step.name}: the engine says: {error.explanation}") from error
+    except (OSError, docker.errors.DockerException) as error:
+        if isinstance(error, ColdforgeError):
+            raise
+        raise ColdforgeError(
+            f"the engine stopped answering during {step.name}",
+            "start it again; the same command continues",
+        ) from error
+
+
+def _limits(step: Step) -> dict[str, Any]:
+    return {
+        "network_mode": "none",
+        "hostname": "coldforge",
+        "working_dir": "/",  # else the engine makes the image's own and it lands in the layer
+        "user": step.user,
+        "cap_drop": ["ALL"],
+        "cap_add": step.capabilities,
+        "security_opt": ["no-new-privileges"],
+        "environment": dict(step.env),
+        "labels": {LABEL: step.name},
+        "read_only": step.read_only,
+        "tmpfs": {"/tmp": "mode=1777,exec"},  # noqa: S108 - the container's own
+        "pids_limit": 4096,
+        "init": False,
+    }
+
+
+def _follow(container: "Container", step: Step, log: Path) -> None:
+    with log.open("wb") as kept:
+        for raw in _lines(container.logs(stream=True, follow=True)):
+            kept.write(raw + b"\n")
+            if not step.quiet:
+                say(raw.decode("utf-8", "replace"))
+    status = container.wait()["StatusCode"]
+    if status:
+        lines = log.read_text("utf-8", "replace").splitlines()[-TAIL:]
+        for line in lines:
+            say(f"  | {line}")
+        raise ColdforgeError(f"{step.name} failed with status {status}", f"the whole log: {log}")
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
+
+
+@contextmanager
+def _delivered(client: "docker.DockerClient", step: Step, scratch: Path) -> Iterator[list[Any]]:
+    """Yield the mounts that show the inputs read-only: a bind where the engine sees our files."""
+    if not step.inputs:
+        yield []
+        return
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="step-") as folder:
+        stage = Path(folder)
+        for name, source in step.inputs.items():
+            _link(source, stage / name)
+        stage.chmod(0o755)
+        if shares_files(client, step.image, stage):
+            yield [_bind(INPUTS, stage)]
+        else:
+            with _volume(client, step) as mount:
+                yield [mount]
+
+
+def _link(source: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, place)
+        place.chmod(0o644)
+
+
+def _bind(target: str, source: Path) -> Any:  # noqa: ANN401 - the SDK has no types
+    from docker.types import Mount
+
+    return Mount(target, str(source.resolve()), type="bind", read_only=True)
+
+
+@contextmanager
+def _volume(client: "docker.DockerClient", step: Step) -> Iterator[Any]:
+    """Fill a volume with the inputs through the engine's API, for engines elsewhere."""
+    from docker.types import Mount
+
+    volume = client.volumes.create(labels={LABEL: step.name})
+    try:
+        mount = Mount(INPUTS, volume.name, type="volume")
+        filler = client.containers.create(step.image, ["true"], mounts=[mount], network_mode="none")
+        try:
+            filler.put_archive(INPUTS, archive_of(dict(step.inputs)))
+        finally:
+            filler.remove(force=True)
+        yield Mount(INPUTS, volume.name, type="volume", read_only=True)
+    finally:
+        volume.remove(force=True)
+
+
+def shares_files(client: "docker.DockerClient", image: str, folder: Path) -> bool:
+    """Tell whether the engine sees this host's `folder` at its own path."""
+    import docker.errors
+
+    try:
+        mounts = [_bind("/coldforge/probe", folder)]
+        client.containers.create(image, ["true"], mounts=mounts).remove(force=True)
+    except docker.errors.APIError:
+        return False
+    return True

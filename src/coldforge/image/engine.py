@@ -1,0 +1,175 @@
+"""The Docker Engine: what it has, and giving it an image with only the layers it lacks."""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coldforge.digest import canonical_json
+from coldforge.errors import ColdforgeError
+from coldforge.image.layout import Descriptor, Layout
+from coldforge.image.member import Member
+from coldforge.image.tar import LayerWriter, headers
+from coldforge.progress import step
+
+if TYPE_CHECKING:
+    import docker
+
+CHUNK = 1 << 20
+
+
+def image_name(stack: str, tag: str = "latest") -> str:
+    """Name a stack's image in an engine; `localhost/` so that no push goes anywhere by accident."""
+    return f"localhost/coldforge/{stack}:{tag}"
+
+
+def diff_ids(client: "docker.DockerClient", name: str) -> list[str]:
+    """List the diffIDs of an image the engine has; [] if it has none of that name."""
+    import docker.errors
+
+    try:
+        return list(client.api.inspect_image(name)["RootFS"].get("Layers") or [])
+    except docker.errors.ImageNotFound:
+        return []
+
+
+def load(client: "docker.DockerClient", layout: Layout, manifest: Descriptor, name: str) -> bool:
+    """Make the engine hold this image as `name`; return whether anything was sent.
+
+    Layers that an image of ours in the engine already has are left out of the archive; should
+    the engine not accept that, everything is sent. Raise ColdforgeError if the image is not there
+    afterwards.
+    """
+    document = layout.read(manifest.digest)
+    config = layout.read(document["config"]["digest"])
+    wanted = config["rootfs"]["diff_ids"]
+    if _holds(client, name, manifest, document):
+        return False
+    for present in (_present(client, wanted), 0):
+        _send(client, layout, manifest, name, document["layers"][present:])
+        if _holds(client, name, manifest, document):
+            return True
+    raise ColdforgeError(
+        f"the engine took image {name} but does not show it", "see the engine's own log"
+    )
+
+
+def unname(client: "docker.DockerClient", name: str) -> None:
+    """Drop an image's name, and its layers if no other image has them."""
+    import docker.errors
+
+    with contextlib.suppress(docker.errors.ImageNotFound):
+        client.api.remove_image(name, force=True)
+
+
+def _holds(
+    client: "docker.DockerClient", name: str, manifest: Descriptor, document: dict[str, Any]
+) -> bool:
+    """Tell whether `name` is this image.
+
+    Its id is our config's digest or, in a containerd store, our manifest's.
+    """
+    import docker.errors
+
+    try:
+        shown = client.api.inspect_image(name)
+    except docker.errors.ImageNotFound:
+        return False
+    except docker.errors.APIError:
+        return False  # a containerd store can list a tag whose layers are missing
+    return shown["Id"] in (document["config"]["digest"], manifest.digest)
+
+
+def _present(client: "docker.DockerClient", wanted: list[str]) -> int:
+    """Count the lowest layers of `wanted` that an image of ours has."""
+    most = 0
+    for image in client.api.images():
+        tags = [
+            tag for tag in image.get("RepoTags") or [] if tag.startswith("localhost/coldforge/")
+        ]
+        for tag in tags[:1]:
+            have = diff_ids(client, tag)
+            common = 0
+            while common < min(len(have), len(wanted)) and have[common] == wanted[common]:
+                common += 1
+            most = max(most, common)
+    return most
+
+
+def _send(
+    client: "docker.DockerClient",
+    layout: Layout,
+    manifest: Descriptor,
+    name: str,
+    layers: list[dict[str, Any]],
+) -> None:
+    size = sum(layer["size"] for layer in layers)
+    with step(f"Loading {name} into the engine", size) as progress:
+        archive = _archive(layout, manifest, name, layers)
+        for message in client.api.load_image(_counted(archive, progress.advance), quiet=True) or []:
+            if "error" in message:
+                raise ColdforgeError(f"the engine refused {name}: {message['error']}")
+
+
+def _counted(chunks: Iterator[bytes], advance: Any) -> Iterator[bytes]:  # noqa: ANN401
+    for chunk in chunks:
+        advance(len(chunk))
+        yield chunk
+
+
+def _archive(
+    layout: Layout, manifest: Descriptor, name: str, layers: list[dict[str, Any]]
+) -> Iterator[bytes]:
+    """Stream a hybrid archive: an OCI layout that is a `docker save` archive too."""
+    document = layout.read(manifest.digest)
+    blobs = [manifest.digest, document["config"]["digest"], *(item["digest"] for item in layers)]
+    for path, data in _documents(manifest, name, document).items():
+        yield from _member(path, len(data), io.BytesIO(data))
+    for digest in dict.fromkeys(blobs):
+        place = layout.blob(digest)
+        with place.open("rb") as stream:
+            yield from _member(_blob_path(digest), place.stat().st_size, stream)
+    yield bytes(1024)
+
+
+def _documents(manifest: Descriptor, name: str, document: dict[str, Any]) -> dict[str, bytes]:
+    annotations = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name}
+    index = {"schemaVersion": 2, "manifests": [manifest.json() | {"annotations": annotations}]}
+    docker_manifest = [
+        {
+            "Config": _blob_path(document["config"]["digest"]),
+            "RepoTags": [name],
+            "Layers": [_blob_path(layer["digest"]) for layer in document["layers"]],
+        }
+    ]
+    return {
+        "oci-layout": canonical_json({"imageLayoutVersion": "1.0.0"}),
+        "index.json": canonical_json(index),
+        "manifest.json": canonical_json(docker_manifest),
+    }
+
+
+def _member(path: str, size: int, stream: Any) -> Iterator[bytes]:  # noqa: ANN401
+    yield from headers(Member(path, "file", 0o644, size=size), 0)
+    while data := stream.read(CHUNK):
+        yield data
+    yield bytes(-size % 512)
+
+
+def _blob_path(digest: str) -> str:
+    return "blobs/" + digest.replace(":", "/")
+
+
+def archive_of(files: dict[str, Path]) -> Iterator[bytes]:
+    """Stream a tar of host files under given names, for the engine to unpack."""
+    sink = io.BytesIO()
+    writer = LayerWriter(sink, 0)
+    for name, path in sorted(files.items()):
+        with path.open("rb") as stream:
+            writer.add(Member(name, "file", 0o755, size=path.stat().st_size), stream)
+        yield sink.getvalue()
+        sink.seek(0)
+        sink.truncate()
+    writer.close()
+    yield sink.getvalue()

@@ -1,0 +1,107 @@
+"""A file system as data: path -> member and content digest; read from tars, unioned, compared."""
+
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from coldforge.image.deb import as_member
+from coldforge.image.member import Member, clean_name
+
+WHITEOUT = ".wh."
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A member, its content's sha256 (files), and where that content starts in its tar."""
+
+    member: Member
+    sha256: str = ""
+    offset: int = 0
+
+    def same(self, other: "Node") -> bool:
+        """Tell whether two nodes are the same file system entry; offsets do not matter."""
+        return (self.member, self.sha256) == (other.member, other.sha256)
+
+
+Tree = dict[str, Node]
+
+
+def read_tree(tar: Path) -> Tree:
+    """Read a tar file; hard links become nodes of kind `file` with their target's content.
+
+    Device nodes under dev/ (the engine's own) are passed over.
+    """
+    tree: Tree = {}
+    with tar.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:") as archive:
+        for info in archive:
+            path = clean_name(info.name)
+            if not path or path.startswith("dev/"):
+                continue
+            member = as_member(info, path)
+            if member.kind == "hardlink":
+                tree[path] = _linked(tree, path, clean_name(info.linkname))
+            elif member.kind == "file":
+                stream = archive.extractfile(info)
+                tree[path] = Node(member, _sha256(stream), info.offset_data)
+            else:
+                tree[path] = Node(member)
+    return tree
+
+
+def _linked(tree: Tree, path: str, target: str) -> Node:
+    first = tree[target]
+    member = first.member
+    copy = Member(
+        path, "file", member.mode, member.uid, member.gid, member.size, "", member.capability
+    )
+    return Node(copy, first.sha256, first.offset)
+
+
+def _sha256(stream: IO[bytes] | None) -> str:
+    digest = hashlib.sha256()
+    while stream and (data := stream.read(CHUNK)):
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def union(layers: list[Tree]) -> Tree:
+    """Apply layers from the bottom up, whiteouts included."""
+    merged: Tree = {}
+    for layer in layers:
+        for path, node in layer.items():
+            folder, _, name = path.rpartition("/")
+            if name.startswith(WHITEOUT):
+                _remove(merged, f"{folder}/{name.removeprefix(WHITEOUT)}".lstrip("/"))
+            else:
+                if node.member.kind != "dir" and path in merged:
+                    _remove(merged, path)
+                merged[path] = node
+    return merged
+
+
+def _remove(tree: Tree, path: str) -> None:
+    below = path + "/"
+    for name in [name for name in tree if name == path or name.startswith(below)]:
+        del tree[name]
+
+
+def changes(before: Tree, after: Tree) -> tuple[list[Node], list[str]]:
+    """List the nodes of `after` that are new or other than before, and the topmost paths gone."""
+    changed = [
+        node
+        for path, node in sorted(after.items())
+        if path not in before or not node.same(before[path])
+    ]
+    return changed, list(_topmost(path for path in sorted(before) if path not in after))
+
+
+def _topmost(paths: Iterator[str]) -> Iterator[str]:
+    last = "\0"
+    for path in paths:
+        if not path.startswith(last + "/"):
+            last = path
+            yield path

@@ -1,0 +1,127 @@
+"""Lay wheels out into a layer, straight from the zip: no pip, no container, no .pyc.
+
+Sources: the binary distribution format (packaging.python.org), Debian's Python policy.
+"""
+
+import base64
+import csv
+import hashlib
+import io
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from coldforge.errors import ColdforgeError
+from coldforge.image.member import Member, check_name
+
+if TYPE_CHECKING:
+    from installer.records import RecordEntry
+    from installer.scripts import ScriptSection
+    from installer.utils import Scheme
+
+    from coldforge.image.tar import LayerWriter
+
+SPOOL = 64 << 20  # bytes of one file kept in memory
+INTERPRETER = "/usr/bin/python3"
+
+
+def install_wheel(wheel: Path, filename: str, writer: "LayerWriter", python: str) -> None:
+    """Write wheel `filename` (its bytes at `wheel`) for a Debian Python `python` ('3.11').
+
+    Raise ColdforgeError if it is not a sound wheel or a member's name escapes.
+    """
+    import installer
+    from installer.sources import WheelFile
+
+    try:
+        with wheel.open("rb") as stream, zipfile.ZipFile(stream) as archive:
+            archive.filename = filename  # a blob's own name is its digest
+            for name in archive.namelist():
+                check_name(name.rstrip("/"))
+            destination = LayerDestination(writer, python)
+            installer.install(WheelFile(archive), destination, {"INSTALLER": b"coldforge\n"})
+    except ColdforgeError as error:
+        raise ColdforgeError(f"{filename}: {error.message}", error.hint) from error
+    except (zipfile.BadZipFile, ValueError, KeyError) as error:
+        raise ColdforgeError(
+            f"{filename} is not a sound wheel: {error}", "fetch it again"
+        ) from error
+
+
+class LayerDestination:
+    """Installer's WheelDestination that writes layer members."""
+
+    def __init__(self, writer: "LayerWriter", python: str) -> None:
+        """Write to `writer` the way Debian lays out local packages of Python `python`."""
+        packages = f"usr/local/lib/python{python}/dist-packages"
+        self.writer = writer
+        self.schemes = {
+            "purelib": packages,
+            "platlib": packages,
+            "headers": f"usr/local/include/python{python}",
+            "scripts": "usr/local/bin",
+            "data": "usr/local",
+        }
+
+    def write_script(
+        self, name: str, module: str, attr: str, section: "ScriptSection"
+    ) -> "RecordEntry":
+        """Write the launcher of an entry point."""
+        from installer.scripts import Script
+        from installer.utils import Scheme
+
+        path, data = Script(name, module, attr, section).generate(INTERPRETER, "posix")
+        return self.write_file(Scheme("scripts"), path, io.BytesIO(data), True)
+
+    def write_file(
+        self, scheme: "Scheme", path: str, stream: BinaryIO, is_executable: bool
+    ) -> "RecordEntry":
+        """Write one file of a scheme; return its RECORD line."""
+        from installer.records import Hash, RecordEntry
+        from installer.utils import fix_shebang
+
+        with (
+            fix_shebang(stream, INTERPRETER)
+            if scheme == "scripts"
+            else nullcontext(stream) as source,
+            tempfile.SpooledTemporaryFile(SPOOL) as spool,
+        ):
+            digest, size = _copy(source, cast("BinaryIO", spool))
+            mode = 0o755 if is_executable or scheme == "scripts" else 0o644
+            place = f"{self.schemes[scheme]}/{path}"
+            self.writer.add(Member(place, "file", mode, size=size), cast("BinaryIO", spool))
+        return RecordEntry(path, Hash("sha256", digest), size)
+
+    def finalize_installation(
+        self,
+        scheme: "Scheme",
+        record_file_path: str,
+        records: Iterable[tuple["Scheme", "RecordEntry"]],
+    ) -> None:
+        """Write RECORD, sorted, with paths relative to the packages folder."""
+        lines = io.StringIO()
+        rows = csv.writer(lines, lineterminator="\n")
+        for row in sorted(
+            entry.to_row("" if kind == scheme else self._prefix(kind)) for kind, entry in records
+        ):
+            rows.writerow(row)
+        data = lines.getvalue().encode()
+        member = Member(f"{self.schemes[scheme]}/{record_file_path}", "file", 0o644, size=len(data))
+        self.writer.add(member, io.BytesIO(data))
+
+    def _prefix(self, scheme: str) -> str:
+        below = self.schemes[scheme].removeprefix("usr/local").strip("/")
+        return "../../../" + (below + "/" if below else "")
+
+
+def _copy(source: BinaryIO, sink: BinaryIO) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    while data := source.read(1 << 20):
+        digest.update(data)
+        size += len(data)
+        sink.write(data)
+    sink.seek(0)
+    return base64.urlsafe_b64encode(digest.digest()).decode().rstrip("="), size
