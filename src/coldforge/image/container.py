@@ -118,7 +118,8 @@ def _delivered(client: "docker.DockerClient", step: Step, scratch: Path) -> Iter
         stage = Path(folder)
         for name, source in step.inputs.items():
             _link(source, stage / name)
-        stage.chmod(0o755)
+        for below in (stage, *(path for path in stage.rglob("*") if path.is_dir())):
+            below.chmod(0o755)
         if shares_files(client, step.image, stage):
             yield [_bind(INPUTS, stage)]
         else:
@@ -127,12 +128,15 @@ def _delivered(client: "docker.DockerClient", step: Step, scratch: Path) -> Iter
 
 
 def _link(source: Path, place: Path) -> None:
+    """Show `source` at `place`, readable by any user whatever this user's umask is."""
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
+        if source.stat().st_mode & 0o044 != 0o044:
+            raise PermissionError  # a private umask: the step's user could not read it
         place.hardlink_to(source)
     except OSError:
         shutil.copyfile(source, place)
-        place.chmod(0o644)
+        place.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
 
 
 def _bind(target: str, source: Path) -> Any:  # noqa: ANN401 - the SDK has no types

@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -37,11 +38,16 @@ def install_wheel(wheel: Path, filename: str, writer: "LayerWriter", python: str
     from installer.sources import WheelFile
 
     try:
-        with wheel.open("rb") as stream, zipfile.ZipFile(stream) as archive:
+        with (
+            wheel.open("rb") as stream,
+            zipfile.ZipFile(stream) as archive,
+            warnings.catch_warnings(),
+        ):
             archive.filename = filename  # a blob's own name is its digest
             for name in archive.namelist():
                 check_name(name.rstrip("/"))
             destination = LayerDestination(writer, python)
+            warnings.filterwarnings("ignore", "Skip installing .*__pycache__")  # as we want it
             installer.install(WheelFile(archive), destination, {"INSTALLER": b"coldforge\n"})
     except ColdforgeError as error:
         raise ColdforgeError(f"{filename}: {error.message}", error.hint) from error
@@ -104,16 +110,17 @@ class LayerDestination:
         """Write RECORD, sorted, with paths relative to the packages folder."""
         lines = io.StringIO()
         rows = csv.writer(lines, lineterminator="\n")
-        for row in sorted(
-            entry.to_row("" if kind == scheme else self._prefix(kind)) for kind, entry in records
-        ):
+        for row in sorted(entry.to_row(self._prefix(kind, scheme)) for kind, entry in records):
             rows.writerow(row)
         data = lines.getvalue().encode()
         member = Member(f"{self.schemes[scheme]}/{record_file_path}", "file", 0o644, size=len(data))
         self.writer.add(member, io.BytesIO(data))
 
-    def _prefix(self, scheme: str) -> str:
-        below = self.schemes[scheme].removeprefix("usr/local").strip("/")
+    def _prefix(self, kind: str, root: str) -> str | None:
+        """Lead from the packages folder to that of another scheme; None if they are one."""
+        if self.schemes[kind] == self.schemes[root]:
+            return None
+        below = self.schemes[kind].removeprefix("usr/local").strip("/")
         return "../../../" + (below + "/" if below else "")
 
 

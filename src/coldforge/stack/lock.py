@@ -64,8 +64,9 @@ def read_lock(path: Path) -> Lock:
     if lock.version != FORMAT:
         raise ColdforgeError(f"{path.name} has format {lock.version}, this tool reads {FORMAT}")
     for entry in lock.entries:
-        if not HEX.fullmatch(entry.sha256) or entry.size < 0 or "//" in entry.path:
-            raise ColdforgeError(f"{path.name}: bad entry for {entry.name} ({entry.use})")
+        if not HEX.fullmatch(entry.sha256) or entry.size < 0 or not _relative(entry.path):
+            message = f"{path.name}: bad entry for {entry.name} ({entry.use})"
+            raise ColdforgeError(message, f"take {path.name} from version control again")
     return lock
 
 
@@ -76,7 +77,9 @@ def write_lock(path: Path, lock: Lock) -> bool:
     for release in sorted(lock.releases, key=lambda item: item.suite):
         lines += ["", "[[releases]]"]
         lines += [f"{key} = {_toml(value)}" for key, value in msgspec.to_builtins(release).items()]
-    lines[2:2] = ["", "entries = [", *(f"  {_inline(entry)}," for entry in _sorted(lock)), "]"]
+    none = [] if lock.releases else ["releases = []"]
+    entries = [f"  {_inline(entry)}," for entry in _sorted(lock)]
+    lines[2:2] = [*none, "", "entries = [", *entries, "]"]
     text = "\n".join(lines) + "\n"
     if path.exists() and path.read_text("utf-8") == text:
         return False
@@ -106,7 +109,15 @@ def lock_digest(path: Path) -> str:
 
 
 def _sorted(lock: Lock) -> list[Entry]:
-    return sorted(lock.entries, key=lambda item: (item.use, item.origin, item.name, item.version))
+    return sorted(
+        lock.entries,
+        key=lambda item: (item.use, item.origin, item.name, item.version, item.path, item.sha256),
+    )
+
+
+def _relative(path: str) -> bool:
+    """Tell a path below its origin from one that names a host or climbs out."""
+    return "" not in path.split("/") and ".." not in path.split("/")
 
 
 def _inline(entry: Entry) -> str:
@@ -115,5 +126,6 @@ def _inline(entry: Entry) -> str:
 
 
 def _toml(value: object) -> str:
-    # TOML's basic strings, integers and arrays are JSON's for the ASCII we hold.
-    return json.dumps(value)
+    # TOML's strings, integers and arrays are JSON's, but for DEL, which TOML wants escaped,
+    # and surrogate pairs, which it does not take: other characters are written as they are.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

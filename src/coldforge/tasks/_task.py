@@ -6,14 +6,15 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-import invoke
+from invoke.tasks import Task
+from invoke.tasks import task as invoke_task
 
 from coldforge.errors import ColdforgeError
 
 
-def task(body: Callable[..., None], **options: Any) -> invoke.Task:  # type: ignore[type-arg]  # noqa: ANN401
+def task(body: Callable[..., None], **options: Any) -> "Task[Callable[..., None]]":  # noqa: ANN401
     """Make an Invoke task of `body`; a ColdforgeError becomes two lines and its exit code."""
 
     @functools.wraps(body)
@@ -32,7 +33,7 @@ def task(body: Callable[..., None], **options: Any) -> invoke.Task:  # type: ign
                 raise
             fail(explain(error))
 
-    return invoke.task(guarded, **options)
+    return cast("Task[Callable[..., None]]", invoke_task(guarded, **options))
 
 
 def explain(error: OSError) -> ColdforgeError:

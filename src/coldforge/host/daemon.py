@@ -1,0 +1,123 @@
+"""Install Debian's Docker Engine and start it: by the service manager, else the daemon itself."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from coldforge.errors import ColdforgeError
+from coldforge.host.ask import agreed, at_terminal
+from coldforge.host.endpoint import DEFAULT_SOCKET, EngineAbsentError, reach
+from coldforge.progress import say, step
+
+LOG = Path("/var/log/coldforge-dockerd.log")
+PATIENCE = 60  # seconds a daemon may take to answer
+QUIET_APT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
+
+
+def possible() -> bool:
+    """Tell whether this user on this machine could bring an engine up."""
+    return os.geteuid() == 0 and any(map(shutil.which, ("dockerd", "apt-get")))
+
+
+def bring_up(absent: EngineAbsentError, yes: bool) -> None:
+    """Make an engine answer at the default socket; raise ColdforgeError.
+
+    On a terminal it asks first. Elsewhere installing needs permission given ahead; an engine
+    that is installed is started as it is, since that is what was asked for.
+    """
+    installed = shutil.which("dockerd") is not None
+    if os.geteuid() != 0:
+        raise absent
+    if not installed and shutil.which("apt-get") is None:
+        raise ColdforgeError(absent.message, "install Docker Engine 20.10 or newer and start it")
+    verb = "Start it?" if installed else "Install Debian's docker.io and start it?"
+    if not agreed(f"No Docker Engine answers. {verb}", yes) and not (
+        installed and not at_terminal()
+    ):
+        act = "start it" if installed else "install docker.io"
+        hint = f"{act}, or let this command do so: --yes or COLDFORGE_YES=1"
+        raise ColdforgeError(absent.message, hint)
+    if not installed:
+        install()
+    start()
+
+
+def install() -> None:
+    """Install docker.io with what it recommends: AppArmor's parser and cgroup mounts matter."""
+    with step("Installing docker.io with apt (about 30 s)"):
+        for words in (["update"], ["install", "docker.io"]):
+            command = ["apt-get", "-y", "-q", *words]
+            result = subprocess.run(
+                command,
+                env=os.environ | QUIET_APT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                check=False,
+            )
+            if result.returncode:
+                last = last_line(result.stdout)
+                raise ColdforgeError(f"apt-get {words[0]} failed: {last}", "mend apt, then rerun")
+
+
+def start() -> None:
+    """Start the engine and wait until it answers."""
+    with step("Starting the Docker Engine", PATIENCE, "s") as current:
+        for command in managers():
+            result = subprocess.run(command, capture_output=True, check=False)
+            if result.returncode == 0 and wait(current.advance, lambda: True):
+                return
+        daemon = spawn()
+        current.result = f"dockerd, pid {daemon.pid}, log {LOG}"
+        if not wait(current.advance, lambda: daemon.poll() is None):
+            last = last_line(LOG.read_text("utf-8", "replace"))
+            raise ColdforgeError(f"dockerd does not start: {last}", f"the whole log: {LOG}")
+        # It outlives us on purpose: say so, or Popen warns that it was forgotten.
+        daemon.returncode = 0
+
+
+def managers(root: Path = Path("/")) -> Iterator[list[str]]:
+    """List the service managers to try, by what runs or lies on this machine."""
+    if (root / "run/systemd/system").is_dir():
+        yield ["systemctl", "start", "docker"]
+    elif (root / "etc/init.d/docker").exists():
+        yield ["service", "docker", "start"]
+
+
+def spawn() -> "subprocess.Popen[bytes]":
+    """Run dockerd in a session of its own, so that it lives on."""
+    say("  no service manager starts it; running dockerd itself")
+    with LOG.open("wb") as log:
+        return subprocess.Popen(
+            ["dockerd"],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def wait(advance: Callable[[float], None], alive: Callable[[], bool]) -> bool:
+    """Knock until something answers; False when it died or `PATIENCE` ran out."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and alive():
+        try:
+            reach(DEFAULT_SOCKET)
+        except EngineAbsentError:
+            time.sleep(0.5)
+            advance(0.5)
+        else:
+            return True
+    return False
+
+
+def last_line(text: str) -> str:
+    """Take the last line that says something."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"

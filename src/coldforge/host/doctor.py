@@ -1,0 +1,140 @@
+"""Judge whether this host can build and run a stack, and say what to do about each miss."""
+
+from datetime import UTC, datetime
+
+from coldforge.host.check import Check, Status, at_least
+from coldforge.host.facts import KEYRING, Facts, gather
+from coldforge.paths import Workspace
+from coldforge.progress import amount
+
+GB = 1_000_000_000
+DISK = (5 * GB, 15 * GB)  # less than the first is missing, less than the second a warning
+MEMORY = (3 * GB, 6 * GB)
+
+
+def examine(space: Workspace, stack: str, online: bool = False) -> list[Check]:
+    """Examine this host for `stack`; `online` also lets pip ask its index."""
+    return diagnose(gather(space, stack, online))
+
+
+def diagnose(facts: Facts) -> list[Check]:
+    """Judge every fact."""
+    return [
+        *_machine(facts),
+        *_disks(facts),
+        _python(facts),
+        _index(facts),
+        _engine(facts),
+        *_debian(facts),
+        _clock(facts),
+        *_nvidia(facts),
+    ]
+
+
+def _machine(facts: Facts) -> list[Check]:
+    here = f"{facts.system}, {facts.machine}"
+    status: Status = "ok" if "debian" in facts.family.split() else "warn"
+    remedy = "set COLDFORGE_DEBIAN to the base URL of a Debian archive; install gpgv yourself"
+    if facts.machine != "Linux x86_64":
+        status, remedy = "miss", "use an x86-64 Linux machine"
+    few = "steps that use every core will take longer"
+    enough = "close other programs or use a machine with more memory; 6 GB is comfortable"
+    memory = _grade(facts.memory, MEMORY)
+    return [
+        at_least("system", status, here, remedy),
+        at_least("processor", "ok" if facts.cores > 1 else "warn", f"{facts.cores} cores", few),
+        at_least("memory", memory, amount(facts.memory), enough),
+    ]
+
+
+def _disks(facts: Facts) -> list[Check]:
+    remedy = f"free some space: mirror, image and engine take about {amount(DISK[1])} in all"
+    return [
+        at_least(f"disk ({place})", _grade(free, DISK), f"{amount(free)} free", remedy)
+        for place, free in facts.disks.items()
+    ]
+
+
+def _grade(value: int, bounds: tuple[int, int]) -> Status:
+    if value < bounds[0]:
+        return "miss"
+    return "warn" if value < bounds[1] else "ok"
+
+
+def _python(facts: Facts) -> Check:
+    version = ".".join(str(part) for part in facts.python)
+    if facts.python < (3, 11):
+        return Check("python", "miss", version, "install Python 3.11 or newer")
+    if not facts.pip:
+        return Check("python", "miss", f"{version}, no pip", "remove .venv and rerun ./invokew")
+    return Check("python", "ok", f"{version}, pip {facts.pip}")
+
+
+def _index(facts: Facts) -> Check:
+    if facts.mirrored:
+        return Check("python index", "ok", "not needed: the mirror is complete")
+    if not facts.index:
+        return Check("python index", "skipped", "asked only with --online")
+    if facts.index == "ok":
+        return Check("python index", "ok", "answers pip")
+    return Check("python index", "miss", facts.index, "check `pip config list` and the proxy")
+
+
+def _engine(facts: Facts) -> Check:
+    if facts.engine is None:
+        message, hint = facts.engine_trouble
+        if facts.engine_possible:
+            remedy = "nothing: tasks that need it install and start it"
+            return Check("docker engine", "warn", message, remedy)
+        return Check("docker engine", "miss", message, hint)
+    engine = facts.engine
+    store = "containerd store" if engine.containerd_store else f"{engine.driver} store"
+    found = f"{engine.version}, API {engine.api_version}, {store}"
+    if engine.platform != "linux/x86_64":
+        remedy = "point DOCKER_HOST to an engine on x86-64 Linux"
+        return Check("docker engine", "miss", f"{found}, {engine.platform}", remedy)
+    return Check("docker engine", "ok", found)
+
+
+def _debian(facts: Facts) -> list[Check]:
+    if facts.mirrored:
+        return [Check("debian archive", "ok", "not needed: the mirror is complete")]
+    named = f"{facts.archives} in apt's configuration" if facts.archives else "none configured"
+    remedy = "add a Debian archive to /etc/apt/sources.list.d or set COLDFORGE_DEBIAN"
+    ring = "install debian-archive-keyring (apt-get install debian-archive-keyring)"
+    return [
+        at_least("debian archive", _there(facts.archives), named, remedy),
+        at_least("gpgv", _there(facts.gpgv), facts.gpgv or "not on PATH", "install gpgv"),
+        at_least(
+            "debian keyring",
+            _there(facts.keyring),
+            str(KEYRING) if facts.keyring else "missing",
+            ring,
+        ),
+    ]
+
+
+def _there(value: object) -> Status:
+    return "ok" if value else "miss"
+
+
+def _clock(facts: Facts) -> Check:
+    now = f"{datetime.fromtimestamp(facts.now, UTC):%Y-%m-%d %H:%M} UTC"
+    if facts.now < facts.newest:
+        remedy = "set the clock: signatures and certificates carry dates"
+        return Check("clock", "miss", f"{now}, before this stack's own inputs", remedy)
+    return Check("clock", "ok", now)
+
+
+def _nvidia(facts: Facts) -> list[Check]:
+    rows = {
+        "nvidia driver": (facts.driver, "nvidia-smi says nothing", "install NVIDIA's driver"),
+        "cuda toolkit": (facts.nvcc, "nvcc is not on PATH", "add CUDA's bin folder to PATH"),
+        "cudnn": (facts.cudnn, "libcudnn not found", "add cuDNN's folder to LD_LIBRARY_PATH"),
+    }
+    if not facts.gpu:
+        return [Check(name, "skipped", "this stack needs no GPU") for name in rows]
+    return [
+        at_least(name, "ok" if found else "warn", found or lacking, f"{remedy}; builds need none")
+        for name, (found, lacking, remedy) in rows.items()
+    ]

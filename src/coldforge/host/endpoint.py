@@ -1,0 +1,63 @@
+"""Where the user's Docker Engine listens, and whether anything answers there."""
+
+import os
+import socket
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from coldforge.errors import ColdforgeError
+
+DEFAULT_SOCKET = "unix:///var/run/docker.sock"
+GREETING = 20  # seconds an engine may take to say who it is
+
+
+class EngineAbsentError(ColdforgeError):
+    """Nothing answers where an engine should be."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where an engine listens, and who said so."""
+
+    url: str
+    chosen: bool
+    """By DOCKER_HOST or a Docker context, so that no other one may be started in its place."""
+    tls: Any = None
+
+
+def find_endpoint() -> Endpoint:
+    """Name the user's engine: DOCKER_HOST, then DOCKER_CONTEXT, then the context in use."""
+    if host := os.environ.get("DOCKER_HOST"):
+        return Endpoint(host, chosen=True)
+    from docker.context import ContextAPI
+    from docker.context.config import get_current_context_name
+
+    name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
+    if name == "default":
+        return Endpoint(DEFAULT_SOCKET, chosen=False)
+    context = ContextAPI.get_context(name)
+    if context is None or not context.Host:
+        raise ColdforgeError(f"Docker context '{name}' names no engine", "see: docker context ls")
+    return Endpoint(context.Host, chosen=True, tls=context.TLSConfig)
+
+
+def reach(url: str) -> None:
+    """Knock at a Unix socket, where refusals can be told apart; other URLs pass."""
+    parts = urlsplit(url)
+    if not parts.scheme.endswith("unix"):
+        return
+    with socket.socket(socket.AF_UNIX) as knock:
+        knock.settimeout(GREETING)
+        try:
+            knock.connect(parts.path)
+        except PermissionError as error:
+            raise ColdforgeError(
+                f"this user may not use the Docker Engine at {parts.path}",
+                "run: sudo usermod -aG docker $USER, then log in again; or run as root",
+            ) from error
+        except OSError as error:
+            raise EngineAbsentError(
+                f"no Docker Engine answers at {parts.path} ({error.strerror or error})",
+                "start it (sudo systemctl start docker) or point DOCKER_HOST to one",
+            ) from error

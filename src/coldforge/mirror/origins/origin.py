@@ -1,0 +1,42 @@
+"""What every origin can do: say where a locked file may be had."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Protocol
+
+from coldforge.stack.lock import Entry
+from coldforge.stack.stack import Stack
+
+
+class Origin(Protocol):
+    """A place blobs come from, as the user's own configuration describes it."""
+
+    def candidates(self, entry: Entry) -> Iterable[str]:
+        """Give http(s):// or file:// URLs of the entry, in the order to try; never raise.
+
+        May be lazy: a later URL is only asked for when the earlier ones failed.
+        """
+        ...
+
+
+Origins = Mapping[str, Callable[[], Origin]]
+"""How to open each origin. Reading a configuration takes time, so only what is used is opened."""
+
+
+def origins_of(stack: Stack) -> Origins:
+    """Tell how to open the origins of a stack, each at most once."""
+
+    @cache
+    def python() -> Origin:
+        from coldforge.mirror.origins.pip import read_pip
+        from coldforge.mirror.origins.python import PythonOrigin
+
+        return PythonOrigin(read_pip(), stack.file.python.indexes if stack.file.python else [])
+
+    @cache
+    def debian() -> Origin:
+        from coldforge.mirror.origins.debian import DebianOrigin
+
+        return DebianOrigin()
+
+    return {"python": python, "debian": debian}

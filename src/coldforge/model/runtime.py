@@ -1,0 +1,60 @@
+"""The libraries' surroundings: no network, caches in a scratch folder, quiet imports."""
+
+import atexit
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from functools import cache
+from pathlib import Path
+
+NOISY = ("torchao", "torch.utils._pytree", "torch.utils.flop_counter", "transformers", "datasets")
+
+
+@cache
+def prepare() -> Path:
+    """Set the environment before the heavy imports; return the scratch folder.
+
+    The home folder may be missing and the root file system read-only: every cache goes to the
+    scratch folder, which is removed when the process ends.
+    """
+    scratch = Path(tempfile.mkdtemp(prefix="coldforge-"))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TRANSFORMERS_OFFLINE"):
+        os.environ[name] = "1"
+    for name in ("HF_HOME", "XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"):
+        os.environ[name] = str(scratch / name.lower())
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    # GPTQModel's fast packer is compiled on first use; its plain one gives the same bytes.
+    os.environ["GPTQMODEL_DISABLE_PACK_EXT"] = "1"
+    os.environ["GPTQMODEL_TORCH_EXTENSIONS_DIR"] = str(scratch / "extensions")
+    os.environ["GPTQMODEL_DISABLE_GIL_WARNING"] = "1"
+    # Fewer than two workers and it stops on machines with two cores.
+    os.environ.setdefault("GPTQMODEL_CPU_WORKERS", str(max(2, len(os.sched_getaffinity(0)))))
+    _hush()
+    return scratch
+
+
+def _hush() -> None:
+    """Silence remarks about accelerators that are not there; errors still speak."""
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+    for module in ("torch", "torchao", "transformers", "gptqmodel", "huggingface_hub"):
+        warnings.filterwarnings("ignore", module=module)
+        warnings.filterwarnings("ignore", module=rf"{module}\..*")
+
+
+def versions() -> dict[str, str]:
+    """List the installed versions that decide the bytes of a result."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for name in ("gptqmodel", "numpy", "safetensors", "tokenizers", "torch", "transformers"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

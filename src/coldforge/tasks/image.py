@@ -1,0 +1,131 @@
+"""image.build, image.plan, image.verify, image.export, image.shell: a stack's image."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from coldforge.tasks._engine import YES, engine
+from coldforge.tasks._task import emit, task
+
+if TYPE_CHECKING:
+    from coldforge.image.build import Built
+    from coldforge.image.plan import Planned
+    from coldforge.image.verify import Verdict
+
+STACK = "Name of docker/stacks/NAME.toml."
+JSON = "Print the result for programs."
+
+
+@partial(task, help={"stack": STACK, "yes": YES, "json": JSON})
+def build(context: Context, stack: str = "cpu", yes: bool = False, json: bool = False) -> None:
+    """Build a stack's image from the mirror, without network, and load it into the engine.
+
+    Example: invoke image.build --stack cpu
+    """
+    built = build_and_load(stack, yes)
+    emit(built.json(), json, _built_text(built))
+
+
+def build_and_load(stack: str, yes: bool) -> "Built":
+    """Build what is not cached and give the engine the layers it lacks."""
+    from coldforge.image import build as image_build
+    from coldforge.image.engine import image_name, load
+    from coldforge.paths import Workspace
+
+    with engine(yes) as connect:
+        place = image_build.site(Workspace.find(), stack)
+        built = image_build.build(place, connect)
+        load(connect(), place.layout, built.manifest, image_name(stack))
+    return built
+
+
+@partial(task, help={"stack": STACK, "json": JSON})
+def plan(context: Context, stack: str = "cpu", json: bool = False) -> None:
+    """Say layer by layer what a build would take from the cache, and what it would make and why.
+
+    Example: invoke image.plan --stack cpu
+    """
+    from dataclasses import asdict
+
+    from coldforge.image.build import site
+    from coldforge.image.cache import Cache
+    from coldforge.image.plan import plan as steps_of
+    from coldforge.paths import Workspace
+
+    place = site(Workspace.find(), stack)
+    steps = steps_of(place, Cache(place.root / "cache"))
+    emit([asdict(item) for item in steps], json, "\n".join(map(_planned_line, steps)))
+
+
+@partial(task, help={"stack": STACK, "yes": YES, "json": JSON})
+def verify(context: Context, stack: str = "cpu", yes: bool = False, json: bool = False) -> None:
+    """Build everything again beside the first build and compare; exit 1 on any difference.
+
+    Example: invoke image.verify --stack cpu
+    """
+    from dataclasses import asdict
+
+    from coldforge.image.verify import verify as rebuild
+    from coldforge.paths import Workspace
+
+    with engine(yes) as connect:
+        verdicts = rebuild(Workspace.find(), stack, connect)
+    emit([asdict(item) for item in verdicts], json, "\n".join(map(_verdict_line, verdicts)))
+    if not all(verdict.same for verdict in verdicts):
+        raise SystemExit(1)
+
+
+@partial(task, help={"stack": STACK, "out": "Folder to make.", "json": JSON})
+def export(context: Context, out: str, stack: str = "cpu", json: bool = False) -> None:
+    """Write the built image as a standard OCI image layout.
+
+    Example: invoke image.export --out /media/usb/cpu
+    """
+    from coldforge.image.export import export as write
+    from coldforge.image.layout import Layout
+    from coldforge.paths import Workspace
+
+    layout = Layout(Workspace.find().build / "oci")
+    manifest = write(layout, stack, Path(out))
+    emit({"out": out, "digest": manifest.digest}, json, f"{out}: {stack} {manifest.digest}")
+
+
+@partial(task, help={"stack": STACK, "yes": YES})
+def shell(context: Context, stack: str = "cpu", yes: bool = False) -> None:
+    """Open a shell in the built image: this folder at /work, no network, your own user.
+
+    Example: invoke image.shell
+    """
+    from coldforge.image.shell import shell as open_shell
+
+    built = build_and_load(stack, yes)
+    with engine(yes) as connect:
+        raise SystemExit(open_shell(connect(), built.stack, Path.cwd()))
+
+
+def _built_text(built: "Built") -> str:
+    from coldforge.image.engine import image_name
+    from coldforge.progress import amount
+
+    lines = [f"{name:<12} {amount(item.size):>9}  {item.digest}" for name, item in built.layers.items()]
+    lines.append(f"{'image':<12} {'':>9}  {built.manifest.digest}  {image_name(built.stack)}")
+    return "\n".join(lines)
+
+
+def _planned_line(item: "Planned") -> str:
+    if item.cached:
+        return f"{item.name:<20} cached   {item.cached}"
+    return f"{item.name:<20} to make  {'; '.join(item.why[:6])}"
+
+
+def _verdict_line(verdict: "Verdict") -> str:
+    if verdict.same:
+        return f"{verdict.name:<12} same     {verdict.was}"
+    lines = [f"{verdict.name:<12} differs  {verdict.was} became {verdict.rebuilt}"]
+    return "\n".join([*lines, *(f"  {line}" for line in verdict.differs)])
+
+
+namespace = Collection("image", build, plan, verify, export, shell)

@@ -1,0 +1,153 @@
+"""mirror.fetch, mirror.status, mirror.verify: the locked bytes on this machine."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from coldforge.errors import ColdforgeError
+from coldforge.tasks._task import emit, task
+
+if TYPE_CHECKING:
+    from coldforge.mirror.status import Missing, Use
+    from coldforge.mirror.store import Store
+    from coldforge.mirror.verify import Verified
+    from coldforge.paths import Workspace
+    from coldforge.stack.lock import Lock
+
+STACK = "Name of docker/stacks/NAME.toml."
+JSON = "Print the result for programs."
+
+
+@partial(task, help={"stack": STACK, "jobs": "Files to fetch at a time.", "json": JSON})
+def fetch(
+    context: Context,
+    stack: str = "cpu",
+    jobs: int = 8,
+    json: bool = False,
+) -> None:
+    """Fetch what the mirror lacks of a stack's lock; continues where it stopped.
+
+    Example: invoke mirror.fetch --stack cpu --jobs 4
+    """
+    from coldforge.mirror.fetch import fetch as run
+    from coldforge.mirror.origins.origin import origins_of
+    from coldforge.paths import Workspace
+    from coldforge.progress import amount
+    from coldforge.stack.lock import check_lock, read_lock
+    from coldforge.stack.stack import read_stack
+
+    if jobs < 1:
+        raise ColdforgeError(f"--jobs {jobs} fetches nothing", "give 1 or more")
+    space = Workspace.find()
+    chosen = read_stack(space, stack)
+    lock = read_lock(space.lock(stack))
+    check_lock(lock, chosen)
+    done = run(_store(space), lock.entries, origins_of(chosen), jobs)
+    said = f"{done.blobs} fetched ({amount(done.size)})" if done.blobs else "nothing to fetch"
+    result = {"bytes": done.size, "fetched": done.blobs, "present": done.present, "stack": stack}
+    emit(result, json, f"{stack}: {said}, {done.present} were there")
+
+
+@partial(
+    task,
+    help={"stack": STACK, "missing": "List missing files and their sources.", "json": JSON},
+)
+def status(
+    context: Context,
+    stack: str = "cpu",
+    missing: bool = False,
+    json: bool = False,
+) -> None:
+    """Show what of a stack's lock is in the mirror, and what is missing.
+
+    Example: invoke mirror.status --stack cpu --missing
+    """
+    import msgspec
+
+    from coldforge.mirror import status as mirror_status
+    from coldforge.mirror.origins.origin import origins_of
+    from coldforge.paths import Workspace
+    from coldforge.stack.lock import read_lock
+    from coldforge.stack.stack import read_stack
+
+    space = Workspace.find()
+    chosen = read_stack(space, stack)
+    lock, store = read_lock(space.lock(stack)), _store(space)
+    uses = mirror_status.status(store, lock)
+    files = mirror_status.missing(store, lock, origins_of(chosen)) if missing else []
+    result = {"stack": stack, "uses": msgspec.to_builtins(uses)}
+    if missing:
+        result["missing"] = msgspec.to_builtins(files)
+    emit(result, json, _status_text(stack, uses, files))
+
+
+@partial(task, help={"stack": "Only the blobs of this stack's lock.", "json": JSON})
+def verify(
+    context: Context,
+    stack: str = "",
+    json: bool = False,
+) -> None:
+    """Hash every blob again; name the damaged ones and move them aside.
+
+    Example: invoke mirror.verify --stack cpu
+    """
+    import msgspec
+
+    from coldforge.mirror.verify import verify as run
+    from coldforge.paths import Workspace
+
+    space = Workspace.find()
+    locks = _locks(space, stack)
+    only = {entry.sha256 for lock in locks for entry in lock.entries} if stack else None
+    found = run(_store(space), locks, only)
+    emit(msgspec.to_builtins(found), json, _verify_text(found))
+    if found.damaged:
+        names = sorted({name.partition(".lock")[0] for d in found.damaged for name in d.needed_by})
+        commands = " and ".join(f"./invokew mirror.fetch --stack {name}" for name in names)
+        hint = f"run: {commands}" if names else "no lock needs them; nothing is to be done"
+        raise ColdforgeError(f"{len(found.damaged)} damaged blobs were moved aside", hint)
+
+
+def _store(space: "Workspace") -> "Store":
+    from coldforge.mirror.store import Store
+
+    return Store(space.mirror / "blobs")
+
+
+def _locks(space: "Workspace", stack: str) -> list["Lock"]:
+    from coldforge.stack.lock import read_lock
+
+    paths = [space.lock(stack)] if stack else sorted(space.mirror.glob("*.lock"))
+    return [read_lock(path) for path in paths]
+
+
+def _status_text(stack: str, uses: list["Use"], files: list["Missing"]) -> str:
+    from coldforge.progress import amount
+
+    lines = [f"{'use':<20} {'present':>8} {'bytes':>10} {'missing':>8} {'bytes':>10}"]
+    for use in uses:
+        there, lacking = amount(use.present_bytes), amount(use.missing_bytes)
+        lines.append(f"{use.use:<20} {use.present:>8} {there:>10} {use.missing:>8} {lacking:>10}")
+    lines += [
+        f"{file.use}: {file.file} ({amount(file.size)}) from {file.source or 'nowhere'}"
+        for file in files
+    ]
+    if sum(use.missing for use in uses):
+        lines.append(f"run: ./invokew mirror.fetch --stack {stack}")
+    return "\n".join(lines)
+
+
+def _verify_text(found: "Verified") -> str:
+    from coldforge.progress import amount
+
+    lines = []
+    for blob in found.damaged:
+        needed = "; ".join(blob.needed_by) or "in no lock"
+        lines.append(f"damaged: {blob.sha256[:12]}… {needed}; now {blob.aside}")
+    lines.append(f"{found.blobs} blobs, {amount(found.size)}: {len(found.damaged)} damaged")
+    return "\n".join(lines)
+
+
+namespace = Collection("mirror", fetch, status, verify)

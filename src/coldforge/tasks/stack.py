@@ -1,0 +1,89 @@
+"""stack.lock: pin every input byte of a stack."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from coldforge.tasks._task import emit, task
+
+if TYPE_CHECKING:
+    from coldforge.mirror.resolve import Change
+    from coldforge.stack.lock import Lock
+
+SIGNS = {"added": "+", "removed": "-", "moved": "~"}
+
+
+@partial(
+    task,
+    iterable=["update"],
+    help={
+        "stack": "Name of docker/stacks/NAME.toml.",
+        "update": "Package to move to the newest that fits; `all` for every one; repeatable.",
+        "json": "Print the result for programs.",
+    },
+)
+def lock(
+    context: Context,
+    update: list[str],
+    stack: str = "cpu",
+    json: bool = False,
+) -> None:
+    """Pin every input of a stack by digest, keeping the pins that still fit.
+
+    Example: invoke stack.lock --stack cpu --update numpy
+    """
+    from coldforge.mirror.resolve import ALL, changes, resolve
+    from coldforge.paths import Workspace
+    from coldforge.stack.lock import lock_digest, read_lock, write_lock
+    from coldforge.stack.stack import read_stack
+
+    space = Workspace.find()
+    chosen = read_stack(space, stack)
+    path = space.lock(stack)
+    before = read_lock(path) if path.exists() else None
+    after = resolve(space, chosen, {ALL if name == "all" else name for name in update})
+    changed = write_lock(path, after)
+    moves = changes(before, after)
+    result = {
+        "changed": changed,
+        "changes": [_builtin(move) for move in moves],
+        "digest": lock_digest(path),
+        "lock": str(path.relative_to(space.root)),
+        "stack": stack,
+        "uses": _uses(after),
+    }
+    emit(result, json, _text(path.name, changed, moves, after))
+
+
+def _uses(lock: "Lock") -> dict[str, dict[str, int]]:
+    return {
+        use: {"bytes": sum(entry.size for entry in lock.of(use)), "entries": len(lock.of(use))}
+        for use in sorted({entry.use for entry in lock.entries})
+    }
+
+
+def _text(name: str, changed: bool, moves: list["Change"], after: "Lock") -> str:
+    from coldforge.progress import amount
+
+    lines = []
+    for move in moves:
+        versions = " → ".join(item for item in (move.before, move.after) if item)
+        lines.append(f"{SIGNS[move.kind]} {move.use}: {move.name} {versions}")
+    for use, sums in _uses(after).items():
+        lines.append(f"  {use:<20} {sums['entries']:>5} files {amount(sums['bytes']):>10}")
+    total = f"{len(after.entries)} entries, {amount(sum(entry.size for entry in after.entries))}"
+    kinds = [f"{sum(m.kind == kind for m in moves)} {kind}" for kind in SIGNS]
+    said = ", ".join(kinds) if changed else "nothing changed"
+    return "\n".join([*lines, f"{name}: {said}; {total}"])
+
+
+def _builtin(move: "Change") -> dict[str, str]:
+    import msgspec
+
+    built: dict[str, str] = msgspec.to_builtins(move)
+    return built
+
+
+namespace = Collection("stack", lock)

@@ -1,0 +1,59 @@
+"""A throw-away signing key, for tests that need a signed Release file."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+class Signer:
+    """A key made for this run, and its public half as a keyring."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.keyring = home, home / "keyring.gpg"
+        making = ["--passphrase", "", "--quick-generate-key", "Test <t@example.org>", "ed25519"]
+        self._gpg(*making, "sign", "never")
+        self.keyring.write_bytes(self._gpg("--export"))
+
+    def sign(self, text: str) -> bytes:
+        """Sign in the clear, as InRelease is."""
+        return self._gpg("--digest-algo", "SHA256", "--clearsign", given=text.encode())
+
+    def armoured(self) -> str:
+        """Give the public key as text."""
+        return self._gpg("--armor", "--export").decode()
+
+    def _gpg(self, *words: str, given: bytes = b"") -> bytes:
+        command = ["gpg", "--homedir", str(self.home), "--batch", "--quiet"]
+        command += ["--pinentry-mode", "loopback", *words]
+        return subprocess.run(command, input=given, capture_output=True, check=True).stdout
+
+
+@contextmanager
+def key() -> Iterator[Signer]:
+    # A short path: the agent's socket lies in it.
+    with tempfile.TemporaryDirectory(prefix="cf-", ignore_cleanup_errors=True) as folder:
+        home = Path(folder)
+        home.chmod(0o700)
+        yield Signer(home)
+        ending = ["gpgconf", "--homedir", folder, "--kill", "gpg-agent"]
+        subprocess.run(ending, check=False, timeout=20)
+
+
+@pytest.fixture(scope="session")
+def signer() -> Iterator[Signer]:
+    if not (shutil.which("gpg") and shutil.which("gpgv")):
+        pytest.skip("needs gpg and gpgv: apt-get install gnupg gpgv")
+    with key() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def stranger(signer: Signer) -> Iterator[Path]:
+    """A keyring that does not hold the signer's key."""
+    with key() as made:
+        yield made.keyring

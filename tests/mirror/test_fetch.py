@@ -1,0 +1,484 @@
+import errno
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coldforge.errors import ColdforgeError, MissingInputError
+from coldforge.mirror import fetch as fetch_module
+from coldforge.mirror import transfer
+from coldforge.mirror.fetch import Fetched, fetch
+from coldforge.mirror.origins.origin import Origin, Origins
+from coldforge.mirror.store import Store
+from coldforge.mirror.verify import verify
+from coldforge.stack.lock import Entry
+
+BIG = random.Random(1).randbytes(300_000)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """/<manner>/<name>: a file, served well or badly."""
+
+    protocol_version = "HTTP/1.1"
+    server: "Server"
+
+    def do_GET(self) -> None:
+        _, manner, name = self.path.split("/")
+        offset = self._range()
+        self.server.asked.append((manner, name, offset))
+        data = self.server.files.get(name)
+        if data is None:
+            self._answer(404, b"")
+        else:
+            getattr(self, f"_{manner}")(name, data, offset)
+
+    def _plain(self, name: str, data: bytes, offset: int) -> None:
+        self._part(data, offset, len(data))
+
+    def _norange(self, name: str, data: bytes, offset: int) -> None:
+        self._answer(200, data)
+
+    def _drop(self, name: str, data: bytes, offset: int) -> None:
+        """Close the connection after a third of the file."""
+        self._part(data, offset, min(len(data), offset + len(data) // 3))
+
+    def _dropnorange(self, name: str, data: bytes, offset: int) -> None:
+        """Ignore ranges, and close the first two connections in the middle."""
+        tries = sum(asked[:2] == ("dropnorange", name) for asked in self.server.asked)
+        self._part(data, 0, len(data) // 2 if tries < 3 else len(data))
+
+    def _wrong(self, name: str, data: bytes, offset: int) -> None:
+        self._part(data[::-1], offset, len(data))
+
+    def _longer(self, name: str, data: bytes, offset: int) -> None:
+        self._answer(200, data + b"more")
+
+    def _endless(self, name: str, data: bytes, offset: int) -> None:
+        """Give no length and more bytes than the file has."""
+        self.close_connection = True
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(data + b"more" * 1000)
+
+    def _shifted(self, name: str, data: bytes, offset: int) -> None:
+        """Answer a range with another one."""
+        if not offset:
+            self._answer(200, data)
+            return
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {offset + 1}-{len(data) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(data) - offset))
+        self.end_headers()
+        self.wfile.write(data[offset + 1 :] + b"?")
+
+    def _refuse(self, name: str, data: bytes, offset: int) -> None:
+        self._answer(416 if offset else 200, b"" if offset else data)
+
+    def _flaky(self, name: str, data: bytes, offset: int) -> None:
+        tries = sum(asked[:2] == ("flaky", name) for asked in self.server.asked)
+        self._answer(200, data) if tries > 2 else self._answer(503, b"")
+
+    def _down(self, name: str, data: bytes, offset: int) -> None:
+        self._answer(500, b"")
+
+    def _slow(self, name: str, data: bytes, offset: int) -> None:
+        self._part(data, offset, len(data), pause=0.02)
+
+    def _part(self, data: bytes, start: int, stop: int, pause: float = 0.0) -> None:
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        for place in range(start, stop, 16_384):
+            self.wfile.write(data[place : min(place + 16_384, stop)])
+            time.sleep(pause)
+        self.close_connection = stop < len(data)
+
+    def _answer(self, code: int, body: bytes) -> None:
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _range(self) -> int:
+        given = self.headers.get("Range", "bytes=0-")
+        return int(given.removeprefix("bytes=").removesuffix("-"))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files: dict[str, bytes] = {}
+        self.asked: list[tuple[str, str, int]] = []
+        self.base = f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing when a client that was killed hangs up."""
+
+    def add(self, name: str, data: bytes) -> Entry:
+        self.files[name] = data
+        return entry_of(name, data)
+
+
+class Fixed:
+    """An origin that has every file at fixed places."""
+
+    def __init__(self, *bases: str) -> None:
+        self.bases = bases
+
+    def candidates(self, entry: Entry) -> list[str]:
+        return [f"{base}/{entry.path}" for base in self.bases]
+
+
+def entry_of(name: str, data: bytes) -> Entry:
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Entry("base", "python", name, "1", name, len(data), sha256)
+
+
+def at(*bases: str) -> Origins:
+    origin: Origin = Fixed(*bases)
+    return {"python": lambda: origin}
+
+
+def whole(store: Store, entry: Entry) -> bool:
+    return hashlib.sha256(store.path(entry.sha256).read_bytes()).hexdigest() == entry.sha256
+
+
+def leftovers(store: Store) -> list[Path]:
+    return list((store.root / "partial").iterdir())
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.02))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "blobs")
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "BACKOFF", 0.01)
+
+
+def test_missing_blobs_arrive_verified_and_nothing_is_left_over(
+    server: Server, store: Store
+) -> None:
+    entries = [server.add(f"file{number}", bytes([number]) * 5000) for number in range(20)]
+    done = fetch(store, entries, at(f"{server.base}/plain"))
+    assert done == Fetched(20, 100_000, 0)
+    assert all(whole(store, entry) for entry in entries)
+    assert leftovers(store) == []
+
+
+def test_what_is_there_is_not_asked_for_again(server: Server, store: Store) -> None:
+    old, new = server.add("old", b"old"), server.add("new", b"new")
+    fetch(store, [old], at(f"{server.base}/plain"))
+    assert fetch(store, [old, new], at(f"{server.base}/plain")) == Fetched(1, 3, 1)
+    assert Counter(name for _, name, _ in server.asked) == {"old": 1, "new": 1}
+
+
+def test_nothing_to_do_opens_no_origin_and_takes_no_time(server: Server, store: Store) -> None:
+    entries = [server.add(f"file{number}", bytes([number])) for number in range(250)]
+    fetch(store, entries, at(f"{server.base}/plain"))
+    started = time.perf_counter()
+    assert fetch(store, entries, {}) == Fetched(0, 0, 250)
+    assert time.perf_counter() - started < 0.1
+
+
+def test_two_uses_of_one_file_are_fetched_once(server: Server, store: Store) -> None:
+    entry = server.add("shared", BIG)
+    again = Entry("other", *(getattr(entry, name) for name in Entry.__struct_fields__[1:]))
+    assert fetch(store, [entry, again], at(f"{server.base}/plain")).blobs == 1
+    assert len(server.asked) == 1
+
+
+def test_an_empty_file_can_be_fetched(server: Server, store: Store) -> None:
+    entry = server.add("empty", b"")
+    fetch(store, [entry], at(f"{server.base}/plain"))
+    assert store.has(entry.sha256, 0)
+
+
+def test_the_biggest_comes_first(server: Server, store: Store) -> None:
+    entries = [server.add(str(size), b"x" * size) for size in (10, 1000, 100)]
+    fetch(store, entries, at(f"{server.base}/plain"), jobs=1)
+    assert [name for _, name, _ in server.asked] == ["1000", "100", "10"]
+
+
+def test_a_partial_file_is_continued_in_the_middle(server: Server, store: Store) -> None:
+    entry = server.add("big", BIG)
+    store.partial(entry.sha256).write_bytes(BIG[:100_000])
+    assert fetch(store, [entry], at(f"{server.base}/plain")).size == 200_000
+    assert server.asked == [("plain", "big", 100_000)]
+    assert whole(store, entry)
+
+
+def test_a_complete_partial_file_is_only_hashed(server: Server, store: Store) -> None:
+    entry = server.add("big", BIG)
+    store.partial(entry.sha256).write_bytes(BIG)
+    fetch(store, [entry], at(f"{server.base}/plain"))
+    assert server.asked == []
+    assert whole(store, entry)
+
+
+@pytest.mark.parametrize("held", [BIG[:50_000][::-1], BIG[::-1], BIG + b"more"])
+def test_wrong_bytes_in_a_partial_file_are_thrown_away(
+    server: Server, store: Store, held: bytes
+) -> None:
+    entry = server.add("big", BIG)
+    store.partial(entry.sha256).write_bytes(held)
+    fetch(store, [entry], at(f"{server.base}/plain"))
+    assert whole(store, entry)
+    assert server.asked[-1] == ("plain", "big", 0)
+
+
+@pytest.mark.parametrize("manner", ["norange", "shifted", "refuse", "drop", "dropnorange", "flaky"])
+@pytest.mark.parametrize("held", [0, 1000])
+def test_a_bad_server_is_got_over(server: Server, store: Store, manner: str, held: int) -> None:
+    entry = server.add("big", BIG)
+    if held:
+        store.partial(entry.sha256).write_bytes(BIG[:held])
+    fetch(store, [entry], at(f"{server.base}/{manner}"))
+    assert whole(store, entry)
+    assert leftovers(store) == []
+
+
+def test_a_dropped_connection_is_continued_where_it_broke(server: Server, store: Store) -> None:
+    entry = server.add("big", BIG)
+    fetch(store, [entry], at(f"{server.base}/drop"))
+    assert [offset for _, _, offset in server.asked] == [0, 100_000, 200_000]
+
+
+@pytest.mark.parametrize("manner", ["wrong", "longer", "endless", "down", "none"])
+def test_the_next_candidate_is_tried(server: Server, store: Store, manner: str) -> None:
+    entry = server.add("big", BIG)
+    bad = f"{server.base}/{manner}" if manner != "none" else "http://127.0.0.1:1"
+    fetch(store, [entry], at(bad, f"{server.base}/plain"))
+    assert whole(store, entry)
+    assert leftovers(store) == []
+
+
+def test_a_partial_file_outlives_a_page_that_is_not_the_file(server: Server, store: Store) -> None:
+    entry = server.add("big", BIG)
+    store.partial(entry.sha256).write_bytes(BIG[:100_000])
+    fetch(store, [entry], at(f"{server.base}/longer", f"{server.base}/plain"))
+    assert server.asked[-1] == ("plain", "big", 100_000)
+
+
+@pytest.mark.parametrize("manner", ["wrong", "endless"])
+def test_wrong_bytes_are_deleted(server: Server, store: Store, manner: str) -> None:
+    entry = server.add("big", BIG)
+    with pytest.raises(MissingInputError):
+        fetch(store, [entry], at(f"{server.base}/{manner}"))
+    assert not store.has(entry.sha256, entry.size)
+    assert leftovers(store) == []
+
+
+def test_everything_missing_is_reported_at_once(
+    server: Server, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, gone = server.add("good", b"good"), entry_of("gone", b"gone")
+    other, bad = entry_of("other", b"other"), server.add("bad", b"bad")
+    server.files["bad"] = b"BAD"
+    with pytest.raises(MissingInputError, match="3 of 4 files could not be fetched") as caught:
+        fetch(store, [gone, good, other, bad], at(f"{server.base}/plain"))
+    assert caught.value.hint
+    assert caught.value.exit_code == 3
+    lines = [line for line in capsys.readouterr().err.splitlines() if "missing:" in line]
+    assert [line.split()[2] for line in lines] == ["bad", "gone", "other"]
+    assert "other bytes" in lines[0]
+    assert "HTTP 404" in lines[1]
+    assert store.has(good.sha256, good.size)
+
+
+def test_a_file_no_origin_lists_says_so(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(MissingInputError):
+        fetch(store, [entry_of("gone", b"gone")], at())
+    assert "no origin lists it" in capsys.readouterr().err
+
+
+def test_credentials_are_not_printed(
+    server: Server, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = server.base.replace("://", "://user:secret@")
+    with pytest.raises(MissingInputError):
+        fetch(store, [entry_of("gone", b"gone")], at(f"{base}/plain"))
+    said = capsys.readouterr().err
+    assert "HTTP 404" in said
+    assert "secret" not in said
+
+
+def test_a_local_file_is_copied(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "a b+c").write_bytes(BIG)
+    entry = entry_of("a b+c", BIG)
+    origin: Any = type("O", (), {"candidates": lambda _, e: [(tmp_path / e.path).as_uri()]})()
+    fetch(store, [entry], {"python": lambda: origin})
+    assert whole(store, entry)
+    assert (tmp_path / "a b+c").exists()
+
+
+@pytest.mark.parametrize("content", [BIG[::-1], BIG[:-1], None])
+def test_a_wrong_local_file_is_passed_over(
+    server: Server, store: Store, tmp_path: Path, content: bytes | None
+) -> None:
+    entry = server.add("big", BIG)
+    if content:
+        (tmp_path / "big").write_bytes(content)
+    fetch(store, [entry], at(tmp_path.as_uri(), f"{server.base}/plain"))
+    assert whole(store, entry)
+
+
+def test_a_full_disk_is_seen_before_anything_is_fetched(
+    server: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = server.add("big", BIG)
+    usage = shutil.disk_usage(store.root.parent)._replace(free=1000)
+    monkeypatch.setattr(fetch_module.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(ColdforgeError, match=r"is full: needs 300.0 kB, has 1.0 kB") as caught:
+        fetch(store, [entry], at(f"{server.base}/plain"))
+    assert caught.value.hint
+    assert server.asked == []
+
+
+def test_a_disk_that_fills_up_is_one_line_and_the_same_command_continues(
+    server: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [server.add(str(number), BIG + bytes([number])) for number in range(4)]
+    real, left = transfer._write, [200_000]
+
+    def limited(part: Any, chunk: bytes) -> None:
+        left[0] -= len(chunk)
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(part, chunk)
+
+    monkeypatch.setattr(transfer, "_write", limited)
+    with pytest.raises(ColdforgeError, match="is full: no space left"):
+        fetch(store, entries, at(f"{server.base}/plain"))
+    assert all(store.intact(path) for path in store.blobs())
+    monkeypatch.setattr(transfer, "_write", real)
+    fetch(store, entries, at(f"{server.base}/plain"))
+    assert all(whole(store, entry) for entry in entries)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
+def test_a_real_full_disk_leaves_nothing_wrong(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "small"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        store = Store(place / "blobs")
+        entries = [server.add(str(number), BIG + bytes([number])) for number in range(3)]
+        monkeypatch.setattr(fetch_module, "_check_room", lambda *_: None)
+        with pytest.raises(ColdforgeError, match="is full"):
+            fetch(store, entries, at(f"{server.base}/plain"))
+        assert all(store.intact(path) for path in store.blobs())
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_two_fetches_at_once_do_not_disturb_each_other(server: Server, store: Store) -> None:
+    entries = [server.add(str(number), BIG + bytes([number])) for number in range(6)]
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(fetch, store, entries, at(f"{server.base}/slow"), 3) for _ in range(2)]
+        for job in jobs:
+            job.result()
+    assert all(whole(store, entry) for entry in entries)
+    assert len(server.asked) == len(entries)
+    assert leftovers(store) == []
+
+
+def test_ctrl_c_stops_soon_and_keeps_what_arrived(
+    server: Server, store: Store, tmp_path: Path
+) -> None:
+    entries = [server.add(str(number), BIG * 20 + bytes([number])) for number in range(2)]
+    process = start(entries, server, store, tmp_path)
+    wait_for(lambda: len(server.asked) == 2)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) != 0
+    assert sum(path.stat().st_size for path in leftovers(store)) > 0
+
+
+def test_killed_at_ten_random_moments_it_still_completes(
+    server: Server, store: Store, tmp_path: Path
+) -> None:
+    chance = random.Random()
+    entries = [server.add(str(number), chance.randbytes(150_000 * number)) for number in range(12)]
+    killed = 0
+    for _ in range(10):
+        before = len(server.asked)
+        process = start(entries, server, store, tmp_path)
+        wait_for(lambda: len(server.asked) > before or process.poll() is not None)  # noqa: B023
+        time.sleep(chance.uniform(0.0, 0.35))
+        process.kill()
+        killed += process.wait() == -signal.SIGKILL
+        assert all(store.intact(path) for path in store.blobs())
+    assert killed >= 5
+    fetch(store, entries, at(f"{server.base}/slow"))
+    assert all(whole(store, entry) for entry in entries)
+    assert verify(store, []).damaged == []
+    assert leftovers(store) == []
+    assert any(offset for _, _, offset in server.asked)
+
+
+def start(
+    entries: list[Entry], server: Server, store: Store, folder: Path
+) -> subprocess.Popen[bytes]:
+    """Run a fetch in a process of its own."""
+    script = """
+import json, sys
+from pathlib import Path
+import msgspec
+from coldforge.mirror.fetch import fetch
+from coldforge.mirror.store import Store
+from coldforge.stack.lock import Entry
+entries, base, root = json.loads(Path(sys.argv[1]).read_text())
+class Fixed:
+    def candidates(self, entry): return [f"{base}/slow/{entry.path}"]
+fetch(Store(Path(root)), msgspec.convert(entries, list[Entry]), {"python": Fixed}, 4)
+"""
+    told = folder / "told.json"
+    listed = [{name: getattr(e, name) for name in e.__struct_fields__} for e in entries]
+    told.write_text(json.dumps([listed, server.base, str(store.root)]))
+    command = [sys.executable, "-c", script, str(told)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def wait_for(true: Callable[[], bool], patience: float = 20.0) -> None:
+    end = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)

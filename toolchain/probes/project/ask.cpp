@@ -1,0 +1,5 @@
+int answer();
+
+int main() {
+    return answer() == 42 ? 0 : 1;
+}
