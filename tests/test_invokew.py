@@ -228,7 +228,7 @@ def test_a_fresh_checkout_lists_its_tasks(tmp_path: Path, checkout: Path) -> Non
         shutil.copy(checkout / name, place)
     for name in ("docker", "src", "wheels"):
         shutil.copytree(checkout / name, place / name, ignore=ignored)
-    before = {path for path in place.rglob("*")}
+    before = set(place.rglob("*"))
     result = subprocess.run(
         [str(place / "invokew"), "--list"], capture_output=True, text=True, check=False, cwd="/"
     )

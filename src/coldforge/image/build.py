@@ -11,6 +11,7 @@ from coldforge.image import make
 from coldforge.image.cache import Cache
 from coldforge.image.check import run_check
 from coldforge.image.config import image_config, image_manifest
+from coldforge.image.container import answering
 from coldforge.image.engine import image_name, load, unname
 from coldforge.image.layout import CONFIG, MANIFEST, Descriptor, Layout
 from coldforge.image.make import Site
@@ -76,11 +77,10 @@ class Builder:
 
     def build(self) -> Built:
         """Make every layer from the bottom up, check it, and write config and manifest."""
-        try:
+        with answering("the build"):
             for name in self.place.stack.layers:
                 self.layers[name] = self._layer(name)
                 run_check(self.place, self.cache, name, self._below(), self._runner)
-        finally:
             for image in self._images:
                 unname(self.connect(), image)
         config, manifest = self._describe(self._labels())

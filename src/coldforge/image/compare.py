@@ -37,7 +37,9 @@ def _first_difference(first: Node, second: Node, old: Path, new: Path) -> int:
             count = min(1 << 16, length - start)
             left, right = one.read(count), two.read(count)
             if left != right:
-                return start + next(i for i, pair in enumerate(zip(left, right, strict=True)) if pair[0] != pair[1])
+                return start + next(
+                    i for i, pair in enumerate(zip(left, right, strict=True)) if pair[0] != pair[1]
+                )
     return length
 
 

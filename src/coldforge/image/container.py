@@ -42,27 +42,38 @@ def ran(client: "docker.DockerClient", step: Step, log: Path) -> Iterator["Conta
 
     The log is kept. Raise ColdforgeError with its last lines if the step fails.
     """
-    import docker.errors
-
     log.parent.mkdir(parents=True, exist_ok=True)
+    with answering(step.name), _delivered(client, step, log.parent) as mounts:
+        container = client.containers.create(
+            step.image, step.command, mounts=mounts, **_limits(step)
+        )
+        try:
+            container.start()
+            _follow(container, step, log)
+            yield container
+        finally:
+            container.remove(force=True, v=True)
+
+
+@contextmanager
+def answering(what: str) -> Iterator[None]:
+    """Turn the engine's refusals and its silence into ColdforgeErrors about `what`."""
+    import docker.errors
+    import requests.exceptions
+    import urllib3.exceptions
+
+    broken = (
+        docker.errors.DockerException,
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+    )
     try:
-        with _delivered(client, step, log.parent) as mounts:
-            container = client.containers.create(
-                step.image, step.command, mounts=mounts, **_limits(step)
-            )
-            try:
-                container.start()
-                _follow(container, step, log)
-                yield container
-            finally:
-                container.remove(force=True, v=True)
+        yield
     except docker.errors.APIError as error:
-        raise ColdforgeError(f"{step.name}: the engine says: {error.explanation}") from error
-    except (OSError, docker.errors.DockerException) as error:
-        if isinstance(error, ColdforgeError):
-            raise
+        raise ColdforgeError(f"{what}: the engine says: {error.explanation}") from error
+    except broken as error:
         raise ColdforgeError(
-            f"the engine stopped answering during {step.name}",
+            f"the engine stopped answering during {what}",
             "start it again; the same command continues",
         ) from error
 
@@ -121,7 +132,7 @@ def _delivered(client: "docker.DockerClient", step: Step, scratch: Path) -> Iter
         for below in (stage, *(path for path in stage.rglob("*") if path.is_dir())):
             below.chmod(0o755)
         if shares_files(client, step.image, stage):
-            yield [_bind(INPUTS, stage)]
+            yield [bind(INPUTS, stage)]
         else:
             with _volume(client, step) as mount:
                 yield [mount]
@@ -139,10 +150,11 @@ def _link(source: Path, place: Path) -> None:
         place.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
 
 
-def _bind(target: str, source: Path) -> Any:  # noqa: ANN401 - the SDK has no types
+def bind(target: str, source: Path, writable: bool = False) -> Any:  # noqa: ANN401 - untyped SDK
+    """Show a host path at `target`."""
     from docker.types import Mount
 
-    return Mount(target, str(source.resolve()), type="bind", read_only=True)
+    return Mount(target, str(source.resolve()), type="bind", read_only=not writable)
 
 
 @contextmanager
@@ -168,7 +180,7 @@ def shares_files(client: "docker.DockerClient", image: str, folder: Path) -> boo
     import docker.errors
 
     try:
-        mounts = [_bind("/coldforge/probe", folder)]
+        mounts = [bind("/coldforge/probe", folder)]
         client.containers.create(image, ["true"], mounts=mounts).remove(force=True)
     except docker.errors.APIError:
         return False

@@ -11,7 +11,8 @@ DROPPED = (
     "var/cache/debconf/*", "var/lib/dpkg/*-old", "var/lib/dpkg/lock*",  # dates and order of asking
     "var/lib/systemd/catalog/database", "etc/udev/hwdb.bin", "usr/lib/udev/hwdb.bin",
     "etc/machine-id", "var/lib/dbus/machine-id",  # unique by intent
-    "etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/subuid-", "etc/subgid-", "etc/.pwd.lock",  # backups
+    "etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-",  # backups
+    "etc/subuid-", "etc/subgid-", "etc/.pwd.lock",
     "etc/ssh/ssh_host_*", "etc/ssl/private/ssl-cert-snakeoil.key",  # secrets of one machine
     "*/__pycache__", "*/__pycache__/*",  # hold times and FLAG_REF accidents
     "var/cache/man/*", "var/cache/fontconfig/*", "root/.*",

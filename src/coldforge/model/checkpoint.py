@@ -82,14 +82,17 @@ class Checkpoint:
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Check that `folder` is a model with weights and tokenizer; raise ColdforgeError."""
     if not folder.is_dir():
-        raise ColdforgeError(f"no such model directory: {folder}", "run: invoke model.demo --out DIR")
+        raise ColdforgeError(
+            f"no such model directory: {folder}", "run: invoke model.demo --out DIR"
+        )
     if not (folder / "config.json").is_file():
         raise ColdforgeError(f"{folder} is not a model directory: no config.json", _WANTED)
     config = _json(folder / "config.json")
     files = _weights(folder)
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise ColdforgeError(
-            f"no tokenizer in {folder}", f"put one of these beside the weights: {_names(TOKENIZERS)}"
+            f"no tokenizer in {folder}",
+            f"put one of these beside the weights: {_names(TOKENIZERS)}",
         )
     checkpoint = Checkpoint(folder, config, files)
     if not checkpoint.tensors:

@@ -1,1 +1,1 @@
-"""What an image is made of: stack files, layer and wheel recipes, and the lock that pins their bytes."""
+"""What an image is made of: stacks, recipes, and the lock that pins their bytes."""

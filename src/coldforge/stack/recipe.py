@@ -24,7 +24,7 @@ class Inputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LayerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A layer: assembled from its inputs, or built by `script` in a container of the layers below."""
+    """A layer: assembled from its inputs, or built by `script` on the layers below."""
 
     summary: str
     inputs: Inputs = Inputs()

@@ -95,7 +95,7 @@ def export(context: Context, out: str, stack: str = "cpu", json: bool = False) -
 
 @partial(task, help={"stack": STACK, "yes": YES})
 def shell(context: Context, stack: str = "cpu", yes: bool = False) -> None:
-    """Open a shell in the built image: this folder at /work, no network, your own user.
+    """Open a shell in the built image: this folder writable, no network, your own user.
 
     Example: invoke image.shell
     """
@@ -110,7 +110,9 @@ def _built_text(built: "Built") -> str:
     from coldforge.image.engine import image_name
     from coldforge.progress import amount
 
-    lines = [f"{name:<12} {amount(item.size):>9}  {item.digest}" for name, item in built.layers.items()]
+    lines = [
+        f"{name:<12} {amount(item.size):>9}  {item.digest}" for name, item in built.layers.items()
+    ]
     lines.append(f"{'image':<12} {'':>9}  {built.manifest.digest}  {image_name(built.stack)}")
     return "\n".join(lines)
 
