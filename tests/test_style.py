@@ -84,8 +84,9 @@ def test_shellcheck_finds_nothing() -> None:
     run(str(BIN / "shellcheck"), *scripts)
 
 
-def test_every_shell_script_can_be_run() -> None:
-    assert [name for name in shell_scripts() if not os.access(CHECKOUT / name, os.X_OK)] == []
+@pytest.mark.parametrize("name", ["invokew", ".ci/run", "toolchain/probe"])
+def test_what_people_start_can_be_started(name: str) -> None:
+    assert os.access(CHECKOUT / name, os.X_OK)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

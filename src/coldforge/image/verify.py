@@ -3,7 +3,7 @@
 import shutil
 from dataclasses import dataclass, field
 
-from coldforge.image.build import Built, Connect, build, site
+from coldforge.image.build import Built, Connect, build, site, tidy
 from coldforge.image.compare import compare
 from coldforge.image.layout import Layout
 from coldforge.paths import Workspace
@@ -37,6 +37,7 @@ def verify(space: Workspace, name: str, connect: Connect) -> list[Verdict]:
     shutil.rmtree(scratch, ignore_errors=True)
     again = site(space, name, scratch)
     verdicts = _verdicts(first.layout, reference, again.layout, build(again, connect))
+    tidy(first, connect)
     if all(verdict.same for verdict in verdicts):
         shutil.rmtree(scratch)
     return verdicts
