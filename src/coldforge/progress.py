@@ -41,13 +41,13 @@ class Step:
         self.done = 0.0
         self.result = ""
         self.started = self._spoke = time.monotonic()
-        self._bar = _bars().add_task(title, total=total, unit=unit) if _live() else None
+        self._bar = _bars().add_task(title, total=total, rate="") if _live() else None
 
     def advance(self, count: float) -> None:
         """Count `count` more units as done."""
         self.done += count
         if self._bar is not None:
-            _bars().update(self._bar, completed=self.done)
+            _bars().update(self._bar, completed=self.done, rate=self._rate())
         elif time.monotonic() - self._spoke > PLAIN_EVERY:
             self._spoke = time.monotonic()
             say(f"  {self.title}: {self._figures()}")
@@ -66,6 +66,10 @@ class Step:
         mark = "✗" if failed else "✓"
         tail = f" — {self.result}" if self.result and not failed else ""
         say(f"{mark} {self.title}{tail} ({seconds:.1f} s)")
+
+    def _rate(self) -> str:
+        seconds = time.monotonic() - self.started
+        return f"{amount(self.done / seconds, self.unit)}/s" if seconds else ""
 
     def _figures(self) -> str:
         seconds = time.monotonic() - self.started
@@ -107,6 +111,7 @@ def _bars() -> "Progress":
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[rate]}", markup=False),
         TimeRemainingColumn(compact=True),
     )
     bars = Progress(*columns, console=Console(stderr=True), transient=True)

@@ -69,11 +69,16 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(200, data + b"more")
 
     def _endless(self, name: str, data: bytes, offset: int) -> None:
-        """Give no length and more bytes than the file has."""
+        """Give no length, and bytes without end."""
         self.close_connection = True
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(data + b"more" * 1000)
+        while True:
+            self.wfile.write(data)
+
+    def _stuck(self, name: str, data: bytes, offset: int) -> None:
+        """Ignore ranges, and close every connection in the middle."""
+        self._part(data, 0, len(data) // 2)
 
     def _shifted(self, name: str, data: bytes, offset: int) -> None:
         """Answer a range with another one."""
@@ -293,6 +298,15 @@ def test_a_partial_file_outlives_a_page_that_is_not_the_file(server: Server, sto
     assert server.asked[-1] == ("plain", "big", 100_000)
 
 
+@pytest.mark.timeout(60)
+def test_a_server_that_never_gets_further_is_given_up(server: Server, store: Store) -> None:
+    entry = server.add("big", BIG)
+    with pytest.raises(MissingInputError):
+        fetch(store, [entry], at(f"{server.base}/stuck"))
+    assert len(server.asked) <= 10
+
+
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("manner", ["wrong", "endless"])
 def test_wrong_bytes_are_deleted(server: Server, store: Store, manner: str) -> None:
     entry = server.add("big", BIG)
@@ -417,6 +431,25 @@ def test_two_fetches_at_once_do_not_disturb_each_other(server: Server, store: St
             job.result()
     assert all(whole(store, entry) for entry in entries)
     assert len(server.asked) == len(entries)
+    assert leftovers(store) == []
+
+
+def test_a_blob_published_between_opening_and_locking_is_left_alone(
+    server: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = server.add("big", BIG)
+    real = fetch_module.fcntl.flock
+
+    def late(handle: int, operation: int) -> None:
+        monkeypatch.setattr(fetch_module.fcntl, "flock", real)
+        store.partial(entry.sha256).write_bytes(BIG)
+        store.publish(store.partial(entry.sha256), entry.sha256)
+        real(handle, operation)
+
+    monkeypatch.setattr(fetch_module.fcntl, "flock", late)
+    fetch(store, [entry], at(f"{server.base}/plain"))
+    assert whole(store, entry)
+    assert server.asked == []
     assert leftovers(store) == []
 
 

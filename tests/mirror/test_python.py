@@ -138,13 +138,14 @@ def test_a_local_version_among_find_links_wins(lab: Lab) -> None:
 
 def test_an_sdist_without_a_recipe_is_refused_by_name(lab: Lab) -> None:
     lab.index.add(wheel("demo", "1.0", ("source",)), sdist("source", "1.0"))
-    with pytest.raises(ColdforgeError, match="'source' has no wheel for Python 3.11") as caught:
+    with pytest.raises(ColdforgeError, match=r"'source' has no wheel for Python 3\.11") as caught:
         lab.resolve({"python": ["demo"]})
     assert "wheels/source/" in caught.value.hint
 
 
 def test_a_package_with_a_recipe_is_built_from_source_even_if_a_wheel_exists(lab: Lab) -> None:
-    lab.index.add(sdist("source", "1.0", ("other",)), wheel("source", "1.0"), wheel("other", "3"))
+    lab.index.add(sdist("source", "1.0", ("other",)), wheel("source", "1.0", ("other",)))
+    lab.index.add(wheel("other", "3"))
     recipes = {"src": WheelRecipe("", "source==1.0", [])}
     assert lab.resolve({"python": ["source==1.0"]}, recipes) == {
         ("wheel/src", "source"): "source-1.0.tar.gz",
@@ -219,7 +220,7 @@ def test_nothing_is_built_on_this_machine(lab: Lab) -> None:
     setup = f"open({str(ran)!r}, 'w'); from setuptools import setup; setup(name='source')"
     lab.index.add(sdist("source", "1.0", setup=setup))
     recipes = {"source": WheelRecipe("", "source==1.0", [])}
-    with pytest.raises(ColdforgeError, match="source") as caught:
+    with pytest.raises(ColdforgeError, match=r"the sdist of 'source==1\.0' does not") as caught:
         lab.resolve({"python": ["source==1.0"]}, recipes)
     assert caught.value.hint
     assert not ran.exists()

@@ -23,6 +23,7 @@ WORD = st.text(string.ascii_letters + string.digits + "+-._", min_size=1, max_si
 PARTS = st.lists(WORD.filter(lambda part: part != ".."), min_size=1, max_size=3)
 SHA256 = st.text("0123456789abcdef", min_size=64, max_size=64)
 
+
 def sort_key(entry: Entry) -> tuple[str, ...]:
     return (entry.use, entry.origin, entry.name, entry.version, entry.path, entry.sha256)
 

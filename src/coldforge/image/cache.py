@@ -2,10 +2,14 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from coldforge.image import describe
 from coldforge.image.describe import Description
+
+Record = Mapping[str, Any]
 
 
 class Cache:
@@ -15,11 +19,11 @@ class Cache:
         """Use `root`; it is made on the first write."""
         self.root = root
 
-    def get(self, description: Description) -> dict[str, str] | None:
+    def get(self, description: Description) -> Record | None:
         """Find the result of exactly this description."""
         return self._read(self.root / f"{describe.key(description)}.json")
 
-    def put(self, step: str, description: Description, result: dict[str, str]) -> None:
+    def put(self, step: str, description: Description, result: Record) -> None:
         """Record a result, and the description as the step's latest."""
         self._write(self.root / f"{describe.key(description)}.json", result)
         self._write(self._last(step), dict(description))
@@ -34,14 +38,14 @@ class Cache:
     def _last(self, step: str) -> Path:
         return self.root / "last" / f"{step.replace('/', '.')}.json"
 
-    def _read(self, path: Path) -> dict[str, str] | None:
+    def _read(self, path: Path) -> Record | None:
         try:
-            record: dict[str, str] = json.loads(path.read_bytes())
+            record: Record = json.loads(path.read_bytes())
         except (FileNotFoundError, ValueError):
             return None
         return record
 
-    def _write(self, path: Path, value: dict[str, str]) -> None:
+    def _write(self, path: Path, value: Record) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
         part.write_text(json.dumps(value, indent=1, sort_keys=True), "utf-8")

@@ -6,12 +6,12 @@ The engine's own diff is not used: it misses a file rewritten at the same size a
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from coldforge.image.member import Member
 from coldforge.image.scrub import dropped
 from coldforge.image.tar import LayerWriter
-from coldforge.image.tree import WHITEOUT, Tree, changes, read_tree
+from coldforge.image.tree import WHITEOUT, Node, Tree, changes, read_tree
 
 
 def collect(
@@ -22,36 +22,38 @@ def collect(
         for chunk in exported:
             spool.write(chunk)
         spool.flush()
-        tree = {
-            path: node
-            for path, node in read_tree(Path(spool.name)).items()
-            if not dropped(path) and _declared(path, outputs)
-        }
-        known = {path: node for path, node in below.items() if _declared(path, outputs)}
-        _write(tree, known, writer, spool.file)  # type: ignore[arg-type]
-
-
-def _write(tree: Tree, below: Tree, writer: LayerWriter, spool: BinaryIO) -> None:
-    changed, gone = changes(below, tree)
-    for path in gone:
-        folder, _, name = path.rpartition("/")
-        writer.add(Member(f"{folder}/{WHITEOUT}{name}".lstrip("/"), "file", 0o644))
-    for path in _with_parents([node.member.path for node in changed], tree):
-        node = tree[path]
-        if node.member.kind == "file":
+        tree = read_tree(Path(spool.name))
+        changed, gone = changes(_kept(below, outputs), _kept(tree, outputs))
+        nodes = {node.member.path: node for node in [*changed, *map(_whiteout, gone)]}
+        for node in _with_parents(nodes, below, tree):
             spool.seek(node.offset)
-        writer.add(node.member, spool)
+            writer.add(node.member, cast("BinaryIO", spool))
 
 
-def _with_parents(paths: list[str], tree: Tree) -> list[str]:
-    """Add the folders above each path, so that a layer never resets their mode or owner."""
-    wanted = set(paths)
-    for path in paths:
+def _kept(tree: Tree, outputs: list[str]) -> Tree:
+    return {
+        path: node for path, node in tree.items() if not dropped(path) and _declared(path, outputs)
+    }
+
+
+def _whiteout(path: str) -> Node:
+    folder, _, name = path.rpartition("/")
+    return Node(Member(f"{folder}/{WHITEOUT}{name}".lstrip("/"), "file", 0o644))
+
+
+def _with_parents(nodes: Tree, below: Tree, tree: Tree) -> list[Node]:
+    """Sort nodes and the folders above them, so that a layer never resets their mode or owner.
+
+    A folder that is not itself to be kept stays as it is below; a new one is as in `tree`.
+    """
+    whole = dict(nodes)
+    for path in nodes:
         parent = path.rpartition("/")[0]
-        while parent and parent not in wanted:
-            wanted.add(parent)
+        while parent and parent not in whole:
+            old = below.get(parent)
+            whole[parent] = old if old and old.member.kind == "dir" else tree[parent]
             parent = parent.rpartition("/")[0]
-    return sorted(path for path in wanted if path in tree)
+    return [whole[path] for path in sorted(whole)]
 
 
 def _declared(path: str, outputs: list[str]) -> bool:

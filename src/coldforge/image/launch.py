@@ -76,7 +76,12 @@ def _limits(work: Launch, tty: bool) -> dict[str, Any]:
         "user": f"{os.getuid()}:{os.getgid()}",
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
-        "environment": {"HOME": HOME, "PYTHONDONTWRITEBYTECODE": "1", **work.env},
+        "environment": {
+            "HOME": HOME,
+            "USER": "coldforge",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **work.env,
+        },
         "labels": {LABEL: "run"},
         "read_only": True,
         "tmpfs": {"/tmp": "mode=1777,exec"},  # noqa: S108 - the container's own

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from coldforge.image import describe
-from coldforge.image.cache import Cache
+from coldforge.image.cache import Cache, Record
 from coldforge.image.config import environment
 from coldforge.image.describe import Description
 from coldforge.image.layout import LAYER, Descriptor
@@ -67,7 +67,7 @@ def wheel_description(site: Site, wheel: str, layer: str, below: list[str]) -> D
     return describe.within(parts, below, environment(site.stack, names[: names.index(layer)]))
 
 
-def descriptor(record: dict[str, str]) -> Descriptor:
+def descriptor(record: Record) -> Descriptor:
     """Turn a layer's cache record into its descriptor."""
     return Descriptor(LAYER, record["digest"], int(record["size"]))
 

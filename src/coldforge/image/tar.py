@@ -48,7 +48,8 @@ class LayerWriter:
     def add(self, member: Member, content: BinaryIO | None = None) -> None:
         """Append a member after its parents; `content` yields exactly `member.size` bytes.
 
-        Raise ColdforgeError on an escaping name, a clash with an earlier member, or short content.
+        Raise ColdforgeError on an escaping name, a clash with an earlier member, a hard link to
+        nothing, or short content.
         """
         check_name(member.path)
         earlier = self._seen.get(member.path)
@@ -56,6 +57,8 @@ class LayerWriter:
             return
         if earlier:
             raise ColdforgeError(f"two inputs both write /{member.path}", "drop one of them")
+        if member.kind == "hardlink" and self._seen.get(member.link, "dir") == "dir":
+            raise ColdforgeError(f"hard link /{member.path} -> /{member.link} points to no file")
         self._parents(member.path)
         self._seen[member.path] = member.kind
         for block in headers(member, self.epoch):
@@ -94,11 +97,11 @@ def headers(member: Member, epoch: int) -> Iterator[bytes]:
     name = member.path + ("/" if member.kind == "dir" else "")
     records: dict[str, bytes] = dict(sorted(member.pax().items()))
     if not _fits(name):
-        records["path"] = name.encode()
+        records["path"] = _raw(name)
     if member.link and not _fits(member.link):
-        records["linkpath"] = member.link.encode()
-    if member.size >= 8**11:
-        records["size"] = str(member.size).encode()
+        records["linkpath"] = _raw(member.link)
+    numbers = (("size", member.size, 8**11), ("uid", member.uid, 8**7), ("gid", member.gid, 8**7))
+    records |= {key: str(value).encode() for key, value, limit in numbers if value >= limit}
     if records:
         body = b"".join(pax_record(key, records[key]) for key in sorted(records))
         yield _ustar("pax", b"x", len(body), epoch)
@@ -120,18 +123,23 @@ def _fits(text: str) -> bool:
     return text.isascii() and len(text) <= 100
 
 
+def _raw(text: str) -> bytes:
+    """Give a name back its bytes: an archive's need not be UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def _ustar(name: str, kind: bytes, size: int, epoch: int, member: Member | None = None) -> bytes:
     link = member.link if member else ""
     fields = (
-        (name.encode()[:100] if not name.isascii() else name[:100].encode(), 100),
+        (_raw(name)[:100], 100),
         (_octal(member.mode if member else 0o644, 8), 8),
         (_octal(member.uid if member else 0, 8), 8),
         (_octal(member.gid if member else 0, 8), 8),
-        (_octal(size if size < 8**11 else 0, 12), 12),
+        (_octal(size, 12), 12),
         (_octal(epoch, 12), 12),
         (b" " * 8, 8),
         (kind, 1),
-        (link.encode()[:100], 100),
+        (_raw(link)[:100], 100),
         (b"ustar\x0000", 8),
         (b"", 32),
         (b"", 32),
@@ -144,4 +152,6 @@ def _ustar(name: str, kind: bytes, size: int, epoch: int, member: Member | None 
 
 
 def _octal(value: int, width: int) -> bytes:
+    """Fill a field; a number too big for it is in a pax record, and 0 here."""
+    value = value if value < 8 ** (width - 1) else 0
     return f"{value:0{width - 1}o}\0".encode()

@@ -3,7 +3,7 @@
 import hashlib
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -31,7 +31,7 @@ Tree = dict[str, Node]
 
 
 def read_tree(tar: Path) -> Tree:
-    """Read a tar file; hard links become nodes of kind `file` with their target's content.
+    """Read a tar file; hard links become copies of what they link.
 
     Device nodes under dev/ (the engine's own) are passed over.
     """
@@ -54,11 +54,7 @@ def read_tree(tar: Path) -> Tree:
 
 def _linked(tree: Tree, path: str, target: str) -> Node:
     first = tree[target]
-    member = first.member
-    copy = Member(
-        path, "file", member.mode, member.uid, member.gid, member.size, "", member.capability
-    )
-    return Node(copy, first.sha256, first.offset)
+    return replace(first, member=replace(first.member, path=path))
 
 
 def _sha256(stream: IO[bytes] | None) -> str:
@@ -90,13 +86,23 @@ def _remove(tree: Tree, path: str) -> None:
 
 
 def changes(before: Tree, after: Tree) -> tuple[list[Node], list[str]]:
-    """List the nodes of `after` that are new or other than before, and the topmost paths gone."""
+    """List the nodes of `after` that are new or other than before, and the topmost paths gone.
+
+    What lay in a folder that is a file or a symlink now goes with the folder, unlisted.
+    """
     changed = [
         node
         for path, node in sorted(after.items())
         if path not in before or not node.same(before[path])
     ]
-    return changed, list(_topmost(path for path in sorted(before) if path not in after))
+    # By parts: "a-b" sorts before "a/b", and would come between "a" and what is in it.
+    gone = _topmost(p for p in sorted(before, key=lambda path: path.split("/")) if p not in after)
+    return changed, [path for path in gone if _in_folder(path, after)]
+
+
+def _in_folder(path: str, tree: Tree) -> bool:
+    parent = tree.get(path.rpartition("/")[0])
+    return parent is None or parent.member.kind == "dir"
 
 
 def _topmost(paths: Iterator[str]) -> Iterator[str]:

@@ -14,6 +14,8 @@ INDEX = "model.safetensors.index.json"
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 PARTS = (".qweight", ".qzeros", ".scales", ".g_idx")
 """What a GPTQ linear layer stores in place of its weight."""
+CONV1D = frozenset({"gpt2"})
+"""Model types whose linear weights are stored (inputs, outputs) rather than turned."""
 NOT_LINEAR = ("embed", "wte", "wpe", "lm_head", "norm")
 
 
@@ -70,6 +72,16 @@ class Checkpoint:
             elif self._linear(name) and not name.endswith(PARTS):
                 total += 2 * item.shape[0] * item.shape[1]
         return total
+
+    def linear_inputs(self) -> dict[str, int]:
+        """Map each plain linear layer to the number of its inputs."""
+        side = 0 if self.config.get("model_type") in CONV1D else 1
+        found = {name: item.shape for name, item in self.tensors.items() if self._linear(name)}
+        return {
+            name.removesuffix(".weight"): shape[side]
+            for name, shape in sorted(found.items())
+            if name.endswith(".weight")
+        }
 
     def _linear(self, name: str) -> bool:
         stem, _, part = name.rpartition(".")

@@ -12,17 +12,22 @@ def inside() -> bool:
 
 def collect() -> Collection:
     """Gather the tasks that make sense here."""
-    from coldforge.tasks import model
+    from coldforge.tasks.model import add_to
 
     root = Collection()
-    model.add_to(root)
-    if not inside():
-        from coldforge.tasks import host, image, mirror, quickstart, stack
+    add_to(root)
+    if inside():
+        return root
+    from coldforge.tasks.host import doctor, test
+    from coldforge.tasks.image import namespace as image
+    from coldforge.tasks.mirror import namespace as mirror
+    from coldforge.tasks.quickstart import quickstart
+    from coldforge.tasks.stack import namespace as stack
 
-        for module in (image, mirror, stack):
-            root.add_collection(module.namespace)
-        for task in (host.doctor, host.test, quickstart.quickstart):
-            root.add_task(task)
+    for branch in (image, mirror, stack):
+        root.add_collection(branch)
+    for task in (doctor, test, quickstart):
+        root.add_task(task)
     return root
 
 

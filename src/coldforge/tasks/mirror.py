@@ -10,6 +10,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.tasks._task import emit, task
 
 if TYPE_CHECKING:
+    from coldforge.mirror.fetch import Fetched
     from coldforge.mirror.status import Missing, Use
     from coldforge.mirror.store import Store
     from coldforge.mirror.verify import Verified
@@ -31,10 +32,19 @@ def fetch(
 
     Example: invoke mirror.fetch --stack cpu --jobs 4
     """
+    from coldforge.progress import amount
+
+    done = fetch_stack(stack, jobs)
+    said = f"{done.blobs} fetched ({amount(done.size)})" if done.blobs else "nothing to fetch"
+    result = {"bytes": done.size, "fetched": done.blobs, "present": done.present, "stack": stack}
+    emit(result, json, f"{stack}: {said}, {done.present} were there")
+
+
+def fetch_stack(stack: str, jobs: int = 8) -> "Fetched":
+    """Bring what the mirror lacks of a stack's lock."""
     from coldforge.mirror.fetch import fetch as run
     from coldforge.mirror.origins.origin import origins_of
     from coldforge.paths import Workspace
-    from coldforge.progress import amount
     from coldforge.stack.lock import check_lock, read_lock
     from coldforge.stack.stack import read_stack
 
@@ -44,10 +54,7 @@ def fetch(
     chosen = read_stack(space, stack)
     lock = read_lock(space.lock(stack))
     check_lock(lock, chosen)
-    done = run(_store(space), lock.entries, origins_of(chosen), jobs)
-    said = f"{done.blobs} fetched ({amount(done.size)})" if done.blobs else "nothing to fetch"
-    result = {"bytes": done.size, "fetched": done.blobs, "present": done.present, "stack": stack}
-    emit(result, json, f"{stack}: {said}, {done.present} were there")
+    return run(_store(space), lock.entries, origins_of(chosen), jobs)
 
 
 @partial(

@@ -1,0 +1,68 @@
+"""A model's tokenizer: text to ids and back, and a digest that says it is the same one."""
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+from coldforge.digest import sha256_json
+from coldforge.errors import ColdforgeError
+
+
+class Tokens(Protocol):
+    """Encode texts without special tokens."""
+
+    end: int
+    """Id of the token that ends a text."""
+
+    def encode(self, texts: list[str]) -> list[list[int]]:
+        """Return the ids of each text."""
+
+
+class ModelTokens:
+    """The tokenizer of a model directory, loaded with Transformers."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load it; raise ColdforgeError if it cannot be read."""
+        from transformers import AutoTokenizer
+
+        try:
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            first = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ColdforgeError(
+                f"the tokenizer of {folder} cannot be read: {first}", "copy its tokenizer again"
+            ) from error
+        end = self.tokenizer.eos_token_id
+        self.end: int = end if end is not None else 0
+
+    def encode(self, texts: list[str]) -> list[list[int]]:
+        """Return the ids of each text, without special tokens."""
+        if not texts:
+            return []
+        found: list[list[int]] = self.tokenizer(
+            texts, add_special_tokens=False, verbose=False
+        ).input_ids
+        return found
+
+    @property
+    def digest(self) -> str:
+        """Identify vocabulary and merges, not padding or truncation; hex sha256."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            return sha256_json(self.tokenizer.get_vocab())
+        description = json.loads(backend.to_str())
+        return sha256_json(
+            {
+                key: description[key]
+                for key in sorted(description.keys() - {"padding", "truncation"})
+            }
+        )
+
+
+def join(tokens: Tokens, texts: list[str]) -> list[int]:
+    """Encode texts into one stream, each followed by the end token."""
+    stream: list[int] = []
+    for ids in tokens.encode(texts):
+        stream += ids
+        stream.append(tokens.end)
+    return stream

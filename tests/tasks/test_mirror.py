@@ -1,0 +1,182 @@
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.context import Context
+
+from coldforge.mirror.origins import pip
+from coldforge.mirror.origins.pip import PipConfig
+from coldforge.mirror.store import Store
+from coldforge.stack.lock import Entry, Lock, write_lock
+from coldforge.tasks import mirror
+
+STACK = 'summary = ""\nepoch = 0\nlayers = ["python"]\n[python]\nversion = "3.11"\nplatform = "x"'
+LAYER = 'summary = ""\n[inputs]\npython = ["demo"]'
+
+
+class Lab:
+    """A checkout with one stack, its lock, and a find-links folder as the only origin."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.links = root, root / "links"
+        self.store = Store(root / "offline-mirror" / "blobs")
+        for folder in ("docker/stacks", "docker/layers/python", "links"):
+            (root / folder).mkdir(parents=True)
+        (root / "docker/stacks/cpu.toml").write_text(STACK)
+        (root / "docker/layers/python/layer.toml").write_text(LAYER)
+        self.entries = [self.offer(f"demo{number}", bytes(1000 + number)) for number in range(3)]
+        self.lock()
+
+    def offer(self, name: str, data: bytes) -> Entry:
+        (self.links / f"{name}.whl").write_bytes(data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        return Entry("python", "python", name, "1", f"{name}.whl", len(data), sha256)
+
+    def lock(self, asked: str = "demo") -> None:
+        requests = {"python": [f"python:{asked}"]}
+        path = self.root / "offline-mirror" / "cpu.lock"
+        write_lock(path, Lock(1, "cpu", requests, [], self.entries))
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    made = Lab(tmp_path)
+    monkeypatch.setenv("COLDFORGE_ROOT", str(tmp_path))
+    monkeypatch.delenv("COLDFORGE_DEBUG", raising=False)
+    monkeypatch.setattr(pip, "read_pip", lambda: PipConfig(find_links=[str(made.links)]))
+    return made
+
+
+def run(task: Any, capsys: pytest.CaptureFixture[str], **given: Any) -> Any:
+    """Run a task for a program and read what it printed."""
+    task(Context(), json=True, **given)
+    return json.loads(capsys.readouterr().out)
+
+
+def test_fetch_brings_what_is_missing_and_then_nothing(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = run(mirror.fetch, capsys)
+    assert first == {"bytes": 3003, "fetched": 3, "present": 0, "stack": "cpu"}
+    again = run(mirror.fetch, capsys)
+    assert again == {"bytes": 0, "fetched": 0, "present": 3, "stack": "cpu"}
+
+
+def test_fetch_for_people_says_what_it_did(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    mirror.fetch(Context())
+    assert capsys.readouterr().out == "cpu: 3 fetched (3.0 kB), 0 were there\n"
+
+
+def test_what_cannot_be_had_is_exit_code_3_with_a_hint(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lab.links / "demo1.whl").unlink()
+    with pytest.raises(SystemExit) as caught:
+        mirror.fetch(Context())
+    said = capsys.readouterr().err.splitlines()
+    assert caught.value.code == 3
+    assert said[-2] == "error: 1 of 3 files could not be fetched"
+    assert said[-1].startswith(" hint: ")
+    assert lab.store.has(lab.entries[0].sha256, lab.entries[0].size)
+
+
+def test_a_lock_that_does_not_match_its_stack_is_not_fetched(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab.lock("other")
+    with pytest.raises(SystemExit):
+        mirror.fetch(Context())
+    said = capsys.readouterr().err
+    assert "lacks 'python:demo'" in said
+    assert "stack.lock --stack cpu" in said
+
+
+@pytest.mark.parametrize("task", [mirror.fetch, mirror.status])
+def test_an_unknown_stack_lists_the_known_ones(
+    lab: Lab, capsys: pytest.CaptureFixture[str], task: Any
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        task(Context(), stack="gpu")
+    assert caught.value.code == 2
+    assert "known: cpu" in capsys.readouterr().err
+
+
+def test_no_jobs_at_all_is_refused(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        mirror.fetch(Context(), jobs=0)
+    assert "--jobs 0" in capsys.readouterr().err
+
+
+def test_status_counts_present_and_missing(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(mirror.status, capsys)["uses"][0]["missing"] == 3
+    run(mirror.fetch, capsys)
+    use = run(mirror.status, capsys)["uses"][0]
+    assert (use["present"], use["present_bytes"], use["missing"]) == (3, 3003, 0)
+
+
+def test_status_tells_where_each_missing_file_would_come_from(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lab.links / "demo1.whl").unlink()
+    missing = run(mirror.status, capsys, missing=True)["missing"]
+    assert [item["source"] for item in missing] == [
+        (lab.links / "demo0.whl").as_uri(),
+        "",
+        (lab.links / "demo2.whl").as_uri(),
+    ]
+    mirror.status(Context(), missing=True)
+    said = capsys.readouterr().out
+    assert "demo1.whl (1.0 kB) from nowhere" in said
+    assert "run: ./invokew mirror.fetch --stack cpu" in said
+
+
+def test_a_flipped_byte_is_named_moved_aside_and_fetched_again(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(mirror.fetch, capsys)
+    path = lab.store.path(lab.entries[1].sha256)
+    path.write_bytes(b"\1" + path.read_bytes()[1:])
+    with pytest.raises(SystemExit) as caught:
+        mirror.verify(Context())
+    captured = capsys.readouterr()
+    assert caught.value.code == 1
+    assert "cpu.lock: demo1 1 (python)" in captured.out
+    assert "mirror.fetch --stack cpu" in captured.err
+    assert run(mirror.fetch, capsys)["fetched"] == 1
+    assert run(mirror.verify, capsys)["damaged"] == []
+
+
+def test_verify_of_one_stack_reads_its_blobs_alone(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(mirror.fetch, capsys)
+    stray = lab.store.partial("0" * 64)
+    stray.write_bytes(b"not what it says")
+    lab.store.publish(stray, "0" * 64)
+    assert run(mirror.verify, capsys, stack="cpu")["blobs"] == 3
+    with pytest.raises(SystemExit):
+        mirror.verify(Context())
+    assert "no lock needs them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["fetch", "status", "verify"])
+def test_every_task_has_an_example_in_its_help(name: str) -> None:
+    task = mirror.namespace.tasks[name]
+    assert f"Example: invoke mirror.{name}" in (task.__doc__ or "")
+    assert set(task.help) <= {"stack", "json", "jobs", "missing"}
+
+
+def test_naming_the_tasks_loads_nothing_heavy() -> None:
+    script = """
+import sys
+import coldforge.tasks.mirror, coldforge.tasks.stack
+heavy = {"httpx", "msgspec", "rich", "uv", "pypi_simple", "packaging", "debian"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
