@@ -1,6 +1,7 @@
 """Things to build from: layer tars, wheels, and a checkout with a lock, a wheel and a script."""
 
 import base64
+import csv
 import hashlib
 import io
 import zipfile
@@ -94,9 +95,7 @@ def wheel_of(tmp_path: Path) -> WheelOf:
             f"{info}/METADATA": b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n",
             f"{info}/WHEEL": f"Wheel-Version: 1.0\n{tags}".encode(),
         }
-        lines = [f"{path},{digest_of(data)},{len(data)}" for path, data in content.items()]
-        lines.append(f"{info}/RECORD,,")
-        content[f"{info}/RECORD"] = ("\n".join(lines) + "\n").encode() if record is None else record
+        content[f"{info}/RECORD"] = record_of(content, info) if record is None else record
         place = tmp_path / name
         with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
             for path, data in content.items():
@@ -108,10 +107,15 @@ def wheel_of(tmp_path: Path) -> WheelOf:
     return pack
 
 
-def digest_of(data: bytes) -> str:
-    """Spell a digest the way RECORD does."""
-    raw = hashlib.sha256(data).digest()
-    return "sha256=" + base64.urlsafe_b64encode(raw).decode().rstrip("=")
+def record_of(content: dict[str, bytes], info: str) -> bytes:
+    """List paths, digests and sizes the way the wheel format wants it."""
+    lines = io.StringIO()
+    rows = csv.writer(lines, lineterminator="\n")
+    for path, data in content.items():
+        raw = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+        rows.writerow((path, f"sha256={raw}", len(data)))
+    rows.writerow((f"{info}/RECORD", "", ""))
+    return lines.getvalue().encode()
 
 
 @pytest.fixture

@@ -186,7 +186,7 @@ def test_an_escaping_name_is_refused(deb_of: DebOf, tmp_path: Path, name: str) -
 
 def test_an_escaping_symlink_is_refused(deb_of: DebOf, tmp_path: Path) -> None:
     info = entry("./usr/share/x", tarfile.SYMTYPE, linkname="../../../etc/passwd")
-    with pytest.raises(ColdforgeError, match="symlink /usr/share/x -> .* points out of the image"):
+    with pytest.raises(ColdforgeError, match=r"/usr/share/x -> .* points out of the"):
         laid_out(tmp_path, deb_of([(info, b"")]))
 
 

@@ -17,7 +17,8 @@ def export(layout: Layout, name: str, out: Path) -> Descriptor:
     if tag is None:
         hint = f"run: ./invokew image.build --stack {name}"
         raise ColdforgeError(f"stack '{name}' is not built", hint)
-    if out.exists() and not (out / "oci-layout").exists() and any(out.iterdir()):
+    out = out.resolve()
+    if out == layout.root.resolve() or not _free(out, name):
         raise ColdforgeError(f"{out} holds something else", "name a folder that is not there yet")
     manifest = layout.read(tag["digest"])
     blobs = [tag, manifest["config"], *manifest["layers"]]
@@ -34,3 +35,13 @@ def export(layout: Layout, name: str, out: Path) -> Descriptor:
         shutil.rmtree(out, ignore_errors=True)
         part.replace(out)
     return Descriptor(MANIFEST, tag["digest"], tag["size"])
+
+
+def _free(out: Path, name: str) -> bool:
+    """Tell whether `out` is nothing, nothing yet, or an earlier export of this image."""
+    if not out.is_dir():
+        return not out.exists()
+    try:
+        return not any(out.iterdir()) or list(Layout(out).tags()) == [name]
+    except (KeyError, TypeError, ValueError):
+        return False

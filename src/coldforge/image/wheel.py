@@ -51,10 +51,21 @@ def install_wheel(wheel: Path, filename: str, writer: "LayerWriter", python: str
             installer.install(WheelFile(archive), destination, {"INSTALLER": b"coldforge\n"})
     except ColdforgeError as error:
         raise ColdforgeError(f"{filename}: {error.message}", error.hint) from error
-    except (zipfile.BadZipFile, ValueError, KeyError) as error:
-        raise ColdforgeError(
-            f"{filename} is not a sound wheel: {error}", "fetch it again"
-        ) from error
+    except _damage() as error:
+        why = " ".join(str(error.args[-1] if error.args else "its metadata is malformed").split())
+        raise ColdforgeError(f"{filename} is not a sound wheel: {why}", "fetch it again") from error
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """List what zipfile and installer raise on a wheel that breaks its format."""
+    from configparser import Error
+    from zlib import error
+
+    from installer.exceptions import InstallerError
+    from installer.records import InvalidRecordEntry
+
+    own = (zipfile.BadZipFile, error, EOFError, RuntimeError)
+    return (*own, Error, InstallerError, InvalidRecordEntry, AssertionError, KeyError, ValueError)
 
 
 class LayerDestination:

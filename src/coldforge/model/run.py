@@ -49,6 +49,7 @@ def run_quantize(  # noqa: PLR0913 - a flag each
 ) -> dict[str, Any]:
     """Quantise `model` into `out`; calibration text is a file or folder, else the default."""
     from coldforge.model.method import Request, check_groups, find_method
+    from coldforge.model.tokens import copy_files
 
     started, place = time.monotonic(), Path(out)
     chosen = find_method(method, bits)
@@ -64,6 +65,7 @@ def run_quantize(  # noqa: PLR0913 - a flag each
             result = chosen.quantise(
                 Request(checkpoint, drawn, part, bits, group_size, seed, work.grow, work.advance)
             )
+            copy_files(checkpoint.folder, part)
             made = read_checkpoint(part)
             work.result = f"{made.linear_bytes / made.linear_fp16_bytes:.3f} of fp16's linear bytes"
         facts = {

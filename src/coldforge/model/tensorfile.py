@@ -20,6 +20,7 @@ WIDTHS = {
     "BF16": 2, "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
 }  # fmt: skip
 """Bytes of one element by dtype."""
+UNREADABLE = (AttributeError, RecursionError, TypeError, ValueError, msgspec.ValidationError)
 REMEDY = "copy the file again, or make the checkpoint anew"
 
 
@@ -73,7 +74,7 @@ def _parse(path: Path, raw: bytes) -> dict[str, Tensor]:
         entries = json.loads(raw)
         entries.pop("__metadata__", None)
         return msgspec.convert(entries, dict[str, Tensor])
-    except (ValueError, AttributeError, RecursionError, msgspec.ValidationError) as error:
+    except UNREADABLE as error:
         raise _broken(path, "its header cannot be read") from error
 
 

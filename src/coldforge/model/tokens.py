@@ -1,11 +1,23 @@
 """A model's tokenizer: text to ids and back, and a digest that says it is the same one."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Protocol
 
 from coldforge.digest import sha256_json
 from coldforge.errors import ColdforgeError
+
+FILES = (
+    "added_tokens.json",
+    "chat_template.jinja",
+    "merges.txt",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+)
 
 
 class Tokens(Protocol):
@@ -57,6 +69,13 @@ class ModelTokens:
                 for key in sorted(description.keys() - {"padding", "truncation"})
             }
         )
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Copy a tokenizer's files as they are: libraries rewrite them, and not always well."""
+    for name in FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
 
 
 def join(tokens: Tokens, texts: list[str]) -> list[int]:
