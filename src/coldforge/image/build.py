@@ -12,11 +12,10 @@ from coldforge.image.cache import Cache
 from coldforge.image.check import run_check
 from coldforge.image.config import image_config, image_manifest
 from coldforge.image.container import answering
-from coldforge.image.describe import key
 from coldforge.image.engine import image_name, load, unname
 from coldforge.image.layout import CONFIG, MANIFEST, Descriptor, Layout
 from coldforge.image.make import Site
-from coldforge.image.plan import descriptor, layer_description, wheel_description
+from coldforge.image.plan import descriptor, layer_description, wheel_description, wheel_folder
 from coldforge.image.project import build_project, revision
 from coldforge.image.tree import Tree, read_tree, union
 from coldforge.mirror.store import Store
@@ -125,7 +124,7 @@ class Builder:
 
     def _wheel(self, name: str, layer: str) -> tuple[Path, str]:
         description = wheel_description(self.place, name, layer, self._below())
-        folder = self.place.root / "wheels" / key(description)[:16]
+        folder = wheel_folder(self.place, description)
         record = self.cache.get(description)
         if record and (folder / record["file"]).is_file():
             return folder / record["file"], record["digest"]

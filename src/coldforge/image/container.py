@@ -1,6 +1,8 @@
 """Run one step in a container that can reach nothing: no network, no spare capability."""
 
+import contextlib
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.engine import archive_of
+from coldforge.image.engine import archive_of, shown_mode
 from coldforge.progress import say
 
 if TYPE_CHECKING:
@@ -97,8 +99,8 @@ def _limits(step: Step) -> dict[str, Any]:
 
 
 def _follow(container: "Container", step: Step, log: Path) -> None:
-    with log.open("wb") as kept:
-        for raw in _lines(container.logs(stream=True, follow=True)):
+    with log.open("wb") as kept, hearing(container.logs(stream=True, follow=True)) as said:
+        for raw in _lines(said):
             kept.write(raw + b"\n")
             if not step.quiet:
                 say(raw.decode("utf-8", "replace"))
@@ -108,6 +110,19 @@ def _follow(container: "Container", step: Step, log: Path) -> None:
         for line in lines:
             say(f"  | {line}")
         raise ColdforgeError(f"{step.name} failed with status {status}", f"the whole log: {log}")
+
+
+@contextmanager
+def hearing(stream: Any) -> Iterator[Any]:  # noqa: ANN401 - untyped SDK
+    """Yield what a container says; close the connection at the end, which the SDK leaves open."""
+    import docker.errors
+
+    try:
+        yield stream
+    finally:
+        with contextlib.suppress(OSError, docker.errors.DockerException):
+            stream.close()
+            stream._response.close()
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -139,15 +154,16 @@ def _delivered(client: "docker.DockerClient", step: Step, scratch: Path) -> Iter
 
 
 def _link(source: Path, place: Path) -> None:
-    """Show `source` at `place`, readable by any user whatever this user's umask is."""
+    """Show `source` at `place`, with one of two modes whatever this user's umask is."""
     place.parent.mkdir(parents=True, exist_ok=True)
+    mode = shown_mode(source)
     try:
-        if source.stat().st_mode & 0o044 != 0o044:
-            raise PermissionError  # a private umask: the step's user could not read it
+        if stat.S_IMODE(source.stat().st_mode) != mode:
+            raise PermissionError  # as it is, its mode could reach the layer
         place.hardlink_to(source)
     except OSError:
         shutil.copyfile(source, place)
-        place.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
+        place.chmod(mode)
 
 
 def bind(target: str, source: Path, writable: bool = False) -> Any:  # noqa: ANN401 - untyped SDK
@@ -182,6 +198,8 @@ def shares_files(client: "docker.DockerClient", image: str, folder: Path) -> boo
     try:
         mounts = [bind("/coldforge/probe", folder)]
         client.containers.create(image, ["true"], mounts=mounts).remove(force=True)
+    except docker.errors.ImageNotFound:
+        raise
     except docker.errors.APIError:
         return False
     return True

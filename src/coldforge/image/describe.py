@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from coldforge.digest import canonical_json, sha256_file, sha256_json
+from coldforge.errors import ColdforgeError
 from coldforge.image import tar
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock
@@ -80,7 +81,8 @@ def project_files(space: Workspace) -> list[str]:
     found = []
     for name in PROJECT:
         path = space.root / name
-        found += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        found += sorted(path.rglob("*")) if path.is_dir() else [path]
+    found = [path for path in found if path.is_file() and "__pycache__" not in path.parts]
     return [str(path.relative_to(space.root)) for path in found]
 
 
@@ -89,4 +91,8 @@ def _common(stack: Stack) -> dict[str, str]:
 
 
 def _files(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    return {f"file {name}": sha256_file(folder / name) for name in names}
+    try:
+        return {f"file {name}": sha256_file(folder / name) for name in names}
+    except FileNotFoundError as error:
+        message = f"{error.filename} is not there, but a recipe names it"
+        raise ColdforgeError(message, "restore the file or mend the recipe") from error

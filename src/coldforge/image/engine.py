@@ -38,23 +38,24 @@ def load(client: "docker.DockerClient", layout: Layout, manifest: Descriptor, na
     """Make the engine hold this image as `name`; return whether anything was sent.
 
     Layers that an image of ours in the engine already has are left out of the archive; should
-    the engine not accept that, everything is sent. Raise ColdforgeError if the image is not there
+    the engine refuse that, everything is sent. Raise ColdforgeError if the image is not there
     afterwards.
     """
     document = layout.read(manifest.digest)
     config = layout.read(document["config"]["digest"])
     wanted = config["rootfs"]["diff_ids"]
-    if _holds(client, name, manifest, document):
+    ids = (document["config"]["digest"], manifest.digest)
+    if _holds(client, name, ids, wanted):
         return False
     before = _id(client, name)
-    for present in (_present(client, wanted), 0):
-        _send(client, layout, manifest, name, document["layers"][present:])
-        if _holds(client, name, manifest, document):
+    said = ""
+    for present in dict.fromkeys((_present(client, wanted), 0)):
+        said = _send(client, layout, manifest, name, document["layers"][present:])
+        if _holds(client, name, ids, wanted):
             _forget(client, before)
             return True
-    raise ColdforgeError(
-        f"the engine took image {name} but does not show it", "see the engine's own log"
-    )
+    message = f"the engine refused {name}: {said}" if said else f"the engine does not show {name}"
+    raise ColdforgeError(message, "see the engine's own log, and whether its disk is full")
 
 
 def unname(client: "docker.DockerClient", name: str) -> None:
@@ -84,21 +85,20 @@ def _forget(client: "docker.DockerClient", image: str) -> None:
 
 
 def _holds(
-    client: "docker.DockerClient", name: str, manifest: Descriptor, document: dict[str, Any]
+    client: "docker.DockerClient", name: str, ids: tuple[str, str], wanted: list[str]
 ) -> bool:
-    """Tell whether `name` is this image.
+    """Tell whether `name` is the image of layers `wanted` (diffIDs).
 
-    Its id is our config's digest or, in a containerd store, our manifest's.
+    Its id is our config's digest or, in a containerd store, our manifest's. Such a store takes a
+    name whose layers are missing, and then shows the right id but no layers.
     """
     import docker.errors
 
     try:
         shown = client.api.inspect_image(name)
-    except docker.errors.ImageNotFound:
-        return False
     except docker.errors.APIError:
-        return False  # a containerd store can list a tag whose layers are missing
-    return shown["Id"] in (document["config"]["digest"], manifest.digest)
+        return False
+    return shown["Id"] in ids and (shown["RootFS"].get("Layers") or []) == wanted
 
 
 def _present(client: "docker.DockerClient", wanted: list[str]) -> int:
@@ -123,13 +123,20 @@ def _send(
     manifest: Descriptor,
     name: str,
     layers: list[dict[str, Any]],
-) -> None:
+) -> str:
+    """Send the image with these of its layers; return what the engine says against it, or ''."""
+    import docker.errors
+
     size = sum(layer["size"] for layer in layers)
     with step(f"Loading {name} into the engine", size) as progress:
-        archive = _archive(layout, manifest, name, layers)
-        for message in client.api.load_image(_counted(archive, progress.advance), quiet=True) or []:
-            if "error" in message:
-                raise ColdforgeError(f"the engine refused {name}: {message['error']}")
+        archive = _counted(_archive(layout, manifest, name, layers), progress.advance)
+        try:
+            messages = list(client.api.load_image(archive, quiet=True) or [])
+        except docker.errors.APIError as error:
+            messages = [{"error": error.explanation}]
+        said = "; ".join(str(item["error"]) for item in messages if "error" in item)
+        progress.result = "refused" if said else ""
+        return said
 
 
 def _counted(chunks: Iterator[bytes], advance: Any) -> Iterator[bytes]:  # noqa: ANN401
@@ -187,9 +194,15 @@ def archive_of(files: dict[str, Path]) -> Iterator[bytes]:
     writer = LayerWriter(sink, 0)
     for name, path in sorted(files.items()):
         with path.open("rb") as stream:
-            writer.add(Member(name, "file", 0o755, size=path.stat().st_size), stream)
+            member = Member(name, "file", shown_mode(path), size=path.stat().st_size)
+            writer.add(member, stream)
         yield sink.getvalue()
         sink.seek(0)
         sink.truncate()
     writer.close()
     yield sink.getvalue()
+
+
+def shown_mode(path: Path) -> int:
+    """Give the mode that a step sees an input with: only the executable bit is the file's own."""
+    return 0o755 if path.stat().st_mode & 0o100 else 0o644

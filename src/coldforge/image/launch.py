@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.container import LABEL, answering, bind, shares_files
+from coldforge.image.container import LABEL, answering, bind, hearing, shares_files
 
 if TYPE_CHECKING:
     import docker
@@ -40,12 +40,13 @@ def launch(
     """
     with answering("the run"), created(client, work, tty=False) as container:
         stream = container.attach(stdout=True, stderr=True, stream=True, demux=True)
-        container.start()
-        for printed, said in stream:
-            if printed:
-                out(printed)
-            if said:
-                err(said)
+        with hearing(stream):
+            container.start()
+            for printed, said in stream:
+                if printed:
+                    out(printed)
+                if said:
+                    err(said)
         status: int = container.wait()["StatusCode"]
         return status
 

@@ -3,6 +3,7 @@
 import io
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,5 +187,9 @@ def _repacked(content: IO[bytes] | None, filename: str, out: Path) -> Path:
         raw.flush()
         out.mkdir(parents=True, exist_ok=True)
         part = out / f".{filename}"
-        repack(Path(raw.name), part)
+        try:
+            repack(Path(raw.name), part)
+        except zipfile.BadZipFile as error:
+            part.unlink(missing_ok=True)
+            raise ColdforgeError(f"the build left a damaged {filename}: {error}") from error
         return part.replace(out / filename)

@@ -1,6 +1,7 @@
 """What a build would do, step by step: take from the cache, or make, and why."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from coldforge.image import describe
 from coldforge.image.cache import Cache, Record
@@ -33,9 +34,10 @@ def plan(site: Site, cache: Cache) -> list[Planned]:
     for name, recipe in site.stack.layers.items():
         wheels: dict[str, str] = {}
         for wheel in recipe.inputs.wheels:
-            item = _planned(
-                cache, f"wheel/{wheel}", wheel_description(site, wheel, name, diff_ids), waiting
-            )
+            description = wheel_description(site, wheel, name, diff_ids)
+            item = _planned(cache, f"wheel/{wheel}", description, waiting)
+            if item.cached and not any(wheel_folder(site, description).glob("*.whl")):
+                item = Planned(item.name, why=["its file was removed"])
             steps.append(item)
             wheels[wheel] = item.cached
         made = [wheel for wheel, digest in wheels.items() if not digest]
@@ -65,6 +67,11 @@ def wheel_description(site: Site, wheel: str, layer: str, below: list[str]) -> D
     names = list(site.stack.layers)
     parts = describe.wheel(site.space, site.stack, site.lock, wheel)
     return describe.within(parts, below, environment(site.stack, names[: names.index(layer)]))
+
+
+def wheel_folder(site: Site, description: Description) -> Path:
+    """Name the folder where the wheel so described is kept."""
+    return site.root / "wheels" / describe.key(description)[:16]
 
 
 def descriptor(record: Record) -> Descriptor:

@@ -16,7 +16,10 @@ def build_project(space: Workspace, out: Path) -> Path:
         command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
         done = subprocess.run(command, cwd=space.root, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise ColdforgeError(f"the project's wheel did not build: {done.stderr.strip()[-300:]}")
+            said = (done.stderr.strip() or done.stdout.strip() or "no word why").splitlines()[-1]
+            raise ColdforgeError(
+                f"the project's wheel did not build: {said}", "mend pyproject.toml"
+            )
         (wheel,) = Path(folder).glob("*.whl")
         out.mkdir(parents=True, exist_ok=True)
         part = out / f".{wheel.name}"

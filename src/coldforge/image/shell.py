@@ -9,7 +9,7 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,12 +31,12 @@ def shell(client: "docker.DockerClient", stack: str, folder: Path) -> int:
     work = Launch(image_name(stack), ["/bin/bash"], writes=[folder])
     with created(client, work, tty=True) as container:
         wire = container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-        container.start()
-        size = shutil.get_terminal_size()
-        container.resize(size.lines, size.columns)
-        with _raw(sys.stdin.fileno()):
-            _carry(wire._sock, sys.stdin.fileno(), sys.stdout.fileno())
-        wire.close()
+        with closing(wire), closing(wire._sock):  # the SDK's object holds the socket open
+            container.start()
+            size = shutil.get_terminal_size()
+            container.resize(size.lines, size.columns)
+            with _raw(sys.stdin.fileno()):
+                _carry(wire._sock, sys.stdin.fileno(), sys.stdout.fileno())
         status: int = container.wait()["StatusCode"]
         return status
 
@@ -63,4 +63,7 @@ def _carry(wire: socket.socket, keys: int, screen: int) -> None:
                 return
             os.write(screen, shown)
         if keys in ready:
-            wire.sendall(os.read(keys, 1 << 12))
+            typed = os.read(keys, 1 << 12)
+            if not typed:
+                raise ColdforgeError("the terminal is gone")
+            wire.sendall(typed)

@@ -93,6 +93,7 @@ class Checkpoint:
 
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Check that `folder` is a model with weights and tokenizer; raise ColdforgeError."""
+    folder = folder.absolute()  # libraries may change the working directory
     if not folder.is_dir():
         raise ColdforgeError(
             f"no such model directory: {folder}", "run: invoke model.demo --out DIR"
@@ -120,10 +121,10 @@ def compare(one: Checkpoint, other: Checkpoint) -> dict[str, Any]:
         "equal": not differing,
         "tensors": len(names),
         "differing": [name for name in differing if name in one.digests and name in other.digests],
-        "only_a": [name for name in differing if name not in other.digests],
-        "only_b": [name for name in differing if name not in one.digests],
-        "a": one.digest,
-        "b": other.digest,
+        "only_one": [name for name in differing if name not in other.digests],
+        "only_other": [name for name in differing if name not in one.digests],
+        "one": one.digest,
+        "other": other.digest,
     }
 
 

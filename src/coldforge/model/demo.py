@@ -23,13 +23,13 @@ class Recipe:
     """What decides the demo model's bytes, besides the corpus and the machine."""
 
     seed: int = 0
-    steps: int = 260
+    steps: int = 240
     batch: int = 4
     """Windows a step learns from."""
     vocabulary: int = 4096
-    matrix_rate: float = 5e-3
+    matrix_rate: float = 1e-2
     """Learning rate of the layers' matrices (Muon)."""
-    other_rate: float = 4e-3
+    other_rate: float = 3e-2
     """Learning rate of embeddings, head and norms (AdamW)."""
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ class Gptq:
             "act_group_aware": False,
             "format": "gptq",
         }
-        with _aside(scratch / "gptqmodel.log") as log:
+        # The library keeps a folder of logs where it runs, which may not be writable.
+        with _aside(scratch / "gptqmodel.log") as log, chdir(scratch):
             try:
                 return Result(settings, _run(request, settings))
             except (ArithmeticError, AttributeError, LookupError) as error:
@@ -51,7 +52,7 @@ def _run(request: Request, settings: dict[str, object]) -> list[LayerError]:
     )
     model.subset_callback = _Watch(request)
     samples = [
-        {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=int)}
+        {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids)).long()}
         for ids in request.calibration.windows
     ]
     request.begin(len(request.checkpoint.linear_inputs()))

@@ -10,31 +10,41 @@ BITS = (2, 4, 8)
 
 
 def load_model(checkpoint: Checkpoint) -> Any:  # noqa: ANN401 - a Transformers model
-    """Return the model ready to run; raise ColdforgeError if it cannot be loaded."""
+    """Return the model ready to run; raise ColdforgeError if it cannot be loaded whole."""
+    try:
+        model, info = _load(checkpoint)
+    except (AttributeError, KeyError, OSError, RuntimeError, ValueError) as error:
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise ColdforgeError(
+            f"{checkpoint.folder} cannot be loaded: {first}", "is it a causal language model?"
+        ) from error
+    # Transformers fills what it does not find with random numbers and only remarks on it.
+    for kind in ("missing_keys", "mismatched_keys"):
+        for key in sorted(map(str, info[kind])):
+            raise ColdforgeError(
+                f"the weights of {checkpoint.folder} do not fit its config: {key}",
+                "copy the model again",
+            )
+    return model.eval()
+
+
+def _load(checkpoint: Checkpoint) -> tuple[Any, dict[str, Any]]:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     folder = str(checkpoint.folder)
-    quantization = checkpoint.quantization
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        if not quantization:
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, config=config, dtype=torch.float32, local_files_only=True
-            )
-        else:
-            state = dense_state(checkpoint)
-            if hasattr(config, "quantization_config"):
-                del config.quantization_config
-            model = AutoModelForCausalLM.from_pretrained(
-                None, config=config, state_dict=state, dtype=torch.float32
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError) as error:
-        first = (str(error) or type(error).__name__).splitlines()[0]
-        raise ColdforgeError(
-            f"{folder} cannot be loaded: {first}", "is it a causal language model?"
-        ) from error
-    return model.eval()
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    options = {"config": config, "dtype": torch.float32, "output_loading_info": True}
+    if not checkpoint.quantization:
+        loaded = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, **options)
+    else:
+        state = dense_state(checkpoint)
+        if hasattr(config, "quantization_config"):
+            del config.quantization_config
+        with torch.device("meta"):
+            kind = type(AutoModelForCausalLM.from_config(config))
+        loaded = kind.from_pretrained(None, state_dict=state, **options)
+    return loaded[0], loaded[1]
 
 
 def dense_state(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -162,9 +162,9 @@ def run_generate(
     return {"model": model, "prompt": prompt, "text": text, **_circumstances(started)}
 
 
-def run_diff(a: str, b: str) -> dict[str, Any]:
+def run_diff(one: str, other: str) -> dict[str, Any]:
     """Compare two model directories tensor by tensor."""
-    return compare(read_checkpoint(Path(a)), read_checkpoint(Path(b)))
+    return compare(read_checkpoint(Path(one)), read_checkpoint(Path(other)))
 
 
 def _calibration(

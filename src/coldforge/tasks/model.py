@@ -174,15 +174,15 @@ def generate(
     emit(found, json, "" if live else found["prompt"] + found["text"])
 
 
-@partial(task, help={"a": MODEL, "b": "The other one.", "json": HELP["json"]})
-def diff(context: Context, a: str, b: str, json: bool = False) -> None:
+@partial(task, help={"one": MODEL, "other": "Another.", "json": HELP["json"]})
+def diff(context: Context, one: str, other: str, json: bool = False) -> None:
     """Say whether two checkpoints hold the same tensors, and which differ; exit 1 if any does.
 
-    Example: invoke checkpoint.diff --a models/one --b models/two
+    Example: invoke checkpoint.diff --one models/a --other models/b
     """
     from coldforge.model.run import run_diff
 
-    found = run_diff(a, b)
+    found = run_diff(one, other)
     emit(found, json, _diff_text(found))
     if not found["equal"]:
         raise SystemExit(1)
@@ -273,8 +273,8 @@ def _evaluate_text(found: dict[str, Any]) -> str:
 
 def _diff_text(found: dict[str, Any]) -> str:
     if found["equal"]:
-        return f"equal: {found['tensors']} tensors, digest {found['a']}"
+        return f"equal: {found['tensors']} tensors, digest {found['one']}"
     lines = [f"differs: {name}" for name in found["differing"]]
-    lines += [f"only in a: {name}" for name in found["only_a"]]
-    lines += [f"only in b: {name}" for name in found["only_b"]]
+    lines += [f"only in one: {name}" for name in found["only_one"]]
+    lines += [f"only in other: {name}" for name in found["only_other"]]
     return "\n".join([*lines, f"{len(lines)} of {found['tensors']} tensors differ"])

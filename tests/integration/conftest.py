@@ -1,0 +1,179 @@
+"""A small real image to build on: stack cpu's base layer, built once and kept."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coldforge.digest import sha256_file
+from coldforge.image.build import Built, build, deliver, site
+from coldforge.image.cache import Cache
+from coldforge.image.engine import image_name, unname
+from coldforge.image.layout import Layout
+from coldforge.image.make import Site
+from coldforge.image.plan import layer_description
+from coldforge.mirror.store import Store
+from coldforge.paths import Workspace
+from coldforge.stack.lock import Lock, read_lock, write_lock
+from coldforge.stack.stack import read_stack
+
+CHECKOUT = Workspace(Path(__file__).resolve().parents[2])
+STACK = """\
+summary = "A layer on Debian"
+epoch = {epoch}
+layers = {layers}
+"""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A checkout of its own whose stack is the base layer and, above it, layer `extra`."""
+
+    space: Workspace
+    stack: str
+    base: Path
+    """Where the base layer was built."""
+    engine: Any
+
+    def recipe(self, text: str, **files: str) -> None:
+        """Write layer `extra`: layer.toml and the files beside it (build_sh -> build.sh)."""
+        folder = self.space.layers / "extra"
+        folder.mkdir(exist_ok=True)
+        (folder / "layer.toml").write_text(f'summary = "Extra"\n{text}\n', "utf-8")
+        for name, content in files.items():
+            (folder / name.replace("_", ".")).write_text(content, "utf-8")
+
+    def script(self, text: str, recipe: str = "") -> None:
+        """Make layer `extra` one that is built by a shell script."""
+        self.recipe(f'script = "build.sh"\n{recipe}', build_sh=f"#!/bin/sh\nset -eu\n{text}\n")
+
+    def site(self, scratch: Path | None = None) -> Site:
+        """Open the stack for building in a root where the base layer is there already."""
+        place = site(Workspace(self.space.root), self.stack, scratch)
+        if not place.root.exists():
+            shutil.copytree(self.base / "cache", place.root / "cache")
+            shutil.rmtree(place.root / "cache" / "last", ignore_errors=True)
+            blobs = place.root / "oci" / "blobs" / "sha256"
+            blobs.mkdir(parents=True)
+            for blob in (self.base / "oci" / "blobs" / "sha256").iterdir():
+                (blobs / blob.name).symlink_to(blob)
+        return place
+
+    def build(self, scratch: Path | None = None) -> Built:
+        """Build the stack."""
+        return build(self.site(scratch), lambda: self.engine)
+
+    def extra(self, scratch: Path | None = None) -> Path:
+        """Build the stack and return the tar of layer `extra`."""
+        built = self.build(scratch)
+        return self.site(scratch).layout.blob(built.layers["extra"].digest)
+
+    def made(self) -> set[str]:
+        """Name the records, layers and scratch files that building has left so far."""
+        root = self.site().root
+        records = {path for path in (root / "cache").rglob("*") if path.is_file()}
+        blobs = {path for path in (root / "oci").rglob("*") if path.is_file()}
+        documents = {path for path in blobs if is_json(path)}
+        return {str(path.relative_to(root)) for path in records | blobs - documents}
+
+
+def is_json(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(1) == b"{"
+
+
+@pytest.fixture(scope="session")
+def base(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Build stack cpu's base layer alone, in a place where later runs find it.
+
+    While this lives the engine has the layer, so that no test need send it again.
+    """
+    space = Workspace(tmp_path_factory.mktemp("base") / "checkout")
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    lay_ground(space, name, ["base"])
+    place = site(space, name, CHECKOUT.build / "test-cache")
+    seed(place)
+    built = build(place, lambda: engine)
+    deliver(place, built, lambda: engine)
+    tidy(place.layout, built.layers["base"].digest)
+    yield place
+    unname(engine, image_name(name))
+
+
+def seed(place: Site) -> None:
+    """Take the base layer from the checkout's own build, if it is there and true to its digest."""
+    description = layer_description(place, "base", {}, [])
+    cache = Cache(place.root / "cache")
+    record = Cache(CHECKOUT.build / "cache").get(description)
+    if record is None or cache.get(description):
+        return
+    blob = Layout(CHECKOUT.build / "oci").blob(record["digest"])
+    if blob.exists() and f"sha256:{sha256_file(blob)}" == record["digest"]:
+        target = place.layout.blob(record["digest"])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".part-{place.stack.name}")
+        shutil.copyfile(blob, part)
+        part.replace(target)
+        cache.put("base", description, record)
+
+
+def tidy(layout: Layout, digest: str) -> None:
+    """Drop what earlier states of the base layer left, and this run's name."""
+    for blob in (layout.root / "blobs" / "sha256").glob("[0-9a-f]*"):
+        if blob.stat().st_size > 1 << 20 and blob != layout.blob(digest):
+            blob.unlink(missing_ok=True)
+    layout.write_index([])
+
+
+def lay_ground(space: Workspace, name: str, layers: list[str]) -> None:
+    """Write a checkout with the base layer's recipe, its part of the lock and its blobs."""
+    lock = read_lock(CHECKOUT.lock("cpu"))
+    store = Store(CHECKOUT.mirror / "blobs")
+    missing = [entry.name for entry in lock.of("base") if not store.has(entry.sha256, entry.size)]
+    if missing:
+        said = f"the mirror lacks {missing[0]} and more; run: ./invokew mirror.fetch --stack cpu"
+        pytest.fail(said) if os.environ.get("CI") else pytest.skip(said)
+    space.stacks.mkdir(parents=True)
+    space.wheels.mkdir()
+    space.mirror.mkdir()
+    shutil.copytree(CHECKOUT.layers / "base", space.layers / "base")
+    (space.mirror / "blobs").symlink_to(CHECKOUT.mirror / "blobs")
+    epoch = read_stack(CHECKOUT, "cpu").file.epoch
+    text = STACK.format(epoch=epoch, layers=layers).replace("'", '"')
+    (space.stacks / f"{name}.toml").write_text(text, "utf-8")
+    requests = {layer: list[str]() for layer in layers} | {"base": lock.requests["base"]}
+    write_lock(space.lock(name), Lock(lock.version, name, requests, [], lock.of("base")))
+
+
+@pytest.fixture
+def ground(base: Site, engine: Any, tmp_path: Path) -> Iterator[Ground]:
+    """A checkout whose stack is Debian and one layer more, for a test to write."""
+    space = Workspace(tmp_path / "checkout")
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    lay_ground(space, name, ["base", "extra"])
+    yield Ground(space, name, base.root, engine)
+    for tag in ("latest", "below", "bootstrap"):
+        unname(engine, image_name(name, tag))
+
+
+@pytest.fixture(scope="session")
+def debian(base: Site) -> str:
+    """Name, in the engine, of an image of the base layer."""
+    return image_name(base.stack.name)
+
+
+@pytest.fixture
+def left(engine: Any) -> Callable[[str], list[Any]]:
+    """List the containers and volumes that steps of a name have left in the engine."""
+
+    def find(step: str) -> list[Any]:
+        wanted = {"label": f"coldforge.step={step}"}
+        containers = engine.containers.list(all=True, filters=wanted)
+        return [*containers, *engine.volumes.list(filters=wanted)]
+
+    return find

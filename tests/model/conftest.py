@@ -1,0 +1,92 @@
+"""Model directories small enough to write by hand, and one that is trained for real."""
+
+import json
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Read when torch is loaded: on a shared machine, threads that spin while they wait cost tenfold.
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+Shapes = Mapping[str, tuple[str, list[int]]]
+WIDTH = {"F16": 2, "F32": 4, "I32": 4}
+
+
+def safetensors(shapes: Shapes, fill: int = 0) -> bytes:
+    """Lay out a safetensors file whose every byte of data is `fill`."""
+    header: dict[str, Any] = {}
+    at = 0
+    for name, (dtype, shape) in shapes.items():
+        size = WIDTH[dtype]
+        for side in shape:
+            size *= side
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + bytes([fill]) * at
+
+
+PLAIN: Shapes = {
+    "model.embed_tokens.weight": ("F16", [16, 8]),
+    "model.layers.0.mlp.up_proj.weight": ("F16", [4, 8]),
+    "model.norm.weight": ("F16", [8]),
+    "lm_head.weight": ("F16", [16, 8]),
+}
+PACKED: Shapes = {
+    "model.embed_tokens.weight": ("F16", [16, 64]),
+    "model.layers.0.mlp.up_proj.qweight": ("I32", [8, 32]),
+    "model.layers.0.mlp.up_proj.qzeros": ("I32", [2, 4]),
+    "model.layers.0.mlp.up_proj.scales": ("F16", [2, 32]),
+    "model.layers.0.mlp.up_proj.g_idx": ("I32", [64]),
+}
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """A model directory with one linear layer of 4 by 8 weights."""
+    return write_model(tmp_path / "plain", PLAIN)
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    """A GPTQ directory with one linear layer of 32 by 64 weights in two groups."""
+    return write_model(
+        tmp_path / "packed",
+        PACKED,
+        quantization_config={"quant_method": "gptq", "bits": 4, "checkpoint_format": "gptq"},
+    )
+
+
+def write_model(folder: Path, shapes: Shapes, **config: object) -> Path:
+    """Write what makes a folder a model directory."""
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "llama", **config}), "utf-8")
+    (folder / "tokenizer.json").write_text("{}", "utf-8")
+    (folder / "model.safetensors").write_bytes(safetensors(shapes))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo model after a few steps: real files, no wisdom."""
+    pytest.importorskip("torch")
+    from coldforge.model.run import run_demo
+
+    out = tmp_path_factory.mktemp("demo") / "model"
+    run_demo(str(out), steps=3)
+    return out
+
+
+@pytest.fixture(scope="session")
+def int4(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo model in four bits."""
+    pytest.importorskip("gptqmodel")
+    from coldforge.model.run import run_quantize
+
+    out = tmp_path_factory.mktemp("int4") / "model"
+    run_quantize(str(demo), str(out), samples=4)
+    return out
