@@ -24,7 +24,7 @@ def main() -> None:
         folder.mkdir(parents=True)
     for wheel in sorted((INPUTS / "wheels").glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(ENVIRONMENT)  # noqa: S202 - its digest is locked
+            archive.extractall(ENVIRONMENT)
     (sdist,) = (INPUTS / "sdist").iterdir()
     unpack = ["tar", "--extract", "--no-same-owner", "--strip-components=1"]
     subprocess.run([*unpack, f"--file={sdist}", f"--directory={SOURCE}"], check=True)

@@ -15,9 +15,9 @@ from coldforge.errors import ColdforgeError
 from coldforge.image.build import deliver
 from coldforge.image.engine import diff_ids
 from coldforge.image.tree import read_tree
+from tests.integration.conftest import Ground
 
 pytestmark = pytest.mark.engine
-Ground = Any  # of conftest.py, which no test can import
 
 
 @pytest.fixture

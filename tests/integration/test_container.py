@@ -8,9 +8,10 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.image import container
 from coldforge.image.container import Step, ran
+from tests.integration.conftest import Ground
 
 pytestmark = pytest.mark.engine
-Ground = Any  # of conftest.py, which no test can import
+
 Left = Callable[[str], list[Any]]
 
 

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 import msgspec
 
 from coldforge.digest import canonical_json, sha256_file, sha256_json
 from coldforge.errors import ColdforgeError
-from coldforge.image import tar
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock
 from coldforge.stack.recipe import layer_folder, wheel_folder
@@ -16,6 +16,19 @@ from coldforge.stack.stack import Stack
 
 Description = Mapping[str, str]
 PROJECT = ("pyproject.toml", "LICENSE", "src/coldforge")
+WRITERS = (
+    "collect",
+    "container",
+    "deb",
+    "make",
+    "member",
+    "repack",
+    "scrub",
+    "tar",
+    "tree",
+    "wheel",
+)
+"""Our modules that decide a result's bytes: a change of theirs makes everything anew."""
 
 
 def layer(
@@ -87,7 +100,14 @@ def project_files(space: Workspace) -> list[str]:
 
 
 def _common(stack: Stack) -> dict[str, str]:
-    return {"writer": str(tar.FORMAT), "epoch": str(stack.file.epoch)}
+    return {"coldforge's own code": writers(), "epoch": str(stack.file.epoch)}
+
+
+@cache
+def writers() -> str:
+    """Hash the modules that write layers and wheels; hex."""
+    here = Path(__file__).parent
+    return sha256_json({name: sha256_file(here / f"{name}.py") for name in WRITERS})
 
 
 def _files(folder: Path, names: Iterable[str]) -> dict[str, str]:

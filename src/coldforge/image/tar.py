@@ -11,9 +11,6 @@ from typing import BinaryIO
 from coldforge.errors import ColdforgeError
 from coldforge.image.member import Member, check_name
 
-FORMAT = 1
-"""Raise whenever the writer's bytes change: it is part of every cache key."""
-
 BLOCK = 512
 RECORD = 20 * BLOCK
 CHUNK = 1 << 20

@@ -44,6 +44,8 @@ def _run(request: Request, settings: dict[str, object]) -> list[LayerError]:
     from gptqmodel import BACKEND, GPTQModel, QuantizeConfig
 
     torch.manual_seed(request.seed)
+    # Sums split over threads round otherwise: with one, the bytes do not tell how many cores.
+    torch.set_num_threads(1)
     config = QuantizeConfig(
         bits=request.bits, group_size=request.group_size, offload_to_disk=False, **settings
     )
