@@ -1,6 +1,9 @@
 """A checkpoint made here against the library it is made for."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +77,18 @@ def test_the_card_says_what_went_in(demo: Path, int4: Path) -> None:
     assert card["versions"]["gptqmodel"]
 
 
-def test_the_same_inputs_give_the_same_tensors(demo: Path, int4: Path, tmp_path: Path) -> None:
-    run_quantize(str(demo), str(tmp_path / "again"), samples=4)
+def test_another_run_with_other_threads_gives_the_same_tensors(
+    demo: Path, int4: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; from coldforge.model.run import run_quantize as q; q(*sys.argv[1:], samples=4)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(demo), str(tmp_path / "again")],
+        env={**os.environ, "OMP_NUM_THREADS": "3", "GPTQMODEL_CPU_WORKERS": "4"},
+        check=True,
+        capture_output=True,
+    )
     found = compare(read_checkpoint(int4), read_checkpoint(tmp_path / "again"))
     assert found["equal"], found["differing"]
 

@@ -2,24 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.errors import ColdforgeError, UnknownNameError
+from coldforge.errors import ColdforgeError
 from coldforge.model.checkpoint import read_checkpoint
-from coldforge.model.method import check_groups, find_method, methods
-
-
-def test_gptq_is_known_and_says_what_it_is() -> None:
-    assert "GPTQ" in methods()["gptq"].summary
-
-
-def test_an_unknown_method_lists_those_there_are() -> None:
-    with pytest.raises(UnknownNameError, match="unknown method 'magic'") as caught:
-        find_method("magic", 4)
-    assert "gptq" in caught.value.hint
-
-
-def test_a_width_it_cannot_store_is_refused() -> None:
-    with pytest.raises(ColdforgeError, match="does not store 5 bits"):
-        find_method("gptq", 5)
+from coldforge.model.method import check_groups
 
 
 def test_a_group_size_that_does_not_divide_names_the_layer(plain: Path) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 
 from coldforge.model.corpus import Corpus, standard_library
 from coldforge.model.evaluate import Score, score, windows
+from coldforge.model.runtime import keep_memory, threads
 from coldforge.model.tokens import ModelTokens, join
 from coldforge.progress import step
 
 END = "<|end|>"
+THREADS = 2  # fixed, so that other numbers of cores give the same model
 WINDOW = 512  # tokens; the model's context
 JUDGED = 32  # held-out windows that the printed perplexities are taken over
 
@@ -23,7 +25,7 @@ class Recipe:
     """What decides the demo model's bytes, besides the corpus and the machine."""
 
     seed: int = 0
-    steps: int = 240
+    steps: int = 200
     batch: int = 4
     """Windows a step learns from."""
     vocabulary: int = 4096
@@ -35,6 +37,7 @@ class Recipe:
 
 def train(out: Path, recipe: Recipe) -> dict[str, Any]:
     """Train tokenizer and model into the folder `out`; return what happened."""
+    keep_memory()
     corpus = standard_library()
     learn, judge = corpus.split()
     tokens = _tokenizer(learn, recipe, out)
@@ -44,7 +47,8 @@ def train(out: Path, recipe: Recipe) -> dict[str, Any]:
         encoding.result = f"{len(stream):,} tokens to learn from"
     model = _untrained(recipe)
     before = _judge("Judging the untrained model", model, cut)
-    loss = _learn(model, stream, recipe)
+    with threads(THREADS):
+        loss = _learn(model, stream, recipe)
     # Stored and judged as float16: what is measured is what lies on disk.
     _half(model).save_pretrained(out)
     after = _judge("Judging the trained model", model.float(), cut)

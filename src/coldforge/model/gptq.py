@@ -9,7 +9,7 @@ from typing import Any
 
 from coldforge.errors import ColdforgeError
 from coldforge.model.method import LayerError, Request, Result, check_groups
-from coldforge.model.runtime import prepare
+from coldforge.model.runtime import prepare, threads
 
 
 class Gptq:
@@ -30,7 +30,7 @@ class Gptq:
             "format": "gptq",
         }
         # The library keeps a folder of logs where it runs, which may not be writable.
-        with _aside(scratch / "gptqmodel.log") as log, chdir(scratch):
+        with _aside(scratch / "gptqmodel.log") as log, chdir(scratch), threads(1):
             try:
                 return Result(settings, _run(request, settings))
             except (ArithmeticError, AttributeError, LookupError) as error:
@@ -44,8 +44,6 @@ def _run(request: Request, settings: dict[str, object]) -> list[LayerError]:
     from gptqmodel import BACKEND, GPTQModel, QuantizeConfig
 
     torch.manual_seed(request.seed)
-    # Sums split over threads round otherwise: with one, the bytes do not tell how many cores.
-    torch.set_num_threads(1)
     config = QuantizeConfig(
         bits=request.bits, group_size=request.group_size, offload_to_disk=False, **settings
     )

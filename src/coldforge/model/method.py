@@ -1,11 +1,11 @@
-"""What a quantisation method is, and which there are: one module a method."""
+"""What a quantisation method is: one module a method, listed in methods.py."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from coldforge.errors import ColdforgeError, UnknownNameError
+from coldforge.errors import ColdforgeError
 from coldforge.model.calibrate import Calibration
 from coldforge.model.checkpoint import Checkpoint
 
@@ -55,26 +55,6 @@ class Method(Protocol):
 
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`; raise ColdforgeError if it cannot."""
-
-
-def methods() -> dict[str, Method]:
-    """List the methods by name; none imports its library before it is used."""
-    from coldforge.model.gptq import Gptq
-
-    known: list[Method] = [Gptq()]
-    return {method.name: method for method in known}
-
-
-def find_method(name: str, bits: int) -> Method:
-    """Look a method up and check the width; raise UnknownNameError or ColdforgeError."""
-    known = methods()
-    if name not in known:
-        raise UnknownNameError("method", name, list(known))
-    method = known[name]
-    if bits not in method.bits:
-        widths = ", ".join(map(str, method.bits))
-        raise ColdforgeError(f"{name} does not store {bits} bits", f"choose --bits from: {widths}")
-    return method
 
 
 def check_groups(checkpoint: Checkpoint, group_size: int) -> None:

@@ -48,7 +48,8 @@ def run_quantize(  # noqa: PLR0913 - a flag each
     seed: int = 0,
 ) -> dict[str, Any]:
     """Quantise `model` into `out`; calibration text is a file or folder, else the default."""
-    from coldforge.model.method import Request, check_groups, find_method
+    from coldforge.model.method import Request, check_groups
+    from coldforge.model.methods import find_method
     from coldforge.model.tokens import copy_files
 
     started, place = time.monotonic(), Path(out)

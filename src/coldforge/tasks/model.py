@@ -10,6 +10,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.context import Context
 
+from coldforge.tasks import _model_text as words
 from coldforge.tasks._engine import YES
 from coldforge.tasks._task import emit, task
 
@@ -46,7 +47,7 @@ def demo(
                 "model.demo", _flags(out=staged, seed=seed, steps=steps, json=json), [], staged, yes
             )
         return
-    emit(found := run_demo(out, seed, steps or None), json, _demo_text(found))
+    emit(found := run_demo(out, seed, steps or None), json, words.demo(found))
 
 
 @partial(
@@ -101,7 +102,7 @@ def quantize(  # noqa: PLR0913, PLR0917 - a flag each
             _hand_over("quantize", flags, reads, staged, yes)
         return
     found = run_quantize(model, out, calibration=calibration or None, **options)
-    emit(found, json, _quantize_text(found))
+    emit(found, json, words.quantize(found))
 
 
 @partial(
@@ -139,7 +140,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a flag each
         _hand_over("evaluate", flags, _paths(model, reference, text), None, yes)
         return
     found = run_evaluate(model, reference or None, text or None, window, limit)
-    emit(found, json, _evaluate_text(found))
+    emit(found, json, words.evaluate(found))
 
 
 @partial(
@@ -183,7 +184,7 @@ def diff(context: Context, one: str, other: str, json: bool = False) -> None:
     from coldforge.model.run import run_diff
 
     found = run_diff(one, other)
-    emit(found, json, _diff_text(found))
+    emit(found, json, words.diff(found))
     if not found["equal"]:
         raise SystemExit(1)
 
@@ -230,51 +231,3 @@ def _whole(path: str) -> str:
 
 def _paths(*paths: str) -> list[Path]:
     return [Path(path).resolve() for path in paths if path]
-
-
-def _demo_text(found: dict[str, Any]) -> str:
-    return (
-        f"{found['parameters']:,} parameters, {found['learned_tokens']:,} tokens learned\n"
-        f"held-out perplexity: untrained {found['perplexity_untrained']:,.1f}, "
-        f"trained {found['perplexity']:,.2f} ({found['judged_tokens']:,} tokens)\n"
-        f"digest {found['digest']} ({found['seconds']:.0f} s)"
-    )
-
-
-def _quantize_text(found: dict[str, Any]) -> str:
-    from coldforge.progress import amount
-
-    share = found["linear_bytes"] / found["linear_fp16_bytes"]
-    drawn = found["calibration"]
-    return (
-        f"linear weights {amount(found['linear_bytes'])}, {share:.3f} of fp16's "
-        f"{amount(found['linear_fp16_bytes'])}; on disk {amount(found['disk_bytes'])}\n"
-        f"calibrated with {drawn['samples']} windows of {drawn['length']} tokens, "
-        f"{drawn['corpus']}\n"
-        f"digest {found['digest']} ({found['seconds']:.0f} s)"
-    )
-
-
-def _evaluate_text(found: dict[str, Any]) -> str:
-    how = found["protocol"]
-    lines = [
-        f"perplexity {found['perplexity']:,.4f}",
-        f"protocol: {how['windows']} windows of {how['window']} tokens, stride {how['stride']}, "
-        f"{how['tokens']:,} tokens judged, {how['dtype']}, {how['corpus']}, "
-        f"tokenizer {how['tokenizer'][:12]}",
-    ]
-    if against := found.get("reference"):
-        lines.append(
-            f"against {against['model']}: KL {against['kl']:.6f} nats a token, "
-            f"top-1 agreement {against['top1_agreement']:.4f}"
-        )
-    return "\n".join(lines)
-
-
-def _diff_text(found: dict[str, Any]) -> str:
-    if found["equal"]:
-        return f"equal: {found['tensors']} tensors, digest {found['one']}"
-    lines = [f"differs: {name}" for name in found["differing"]]
-    lines += [f"only in one: {name}" for name in found["only_one"]]
-    lines += [f"only in other: {name}" for name in found["only_other"]]
-    return "\n".join([*lines, f"{len(lines)} of {found['tensors']} tensors differ"])

@@ -1,0 +1,61 @@
+"""The model half's tests run where the model half runs: in the image."""
+
+import os
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coldforge.image.launch import Launch, launch
+from tests.e2e.conftest import Cli
+
+pytestmark = [pytest.mark.engine, pytest.mark.network]
+
+# Pure Python, so the image's interpreter runs the host's copy.
+RUNNER = ("pytest", "_pytest", "pluggy", "iniconfig", "pytest_timeout", "hypothesis",
+          "sortedcontainers")  # fmt: skip
+
+
+@pytest.mark.timeout(900)
+def test_the_model_tests_pass_in_the_image(
+    quickstart: Any, cli: Cli, engine: Any, tmp_path: Path
+) -> None:
+    runner, compiled = tmp_path / "runner", tmp_path / "pycache"
+    for folder in (runner, compiled):
+        folder.mkdir()
+    for name in RUNNER:
+        _copy(name, runner)
+    command = ["python3", "-m", "pytest", "-q", "-m", "model", "-p", "no:cacheprovider"]
+    work = Launch(
+        image="localhost/coldforge/cpu:latest",
+        command=[*command, "--rootdir", str(cli.root), "-c", str(cli.root / "pyproject.toml"),
+                 str(cli.root / "tests" / "model")],
+        reads=[cli.root / "tests", cli.root / "pyproject.toml", runner],
+        writes=[compiled],
+        env={
+            "PYTHONPATH": str(runner),
+            "PYTHONPYCACHEPREFIX": str(compiled),
+            "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/hypothesis",
+            "CI": os.environ.get("CI", ""),
+        },
+    )  # fmt: skip
+    said: list[bytes] = []
+    status = launch(engine, work, said.append, said.append)
+    text = b"".join(said).decode()
+    sys.stdout.write(text)
+    assert status == 0, text[-3000:]
+    assert " passed" in text
+
+
+def _copy(name: str, folder: Path) -> None:
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    source = Path(spec.origin)
+    if source.name == "__init__.py":
+        shutil.copytree(source.parent, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copyfile(source, folder / source.name)
