@@ -34,7 +34,9 @@ def test_quantising_again_gives_the_same_checkpoint(
     home = cli.root / "build" / "quickstart"
     made = cli.json("quantize", "--model", str(home / "model"), "--out", str(tmp_path / "again"))
     assert made["digest"] == quickstart["int4"]["digest"]
-    said = cli.run("checkpoint.diff", "--a", str(home / "int4"), "--b", str(tmp_path / "again"))
+    said = cli.run(
+        "checkpoint.diff", "--one", str(home / "int4"), "--other", str(tmp_path / "again")
+    )
     assert "equal" in said.stdout
 
 

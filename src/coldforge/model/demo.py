@@ -15,7 +15,6 @@ from coldforge.model.tokens import ModelTokens, join
 from coldforge.progress import step
 
 END = "<|end|>"
-THREADS = 2  # fixed, so that other numbers of cores give the same model
 WINDOW = 512  # tokens; the model's context
 JUDGED = 32  # held-out windows that the printed perplexities are taken over
 
@@ -47,7 +46,7 @@ def train(out: Path, recipe: Recipe) -> dict[str, Any]:
         encoding.result = f"{len(stream):,} tokens to learn from"
     model = _untrained(recipe)
     before = _judge("Judging the untrained model", model, cut)
-    with threads(THREADS):
+    with threads():
         loss = _learn(model, stream, recipe)
     # Stored and judged as float16: what is measured is what lies on disk.
     _half(model).save_pretrained(out)

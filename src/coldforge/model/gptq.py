@@ -30,7 +30,7 @@ class Gptq:
             "format": "gptq",
         }
         # The library keeps a folder of logs where it runs, which may not be writable.
-        with _aside(scratch / "gptqmodel.log") as log, chdir(scratch), threads(1):
+        with _aside(scratch / "gptqmodel.log") as log, chdir(scratch), threads():
             try:
                 return Result(settings, _run(request, settings))
             except (ArithmeticError, AttributeError, LookupError) as error:

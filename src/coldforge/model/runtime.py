@@ -13,6 +13,9 @@ from pathlib import Path
 
 NOISY = ("torchao", "torch.utils._pytree", "tokenicer", "transformers", "datasets")
 
+THREADS = 2
+"""Fixed where bytes are made: what a machine with one core computes, one with sixty does too."""
+
 
 @cache
 def prepare() -> Path:
@@ -69,7 +72,7 @@ def keep_memory() -> None:
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
+def threads(count: int = THREADS) -> Iterator[None]:
     """Compute with `count` threads, however many cores there are.
 
     Sums split over another number of threads round otherwise: the cores would show in the bytes.

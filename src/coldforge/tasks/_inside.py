@@ -73,7 +73,8 @@ def _run(work: Inside, out: Callable[[bytes], object]) -> int:
     for folder in (compiled, *work.writes):
         folder.mkdir(parents=True, exist_ok=True)
     env = {"PYTHONPYCACHEPREFIX": str(compiled), "COLDFORGE_IMAGE": built.manifest.digest}
-    command = ["invoke", work.task, *work.flags]
+    # Invoke writes no byte code unless told to.
+    command = ["invoke", "--write-pyc", work.task, *work.flags]
     run_in = Launch(image_name(work.stack), command, work.reads, [*work.writes, compiled], env)
     with engine(work.yes) as connect:
         return launch(connect(), run_in, out, _said)
