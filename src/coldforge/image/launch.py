@@ -80,7 +80,6 @@ def _limits(work: Launch, tty: bool) -> dict[str, Any]:
         "environment": {
             "HOME": HOME,
             "USER": "coldforge",
-            "PYTHONDONTWRITEBYTECODE": "1",
             **work.env,
         },
         "labels": {LABEL: "run"},
