@@ -68,6 +68,20 @@ def test_the_library_loads_it_as_it_is_and_agrees_with_us(int4: Path) -> None:
     assert (ours - wanted).abs().max() < 2e-2 * wanted.abs().max()
 
 
+def test_transformers_loads_it_as_it_is_and_agrees_with_us(int4: Path) -> None:
+    pytest.importorskip("optimum")
+    from transformers import AutoModelForCausalLM
+
+    from coldforge.model.load import load_model
+
+    theirs = AutoModelForCausalLM.from_pretrained(str(int4), local_files_only=True)
+    ids = torch.arange(64)[None] * 7
+    with torch.inference_mode():
+        wanted = theirs(ids).logits.float()
+        ours = load_model(read_checkpoint(int4))(ids).logits
+    assert (ours - wanted).abs().max() < 2e-2 * wanted.abs().max()
+
+
 def test_the_card_says_what_went_in(demo: Path, int4: Path) -> None:
     card = json.loads((int4 / "coldforge.json").read_text())
     assert card["model_digest"] == read_checkpoint(demo).digest

@@ -166,6 +166,8 @@ class Builder:
         stack = self.place.stack.name
         return {
             "org.opencontainers.image.revision": revision(self.place.space),
+            # No public address yet: a package URL names what the revision is a revision of.
+            "org.opencontainers.image.source": "pkg:generic/coldforge",
             "org.opencontainers.image.version": __version__,
             "coldforge.stack": stack,
             "coldforge.lock": f"sha256:{lock_digest(self.place.space.lock(stack))}",

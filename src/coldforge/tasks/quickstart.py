@@ -140,9 +140,7 @@ def _examine(root: Path) -> None:
     from coldforge.progress import say
 
     checks = examine(Workspace(root), "cpu")
-    troubles = [check for check in checks if check.status in ("warn", "miss")]
-    if troubles:
-        say(checks_table(troubles))
+    say(checks_table(checks))
     if not healthy(checks):
         raise ColdforgeError("this machine lacks something", "see the remedies above")
 
