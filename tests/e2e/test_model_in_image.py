@@ -15,7 +15,7 @@ from tests.e2e.conftest import Cli
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
 # Pure Python, so the image's interpreter runs the host's copy.
-RUNNER = ("pytest", "_pytest", "pluggy", "iniconfig", "pytest_timeout", "hypothesis",
+RUNNER = ("pytest", "_pytest", "py", "pluggy", "iniconfig", "pytest_timeout", "hypothesis",
           "sortedcontainers")  # fmt: skip
 
 
