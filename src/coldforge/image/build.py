@@ -1,9 +1,9 @@
 """Build a stack's image: each step from the cache or made anew, then the layout and the engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from coldforge import __version__
 from coldforge.digest import sha256_file
@@ -12,7 +12,7 @@ from coldforge.image.cache import Cache
 from coldforge.image.check import run_check
 from coldforge.image.config import image_config, image_manifest
 from coldforge.image.container import answering
-from coldforge.image.engine import image_name, load, unname
+from coldforge.image.engine import image_name, is_image, load, unname
 from coldforge.image.layout import CONFIG, MANIFEST, Descriptor, Layout
 from coldforge.image.make import Site
 from coldforge.image.plan import descriptor, layer_description, wheel_description, wheel_folder
@@ -64,9 +64,17 @@ def build(place: Site, connect: Connect) -> Built:
     return Builder(place, connect).build()
 
 
-def deliver(place: Site, built: Built, connect: Connect) -> str:
-    """Give the engine the finished image; return its name there."""
+def deliver(
+    place: Site, built: Built, connect: Connect, shown: Mapping[str, Any] | None = None
+) -> str:
+    """Give the engine the finished image; return its name there.
+
+    `shown`: what the engine was found to hold under that name; if it is this image, that is all.
+    """
     name = image_name(built.stack)
+    layers = [layer.digest for layer in built.layers.values()]
+    if shown and is_image(shown, (built.config.digest, built.manifest.digest), layers):
+        return name
     with answering("loading the image"):
         if load(connect(), place.layout, built.manifest, name):
             tidy(place, connect)

@@ -60,24 +60,37 @@ def ran(client: "docker.DockerClient", step: Step, log: Path) -> Iterator["Conta
 @contextmanager
 def answering(what: str) -> Iterator[None]:
     """Turn the engine's refusals and its silence into ColdforgeErrors about `what`."""
-    import docker.errors
-    import requests.exceptions
-    import urllib3.exceptions
-
-    broken = (
-        docker.errors.DockerException,
-        requests.exceptions.RequestException,
-        urllib3.exceptions.HTTPError,
-    )
+    # Which exceptions to catch is asked only when one is raised: a build with nothing to do
+    # never imports the SDK.
     try:
         yield
-    except docker.errors.APIError as error:
-        raise ColdforgeError(f"{what}: the engine says: {error.explanation}") from error
-    except broken as error:
+    except _refusal() as error:
+        said = getattr(error, "explanation", None) or error
+        raise ColdforgeError(f"{what}: the engine says: {said}") from error
+    except _silence() as error:
         raise ColdforgeError(
             f"the engine stopped answering during {what}",
             "start it again; the same command continues",
         ) from error
+
+
+def _refusal() -> type[Exception]:
+    import docker.errors
+
+    refusal: type[Exception] = docker.errors.APIError
+    return refusal
+
+
+def _silence() -> tuple[type[Exception], ...]:
+    import docker.errors
+    import requests.exceptions
+    import urllib3.exceptions
+
+    return (
+        docker.errors.DockerException,
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+    )
 
 
 def _limits(step: Step) -> dict[str, Any]:

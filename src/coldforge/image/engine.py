@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,16 @@ def load(client: "docker.DockerClient", layout: Layout, manifest: Descriptor, na
     raise ColdforgeError(message, "see the engine's own log, and whether its disk is full")
 
 
+def is_image(shown: Mapping[str, Any], ids: tuple[str, str], wanted: list[str]) -> bool:
+    """Tell whether an inspected image is the one of layers `wanted` (diffIDs).
+
+    Its id is our config's digest or, in a containerd store, our manifest's. Such a store takes a
+    name whose layers are missing, and then shows the right id but no layers.
+    """
+    layers = (shown.get("RootFS") or {}).get("Layers") or []
+    return shown.get("Id") in ids and layers == wanted
+
+
 def unname(client: "docker.DockerClient", name: str) -> None:
     """Drop an image's name, and its layers if no other image has them."""
     import docker.errors
@@ -87,18 +97,12 @@ def _forget(client: "docker.DockerClient", image: str) -> None:
 def _holds(
     client: "docker.DockerClient", name: str, ids: tuple[str, str], wanted: list[str]
 ) -> bool:
-    """Tell whether `name` is the image of layers `wanted` (diffIDs).
-
-    Its id is our config's digest or, in a containerd store, our manifest's. Such a store takes a
-    name whose layers are missing, and then shows the right id but no layers.
-    """
     import docker.errors
 
     try:
-        shown = client.api.inspect_image(name)
+        return is_image(client.api.inspect_image(name), ids, wanted)
     except docker.errors.APIError:
         return False
-    return shown["Id"] in ids and (shown["RootFS"].get("Layers") or []) == wanted
 
 
 def _present(client: "docker.DockerClient", wanted: list[str]) -> int:

@@ -31,13 +31,15 @@ def build(context: Context, stack: str = "cpu", yes: bool = False, json: bool = 
 
 def build_and_load(stack: str, yes: bool) -> "Built":
     """Build what is not cached and give the engine the layers it lacks."""
+    from coldforge.host.glance import glance
     from coldforge.image import build as image_build
+    from coldforge.image.engine import image_name
     from coldforge.paths import Workspace
 
     with engine(yes) as connect:
         place = image_build.site(Workspace.find(), stack)
         built = image_build.build(place, connect)
-        image_build.deliver(place, built, connect)
+        image_build.deliver(place, built, connect, glance(image_name(stack)))
     return built
 
 
