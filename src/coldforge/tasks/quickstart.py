@@ -20,7 +20,7 @@ Result = dict[str, Any]
 
 @partial(task, help={"yes": YES, "json": "Print the result for programs."})
 def quickstart(context: Context, yes: bool = False, json: bool = False) -> None:
-    """Do everything once: mirror, image, demo model, int4, and what it cost. About ten minutes.
+    """Do everything once: mirror, image, demo model, int4, and what it cost. Five to ten minutes.
 
     Example: invoke quickstart
     """
@@ -32,7 +32,7 @@ def quickstart(context: Context, yes: bool = False, json: bool = False) -> None:
     seconds("doctor", lambda: _examine(space.root))
     say("2/6 Mirror: the bytes the image is made of (450 MB; minutes on a slow line)")
     seconds("mirror.fetch", _fetch)
-    say("3/6 Image: built from the mirror, without network (about three minutes)")
+    say("3/6 Image: built from the mirror, without network (one to three minutes)")
     built = seconds("image.build", lambda: _image(yes))
     inside = Remembered(space.build / "quickstart", built, yes)
     say("4/6 Demo model: a small Llama trained in the image (two to four minutes)")
