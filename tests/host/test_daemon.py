@@ -155,3 +155,16 @@ def test_a_manager_that_fails_is_followed_by_the_daemon_itself(
         started[0].returncode = None
         started[0].kill()
         started[0].wait()
+
+
+@pytest.mark.parametrize(("owner", "kept"), [("dockerd", True), ("vim", False), ("", False)])
+def test_a_pidfile_is_kept_only_for_a_dockerd_that_runs(
+    tmp_path: Path, owner: str, kept: bool
+) -> None:
+    pidfile, processes = tmp_path / "docker.pid", tmp_path / "proc"
+    pidfile.write_text("4711")
+    if owner:
+        (processes / "4711").mkdir(parents=True)
+        (processes / "4711" / "comm").write_text(f"{owner}\n")
+    daemon.drop_stale(pidfile, processes)
+    assert pidfile.exists() == kept

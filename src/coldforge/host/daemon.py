@@ -12,6 +12,7 @@ from coldforge.host.ask import agreed, at_terminal
 from coldforge.host.endpoint import DEFAULT_SOCKET, EngineAbsentError, reach
 from coldforge.progress import say, step
 
+PIDFILE = Path("/var/run/docker.pid")
 LOG = Path("/var/log/coldforge-dockerd.log")
 PATIENCE = 60  # seconds a daemon may take to answer
 QUIET_APT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
@@ -72,6 +73,7 @@ def start() -> None:
             result = subprocess.run(command, capture_output=True, check=False)
             if result.returncode == 0 and wait(current.advance, lambda: True):
                 return
+        drop_stale(PIDFILE)
         daemon = spawn()
         current.result = f"dockerd, pid {daemon.pid}, log {LOG}"
         if not wait(current.advance, lambda: daemon.poll() is None):
@@ -79,6 +81,17 @@ def start() -> None:
             raise ColdforgeError(f"dockerd does not start: {last}", f"the whole log: {LOG}")
         # It outlives us on purpose: say so, or Popen warns that it was forgotten.
         daemon.returncode = 0
+
+
+def drop_stale(pidfile: Path, processes: Path = Path("/proc")) -> None:
+    """Remove what a killed dockerd left: it refuses to start if any process now has that pid."""
+    try:
+        pid = int(pidfile.read_text("utf-8"))
+        name = (processes / str(pid) / "comm").read_text("utf-8").strip()
+    except (OSError, ValueError):
+        name = ""
+    if name != "dockerd":
+        pidfile.unlink(missing_ok=True)
 
 
 def managers(root: Path = Path("/")) -> Iterator[list[str]]:
