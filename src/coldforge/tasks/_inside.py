@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,7 @@ def run(work: Inside) -> None:
 def ask(work: Inside) -> dict[str, Any]:
     """Run it with --json and return what it printed; raise ColdforgeError if it fails."""
     printed: list[bytes] = []
-    status = _run(
-        Inside(work.task, [*work.flags, "--json"], work.reads, work.writes, work.stack, work.yes),
-        printed.append,
-    )
+    status = _run(replace(work, flags=[*work.flags, "--json"]), printed.append)
     if status:
         raise ColdforgeError(f"{work.task} failed in the image", "its own error stands above")
     answer: dict[str, Any] = json.loads(b"".join(printed))
