@@ -12,8 +12,8 @@ from coldforge.image.container import _lines, _link, answering, shares_files
 
 
 def test_output_is_cut_into_lines_however_it_comes() -> None:
-    chunks = [b"one\ntw", b"o", b"\n\nth", b"ree"]
-    assert list(_lines(chunks)) == [b"one", b"two", b"", b"three"]
+    pairs = [(b"on", b"err"), (b"e\ntwo\n\nth", None), (None, b"or\n"), (b"ree", None)]
+    assert list(_lines(pairs)) == [b"one", b"two", b"", b"error", b"three"]
     assert list(_lines([])) == []
 
 

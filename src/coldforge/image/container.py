@@ -50,7 +50,6 @@ def ran(client: "docker.DockerClient", step: Step, log: Path) -> Iterator["Conta
             step.image, step.command, mounts=mounts, **_limits(step)
         )
         try:
-            container.start()
             _follow(container, step, log)
             yield container
         finally:
@@ -112,7 +111,10 @@ def _limits(step: Step) -> dict[str, Any]:
 
 
 def _follow(container: "Container", step: Step, log: Path) -> None:
-    with log.open("wb") as kept, hearing(container.logs(stream=True, follow=True)) as said:
+    """Start the container and keep what it says; raise ColdforgeError if it fails."""
+    # Attached before the start: following the engine's own log loses a quick step's last words.
+    with log.open("wb") as kept, hearing(container.attach(stream=True, demux=True)) as said:
+        container.start()
         for raw in _lines(said):
             kept.write(raw + b"\n")
             if not step.quiet:
@@ -138,13 +140,14 @@ def hearing(stream: Any) -> Iterator[Any]:  # noqa: ANN401 - untyped SDK
             stream._response.close()
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
-    if rest:
-        yield rest
+def _lines(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[bytes]:
+    """Split both streams into lines, each whole; a last one may lack its end."""
+    rests = [b"", b""]
+    for pair in pairs:
+        for stream, chunk in enumerate(pair):
+            *whole, rests[stream] = (rests[stream] + (chunk or b"")).split(b"\n")
+            yield from whole
+    yield from filter(None, rests)
 
 
 @contextmanager
