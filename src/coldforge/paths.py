@@ -36,6 +36,11 @@ class Workspace:
         return self.root / "docker" / "layers"
 
     @cached_property
+    def releases(self) -> Path:
+        """Folder of release profiles."""
+        return self.root / "docker" / "releases"
+
+    @cached_property
     def wheels(self) -> Path:
         """Folder of recipes for wheels built from source."""
         return self.root / "wheels"

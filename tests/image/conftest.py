@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from coldforge.image.build import site
-from coldforge.image.make import Site
 from coldforge.image.member import Member
+from coldforge.image.site import Site
 from coldforge.image.tar import LayerWriter
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace

@@ -13,8 +13,8 @@ import pytest
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.image.build import Built, build, site
 from coldforge.image.layout import Descriptor
-from coldforge.image.make import Site
 from coldforge.image.member import Member
+from coldforge.image.site import Site
 from coldforge.image.verify import verify
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock, write_lock

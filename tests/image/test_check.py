@@ -8,7 +8,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.image import check
 from coldforge.image.cache import Cache
 from coldforge.image.check import check_inputs, run_check
-from coldforge.image.make import Site
+from coldforge.image.site import Site
 
 
 class Runner:

@@ -8,7 +8,9 @@ import msgspec
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.make import Site, _only_wheel, assembled_layer, fixed_environment, wheel_inputs
+from coldforge.image.compile import _only_wheel, wheel_inputs
+from coldforge.image.make import assembled_layer
+from coldforge.image.site import Site, fixed_environment
 
 
 def test_a_step_s_environment_is_the_layers_and_what_keeps_it_the_same(place: Site) -> None:

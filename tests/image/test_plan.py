@@ -8,8 +8,8 @@ from coldforge.image.build import site
 from coldforge.image.cache import Cache
 from coldforge.image.describe import key
 from coldforge.image.layout import LAYER
-from coldforge.image.make import Site
 from coldforge.image.plan import Planned, layer_description, plan, wheel_description
+from coldforge.image.site import Site
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock, read_lock, write_lock
 

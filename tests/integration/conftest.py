@@ -15,8 +15,8 @@ from coldforge.image.build import Built, build, deliver, site
 from coldforge.image.cache import Cache
 from coldforge.image.engine import image_name, unname
 from coldforge.image.layout import Layout
-from coldforge.image.make import Site
 from coldforge.image.plan import layer_description
+from coldforge.image.site import Site
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.origins.origin import origins_of
 from coldforge.mirror.store import Store
@@ -138,7 +138,7 @@ def lay_ground(space: Workspace, name: str, layers: list[str]) -> None:
     store = Store(CHECKOUT.mirror / "blobs")
     missing = [entry.name for entry in lock.of("base") if not store.has(entry.sha256, entry.size)]
     if missing and os.environ.get("CI"):
-        fetch(store, lock.of("base"), origins_of(read_stack(CHECKOUT, "cpu")))
+        fetch(store, lock.of("base"), origins_of(read_stack(CHECKOUT, "cpu"), space))
     elif missing:
         pytest.skip(f"the mirror lacks {missing[0]}; run: ./invokew mirror.fetch --stack cpu")
     space.stacks.mkdir(parents=True)

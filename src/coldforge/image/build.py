@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from coldforge import __version__
 from coldforge.digest import sha256_file
+from coldforge.errors import MissingInputError
+from coldforge.image import compile as compiler
 from coldforge.image import make
 from coldforge.image.cache import Cache
 from coldforge.image.check import run_check
@@ -14,13 +16,20 @@ from coldforge.image.config import image_config, image_manifest
 from coldforge.image.container import answering
 from coldforge.image.engine import image_name, is_image, load, unname
 from coldforge.image.layout import CONFIG, MANIFEST, Descriptor, Layout
-from coldforge.image.make import Site
-from coldforge.image.plan import descriptor, layer_description, wheel_description, wheel_folder
+from coldforge.image.plan import (
+    compiling,
+    descriptor,
+    layer_description,
+    wheel_description,
+    wheel_folder,
+)
 from coldforge.image.project import build_project, revision
+from coldforge.image.site import Site, fixed_environment
 from coldforge.image.tree import Tree, read_tree, union
+from coldforge.mirror.lacking import Lacking, lacking, screen
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
-from coldforge.progress import amount, step
+from coldforge.progress import amount, say, step
 from coldforge.stack.lock import check_lock, lock_digest, read_lock
 from coldforge.stack.stack import read_stack
 
@@ -56,7 +65,9 @@ def site(space: Workspace, name: str, scratch: Path | None = None) -> Site:
     lock = read_lock(space.lock(name))
     check_lock(lock, stack)
     root = scratch or space.build
-    return Site(space, stack, lock, Store(space.mirror / "blobs"), Layout(root / "oci"), root)
+    builder = site(space, stack.file.builder, scratch) if stack.file.builder else None
+    layout, store = Layout(root / "oci"), Store(space.mirror / "blobs")
+    return Site(space, stack, lock, store, layout, root, builder)
 
 
 def build(place: Site, connect: Connect) -> Built:
@@ -95,17 +106,59 @@ class Builder:
         self.place, self.connect = place, connect
         self.cache = Cache(place.root / "cache")
         self.layers: dict[str, Descriptor] = {}
+        self.lacking: list[Lacking] = []
+        self._builder: Builder | None = None
         self._trees: dict[str, Tree] = {}
 
     def build(self) -> Built:
-        """Make every layer from the bottom up, check it, and write config and manifest."""
+        """Make every layer from the bottom up, check it, and write config and manifest.
+
+        Raise MissingInputError, after making all that can be made, if files must be brought.
+        """
         with answering("the build"):
-            for name in self.place.stack.layers:
-                self.layers[name] = self._layer(name)
-                run_check(self.place, self.cache, name, self._below(), self._runner)
+            self.attempt()
+        if self.lacking:
+            say(screen(self.lacking))
+            some = ", ".join(sorted({file.name for file in self.lacking}))
+            message = f"stack {self.place.stack.name} lacks files that must be brought: {some}"
+            raise MissingInputError(message, "add each as shown; the same command continues")
         config, manifest = self._describe(self._labels())
         self.place.layout.tag(self.place.stack.name, manifest)
         return Built(self.place.stack.name, manifest, config, self.layers)
+
+    def attempt(self) -> None:
+        """Make every layer that can be made, noting what the others lack.
+
+        Above a gap, a layer that is assembled is made all the same: its bytes need no parent.
+        """
+        for name, recipe in self.place.stack.layers.items():
+            missing = self._missing(name)
+            self.lacking += missing
+            if self.lacking and (missing or recipe.script or recipe.inputs.wheels):
+                continue
+            made = self._layer(name)
+            if not self.lacking:
+                self.layers[name] = made
+                run_check(self.place, self.cache, name, self._below(), self._runner)
+
+    def _missing(self, name: str) -> list[Lacking]:
+        """List what only a person can bring for a layer and the wheels it takes."""
+        place, wheels = self.place, self.place.stack.layers[name].inputs.wheels
+        found = []
+        for use in (name, *(f"wheel/{wheel}" for wheel in wheels)):
+            found += lacking(place.stack, place.lock, place.store, use)
+        if wheels and place.builder:
+            found += self._workshop().lacking
+        return found
+
+    def _workshop(self) -> "Builder":
+        """Give the build in whose image wheels are compiled: the builder stack's, or this one."""
+        if self.place.builder is None:
+            return self
+        if self._builder is None:
+            self._builder = Builder(self.place.builder, self.connect)
+            self._builder.attempt()
+        return self._builder
 
     def _layer(self, name: str) -> Descriptor:
         recipe = self.place.stack.layers[name]
@@ -131,14 +184,16 @@ class Builder:
         return make.assembled_layer(self.place, name, wheels, project)
 
     def _wheel(self, name: str, layer: str) -> tuple[Path, str]:
-        description = wheel_description(self.place, name, layer, self._below())
+        workshop = self._workshop()
+        description = wheel_description(self.place, name, layer, workshop._below())
         folder = wheel_folder(self.place, description)
         record = self.cache.get(description)
         if record and (folder / record["file"]).is_file():
             return folder / record["file"], record["digest"]
         with step(f"Building wheel {name} from source") as at:
-            client, image = self._runner()
-            made = make.built_wheel(client, self.place, name, image, list(self.layers), folder)
+            client, image = workshop._runner()
+            env = fixed_environment(*compiling(self.place, layer))
+            made = compiler.built_wheel(client, self.place, name, image, env, folder)
             at.result = made.name
         digest = f"sha256:{sha256_file(made)}"
         self.cache.put(f"wheel/{name}", description, {"file": made.name, "digest": digest})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from coldforge.digest import sha256_file
 from coldforge.image.cache import Cache
 from coldforge.image.container import Step, ran
-from coldforge.image.make import Site, fixed_environment
+from coldforge.image.site import Site, fixed_environment
 from coldforge.progress import step
 from coldforge.stack.recipe import layer_folder
 

@@ -18,12 +18,16 @@ Description = Mapping[str, str]
 PROJECT = ("pyproject.toml", "LICENSE", "src/coldforge")
 WRITERS = (
     "collect",
+    "compile",
     "container",
     "deb",
+    "flatten",
     "make",
     "member",
+    "place",
     "repack",
     "scrub",
+    "site",
     "tar",
     "tree",
     "wheel",
@@ -58,6 +62,9 @@ def wheel(space: Workspace, stack: Stack, lock: Lock, name: str) -> Description:
     recipe = msgspec.structs.replace(stack.wheels[name], summary="")
     parts["recipe"] = sha256_json(msgspec.to_builtins(recipe))
     parts |= _files(space.wheels, ["build.py"])
+    if recipe.release and stack.profile:
+        parts["release"] = sha256_json(msgspec.to_builtins(stack.profile.build))
+        parts["architectures"] = " ".join(stack.file.architectures)
     folder = wheel_folder(space.wheels, name)
     extra = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name != "wheel.toml")
     parts |= _files(folder, extra)

@@ -1,6 +1,6 @@
 """What a build would do, step by step: take from the cache, or make, and why."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from coldforge.image import describe
@@ -8,7 +8,8 @@ from coldforge.image.cache import Cache, Record
 from coldforge.image.config import environment
 from coldforge.image.describe import Description
 from coldforge.image.layout import LAYER, Descriptor
-from coldforge.image.make import Site
+from coldforge.image.site import Site
+from coldforge.stack.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,22 @@ def plan(site: Site, cache: Cache) -> list[Planned]:
     own result changes is known only then, so it is said to wait for it.
     """
     steps: list[Planned] = []
+    if site.builder:
+        steps = [
+            replace(item, name=f"{site.builder.stack.name}/{item.name}")
+            for item in plan(site.builder, cache)
+        ]
+    compilers = [item.cached for item in steps if "/wheel/" not in item.name]
+    lagging = next((item.name for item in steps if not item.cached), "")
     diff_ids: list[str] = []
     waiting = ""
     for name, recipe in site.stack.layers.items():
         wheels: dict[str, str] = {}
         for wheel in recipe.inputs.wheels:
-            description = wheel_description(site, wheel, name, diff_ids)
-            item = _planned(cache, f"wheel/{wheel}", description, waiting)
+            below = compilers if site.builder else diff_ids
+            description = wheel_description(site, wheel, name, below)
+            follows = lagging if site.builder else waiting
+            item = _planned(cache, f"wheel/{wheel}", description, follows)
             if item.cached and not any(wheel_folder(site, description).glob("*.whl")):
                 item = Planned(item.name, why=["its file was removed"])
             steps.append(item)
@@ -63,10 +73,17 @@ def layer_description(
 
 
 def wheel_description(site: Site, wheel: str, layer: str, below: list[str]) -> Description:
-    """Describe a wheel built in the layers `below` the one that takes it."""
-    names = list(site.stack.layers)
+    """Describe a wheel that `layer` takes, built in the layers `below` (diffIDs)."""
     parts = describe.wheel(site.space, site.stack, site.lock, wheel)
-    return describe.within(parts, below, environment(site.stack, names[: names.index(layer)]))
+    return describe.within(parts, below, environment(*compiling(site, layer)))
+
+
+def compiling(site: Site, layer: str) -> tuple[Stack, list[str]]:
+    """Name the stack and the layers of it in which the wheels of `layer` are compiled."""
+    if site.builder:
+        return site.builder.stack, list(site.builder.stack.layers)
+    names = list(site.stack.layers)
+    return site.stack, names[: names.index(layer)]
 
 
 def wheel_folder(site: Site, description: Description) -> Path:

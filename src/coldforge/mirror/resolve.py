@@ -31,7 +31,13 @@ def resolve(space: Workspace, stack: Stack, update: set[str]) -> Lock:
     previous = read_lock(path) if path.exists() else None
     held = previous.entries if previous else []
     debian, releases = _debian(space, stack, held, update)
-    entries = [*debian, *_python(space, stack, held, update)]
+    entries = [
+        *debian,
+        *_python(space, stack, held, update),
+        *_source(space, stack, held),
+        *_images(stack, held),
+        *_carried(stack, held),
+    ]
     known = {entry.name for entry in [*held, *entries]}
     for name in sorted(update - {ALL}):
         if name not in known and name.lower().replace("_", "-") not in known:
@@ -77,8 +83,8 @@ def _python(space: Workspace, stack: Stack, held: list[Entry], update: set[str])
     asked: dict[str, list[str]] = {}
     for name, recipe in stack.layers.items():
         sdists = [stack.wheels[wheel].sdist for wheel in recipe.inputs.wheels]
-        asked[name] = [*recipe.inputs.python, *sdists]
-    if not any(asked.values()):
+        asked[name] = [*recipe.inputs.python, *filter(None, sdists)]
+    if not any(asked.values()) and not any(wheel.requires for wheel in stack.wheels.values()):
         return []
     if stack.file.python is None:
         raise _no_section(stack, "python", "Python packages")
@@ -87,6 +93,40 @@ def _python(space: Workspace, stack: Stack, held: list[Entry], update: set[str])
     own = [entry for entry in held if entry.origin == "python"]
     cache = space.build / "cache"
     return resolve_python(stack.file.python, asked, stack.wheels, own, update, cache)
+
+
+def _source(space: Workspace, stack: Stack, held: list[Entry]) -> list[Entry]:
+    """Pin the release's source tree and the large files its tree only points to."""
+    uses = [f"wheel/{name}" for name, wheel in stack.wheels.items() if wheel.release]
+    if not uses:
+        return []
+    if stack.profile is None:
+        message = f"'{stack.name}' builds a release's wheel, but names no release"
+        raise ColdforgeError(message, f"add release = ... to docker/stacks/{stack.name}.toml")
+    from coldforge.mirror.origins.git import resolve_source
+
+    return [entry for use in uses for entry in resolve_source(space, stack.profile, use, held)]
+
+
+def _images(stack: Stack, held: list[Entry]) -> list[Entry]:
+    """Pin every blob of the base images that layers take."""
+    asked = {use: recipe.inputs.image for use, recipe in stack.layers.items()}
+    if not any(asked.values()):
+        return []
+    from coldforge.mirror.origins.registry import resolve_image
+
+    return [
+        entry
+        for use, image in asked.items()
+        if image
+        for entry in resolve_image(image, use, stack.file.platform, held)
+    ]
+
+
+def _carried(stack: Stack, held: list[Entry]) -> list[Entry]:
+    """Keep the pins of hand-carried files that are still asked for: only mirror.add makes them."""
+    asked = {(use, name) for use, recipe in stack.layers.items() for name in recipe.inputs.carried}
+    return [e for e in held if e.origin == "file" and (e.use, e.name) in asked]
 
 
 def _no_section(stack: Stack, section: str, things: str) -> ColdforgeError:

@@ -21,11 +21,11 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     use: str
     """The layer, or `wheel/<name>`, that takes it."""
-    origin: Literal["debian", "python"]
+    origin: Literal["debian", "python", "git", "lfs", "registry", "file"]
     name: str
     version: str
     path: str
-    """Debian: pool path. Python: file name."""
+    """Debian: pool path. Python, carried file: file name. Git, LFS, registry: below its forge."""
     size: int
     sha256: str
     suite: str = ""
@@ -97,6 +97,8 @@ def check_lock(lock: Lock, stack: Stack) -> None:
     for use in sorted(asked.keys() | lock.requests.keys()):
         wanted, held = set(asked.get(use, [])), set(lock.requests.get(use, []))
         for item in sorted(wanted - held):
+            if item.startswith("carried:"):
+                continue  # Pinned by mirror.add, once somebody brought it.
             raise ColdforgeError(f"{stack.name}.lock lacks '{item}', which {use} asks for", hint)
         for item in sorted(held - wanted):
             message = f"{stack.name}.lock holds '{item}' for {use}, which no longer asks for it"

@@ -17,10 +17,31 @@ class Inputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """PEP 508 requirements, resolved for the image's interpreter."""
     wheels: list[str] = []
     """Recipes under wheels/, built from source in the layers below."""
+    carried: list[str] = []
+    """Hand-carried files, by the names the stack's release profile gives them."""
+    image: str = ""
+    """Base image from a registry, `repository@sha256:<hex>`, flattened into this layer."""
     project: bool = False
     """The project's own wheel."""
     files: dict[str, str] = {}
     """Files of the checkout -> their absolute path in the image."""
+
+
+class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a part of an archive goes, instead of where its format would put it."""
+
+    input: str
+    """Glob over wheel file names, or the name of a carried archive."""
+    to: str
+    """Absolute folder of the image."""
+    prefix: str = ""
+    """Folder inside the archive whose content is placed; the rest is left out."""
+    only: list[str] = []
+    """Globs of paths below the prefix to take; empty for all."""
+    without: list[str] = []
+    """Globs of paths below the prefix to leave out."""
+    unversioned: bool = False
+    """Add the links compilers look for: libx.so -> libx.so.1."""
 
 
 class LayerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,6 +49,12 @@ class LayerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     summary: str
     inputs: Inputs = Inputs()
+    place: list[Place] = []
+    """How archives are laid out; a wheel that matches none is installed as a Python package."""
+    links: dict[str, str] = {}
+    """Symlinks: absolute path -> target."""
+    text: dict[str, str] = {}
+    """Small files: absolute path -> content."""
     script: str | None = None
     """Executable beside layer.toml; with it the layer is built, without it assembled."""
     outputs: list[str] = msgspec.field(default_factory=lambda: ["/"])
@@ -43,14 +70,21 @@ class LayerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WheelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A wheel built from its sdist: same bytes every time."""
+    """A wheel built from source: same bytes every time. Its source is an sdist or a release."""
 
     summary: str
-    sdist: str
+    sdist: str = ""
     """`name==version` on the Python index."""
-    requires: list[str]
+    requires: list[str] = []
     """Build requirements (PEP 508); wheels only."""
+    release: bool = False
+    """The source is that of the stack's release profile, built by the release's own script."""
     env: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse a recipe of no source, or of two."""
+        if bool(self.sdist) == self.release:
+            raise ValueError("name one source: sdist = or release = true")
 
 
 def layer_folder(layers: Path, name: str) -> Path:

@@ -4,6 +4,7 @@ import msgspec
 
 from coldforge.errors import UnknownNameError
 from coldforge.paths import Workspace
+from coldforge.stack.profile import Profile, read_profile
 from coldforge.stack.recipe import LayerRecipe, WheelRecipe, read_layer, read_wheel
 from coldforge.tomlfile import read_toml
 
@@ -49,6 +50,12 @@ class StackFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epoch: int
     """Seconds since 1970 that every time stamp in the image shows."""
     layers: list[str]
+    release: str = ""
+    """Release profile under docker/releases/ that the stack is for."""
+    builder: str = ""
+    """Stack in whose image the wheels are compiled; empty: in this one's own layers."""
+    architectures: list[str] = []
+    """CUDA architectures of what is compiled, as CMake names them: 80-real."""
     debian: Debian | None = None
     python: Python | None = None
     image: Image = Image()
@@ -62,6 +69,7 @@ class Stack(msgspec.Struct, frozen=True):
     file: StackFile
     layers: dict[str, LayerRecipe]
     wheels: dict[str, WheelRecipe]
+    profile: Profile | None = None
 
     def requests(self) -> dict[str, list[str]]:
         """List what each use (`base`, `wheel/gptqmodel`) asks of each origin, sorted."""
@@ -71,12 +79,21 @@ class Stack(msgspec.Struct, frozen=True):
                 [f"debian:{package}" for package in recipe.inputs.debian]
                 + [f"python:{requirement}" for requirement in recipe.inputs.python]
                 + [f"wheel:{wheel}" for wheel in recipe.inputs.wheels]
+                + [f"carried:{name}" for name in recipe.inputs.carried]
+                + [f"image:{image}" for image in [recipe.inputs.image] if image]
             )
         for name, wheel in self.wheels.items():
+            source = f"git:{self.source}" if wheel.release else f"sdist:{wheel.sdist}"
             asked[f"wheel/{name}"] = sorted(
-                [f"sdist:{wheel.sdist}", *(f"python:{item}" for item in wheel.requires)]
+                [source, *(f"python:{item}" for item in wheel.requires)]
             )
         return asked
+
+    @property
+    def source(self) -> str:
+        """Name the commit of the stack's release: `github:owner/name@<hex>`."""
+        profile = self.profile
+        return f"{profile.repository}@{profile.commit}" if profile else ""
 
 
 def read_stack(space: Workspace, name: str) -> Stack:
@@ -87,4 +104,6 @@ def read_stack(space: Workspace, name: str) -> Stack:
     file = read_toml(space.stacks / f"{name}.toml", StackFile)
     layers = {layer: read_layer(space.layers, layer) for layer in file.layers}
     wheels = sorted({wheel for recipe in layers.values() for wheel in recipe.inputs.wheels})
-    return Stack(name, file, layers, {wheel: read_wheel(space.wheels, wheel) for wheel in wheels})
+    recipes = {wheel: read_wheel(space.wheels, wheel) for wheel in wheels}
+    profile = read_profile(space.releases, file.release) if file.release else None
+    return Stack(name, file, layers, recipes, profile)

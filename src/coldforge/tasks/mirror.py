@@ -54,7 +54,7 @@ def fetch_stack(stack: str, jobs: int = 8) -> "Fetched":
     chosen = read_stack(space, stack)
     lock = read_lock(space.lock(stack))
     check_lock(lock, chosen)
-    return run(_store(space), lock.entries, origins_of(chosen), jobs)
+    return run(_store(space), lock.entries, origins_of(chosen, space), jobs)
 
 
 @partial(
@@ -83,7 +83,7 @@ def status(
     chosen = read_stack(space, stack)
     lock, store = read_lock(space.lock(stack)), _store(space)
     uses = mirror_status.status(store, lock)
-    files = mirror_status.missing(store, lock, origins_of(chosen)) if missing else []
+    files = mirror_status.missing(store, lock, origins_of(chosen, space)) if missing else []
     result = {"stack": stack, "uses": msgspec.to_builtins(uses)}
     if missing:
         result["missing"] = msgspec.to_builtins(files)

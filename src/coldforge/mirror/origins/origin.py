@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Protocol
 
+from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry
 from coldforge.stack.stack import Stack
 
@@ -23,7 +24,7 @@ Origins = Mapping[str, Callable[[], Origin]]
 """How to open each origin. Reading a configuration takes time, so only what is used is opened."""
 
 
-def origins_of(stack: Stack) -> Origins:
+def origins_of(stack: Stack, space: Workspace) -> Origins:
     """Tell how to open the origins of a stack, each at most once."""
 
     @cache
@@ -39,4 +40,37 @@ def origins_of(stack: Stack) -> Origins:
 
         return DebianOrigin()
 
-    return {"python": python, "debian": debian}
+    @cache
+    def git() -> Origin:
+        from coldforge.mirror.origins.git import GitOrigin
+
+        return GitOrigin(space, stack.profile)
+
+    @cache
+    def lfs() -> Origin:
+        from coldforge.mirror.origins.lfs import LfsOrigin
+
+        return LfsOrigin()
+
+    @cache
+    def registry() -> Origin:
+        from coldforge.mirror.origins.registry import RegistryOrigin
+
+        return RegistryOrigin()
+
+    return {
+        "debian": debian,
+        "file": Nowhere,
+        "git": git,
+        "lfs": lfs,
+        "python": python,
+        "registry": registry,
+    }
+
+
+class Nowhere:
+    """The origin of hand-carried files: only a person brings them."""
+
+    def candidates(self, entry: Entry) -> Iterable[str]:
+        """Offer nothing."""
+        return []

@@ -106,7 +106,9 @@ def _image(
     if not asked:
         return []
     own: dict[str, str] = {
-        canonicalize_name(Requirement(item.sdist).name): name for name, item in recipes.items()
+        canonicalize_name(Requirement(item.sdist).name): name
+        for name, item in recipes.items()
+        if item.sdist
     }
     pins = {entry.name: entry.version for entry in previous if _of_image(entry)}
     everything = [item for items in asked.values() for item in items]

@@ -1,0 +1,80 @@
+"""A release profile: what one TensorRT-LLM release is made of and how it wants to be built."""
+
+from pathlib import Path
+
+import msgspec
+
+from coldforge.errors import UnknownNameError
+from coldforge.tomlfile import read_toml
+
+
+class Carried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file nobody may pass on, so somebody brings it."""
+
+    kind: str
+    """How it is recognised: `tensorrt`, `runfile`, `wheel`, `archive`."""
+    file: str
+    """Its publisher's file name, with {version} where that goes."""
+    versions: list[str]
+    """Versions that fit, the best first."""
+    purpose: str
+    publisher: str
+    """Who hands it out, and where to ask."""
+
+    def names(self) -> list[str]:
+        """List the file names that fit, the best first."""
+        return [self.file.format(version=version) for version in self.versions]
+
+
+class Large(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A Git LFS object: what its pointer file in the tree promises."""
+
+    oid: str
+    """sha256, hex."""
+    size: int
+
+
+class Compile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the release's own script makes the wheel."""
+
+    command: list[str]
+    """Arguments, with {architectures}, {jobs} and the roots where they go."""
+    jobs: list[str] = []
+    """Arguments that limit parallel jobs, with {jobs}."""
+    ccache: list[str] = []
+    """Arguments that switch the compiler cache on."""
+    memory: float = 4.0
+    """GiB of memory one compile job takes at most."""
+    env: dict[str, str] = {}
+    out: str = "build"
+    """Folder of the source tree where the wheel appears."""
+    needs: list[str] = []
+    """Large files of the tree that this platform links; the others may be missing."""
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of docker/releases/<release>.toml. Adding a release means adding a file."""
+
+    summary: str
+    repository: str
+    """`github:owner/name`, or the path of a folder in this checkout for a fixture."""
+    commit: str
+    """Hex; empty for a folder."""
+    versions: dict[str, str]
+    """What the release says it was made for: cuda, cudnn, nccl, python, torch."""
+    build: Compile
+    submodules: dict[str, str] = {}
+    """Path in the tree -> `github:owner/name@<hex>`."""
+    large: dict[str, Large] = {}
+    """Path in the tree -> its Git LFS object."""
+    carried: dict[str, Carried] = {}
+    fixture: bool = False
+    """Made for tests; said wherever it shows."""
+
+
+def read_profile(releases: Path, name: str) -> Profile:
+    """Read docker/releases/<name>.toml; raise UnknownNameError or ColdforgeError."""
+    known = [path.stem for path in releases.glob("*.toml")]
+    if name not in known:
+        raise UnknownNameError("release", name, known)
+    return read_toml(releases / f"{name}.toml", Profile)
