@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from coldforge import __version__
 from coldforge.digest import sha256_file
-from coldforge.errors import MissingInputError
+from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.image import compile as compiler
 from coldforge.image import make
 from coldforge.image.cache import Cache
@@ -31,7 +31,7 @@ from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.progress import amount, say, step
 from coldforge.stack.lock import check_lock, lock_digest, read_lock
-from coldforge.stack.stack import read_stack
+from coldforge.stack.stack import Stack, read_stack
 
 if TYPE_CHECKING:
     import docker
@@ -65,9 +65,20 @@ def site(space: Workspace, name: str, scratch: Path | None = None) -> Site:
     lock = read_lock(space.lock(name))
     check_lock(lock, stack)
     root = scratch or space.build
-    builder = site(space, stack.file.builder, scratch) if stack.file.builder else None
+    builder = _builder(space, stack, scratch)
     layout, store = Layout(root / "oci"), Store(space.mirror / "blobs")
     return Site(space, stack, lock, store, layout, root, builder)
+
+
+def _builder(space: Workspace, stack: Stack, scratch: Path | None) -> Site | None:
+    """Open the stack whose image compiles this one's wheels."""
+    if not stack.file.builder:
+        return None
+    builder = site(space, stack.file.builder, scratch)
+    if builder.builder:
+        message = f"'{builder.stack.name}' builds for '{stack.name}' and has a builder itself"
+        raise ColdforgeError(message, "a builder compiles in its own layers: drop one of the two")
+    return builder
 
 
 def build(place: Site, connect: Connect) -> Built:
@@ -94,8 +105,9 @@ def deliver(
 
 def tidy(place: Site, connect: Connect) -> None:
     """Drop the names that a build's own steps ran under; a failed build keeps them to go on."""
-    for tag in ("bootstrap", "below"):
-        unname(connect(), image_name(place.stack.name, tag))
+    for at in filter(None, (place, place.builder)):
+        for tag in ("bootstrap", "below"):
+            unname(connect(), image_name(at.stack.name, tag))
 
 
 class Builder:

@@ -9,6 +9,7 @@ from coldforge.image.config import environment
 from coldforge.image.describe import Description
 from coldforge.image.layout import LAYER, Descriptor
 from coldforge.image.site import Site
+from coldforge.mirror.lacking import lacking
 from coldforge.stack.stack import Stack
 
 
@@ -24,41 +25,59 @@ class Planned:
 
 
 def plan(site: Site, cache: Cache) -> list[Planned]:
-    """List every step in build order.
+    """List every step in build order, those of the builder stack first.
 
     Once a layer below must be made anew, a step run in a container follows it: whether its
     own result changes is known only then, so it is said to wait for it.
     """
-    steps: list[Planned] = []
-    if site.builder:
-        steps = [
-            replace(item, name=f"{site.builder.stack.name}/{item.name}")
-            for item in plan(site.builder, cache)
-        ]
-    compilers = [item.cached for item in steps if "/wheel/" not in item.name]
-    lagging = next((item.name for item in steps if not item.cached), "")
-    diff_ids: list[str] = []
-    waiting = ""
-    for name, recipe in site.stack.layers.items():
-        wheels: dict[str, str] = {}
-        for wheel in recipe.inputs.wheels:
-            below = compilers if site.builder else diff_ids
-            description = wheel_description(site, wheel, name, below)
-            follows = lagging if site.builder else waiting
-            item = _planned(cache, f"wheel/{wheel}", description, follows)
-            if item.cached and not any(wheel_folder(site, description).glob("*.whl")):
-                item = Planned(item.name, why=["its file was removed"])
-            steps.append(item)
-            wheels[wheel] = item.cached
-        made = [wheel for wheel, digest in wheels.items() if not digest]
-        follows = waiting if recipe.script else ", ".join(made)
-        item = _planned(cache, name, layer_description(site, name, wheels, diff_ids), follows)
-        if item.cached and not site.layout.blob(item.cached).exists():
+    planner = _Planner(site, cache)
+    for name in site.stack.layers:
+        planner.layer(name)
+    return planner.steps
+
+
+class _Planner:
+    """What is planned so far, and what the next step stands on."""
+
+    def __init__(self, site: Site, cache: Cache) -> None:
+        self.site, self.cache = site, cache
+        self.below: list[str] = []
+        self.waiting = ""
+        self.steps = plan(site.builder, cache) if site.builder else []
+        layers = [item for item in self.steps if not item.name.startswith("wheel/")]
+        self.compilers = [item.cached for item in layers] if site.builder else self.below
+        self.lagging = next((item.name for item in layers if not item.cached), "")
+        if site.builder:
+            prefix = site.builder.stack.name
+            self.steps = [replace(item, name=f"{prefix}/{item.name}") for item in self.steps]
+
+    def layer(self, name: str) -> None:
+        """Plan a layer and the wheels it takes."""
+        recipe = self.site.stack.layers[name]
+        wheels = {wheel: self._wheel(wheel, name) for wheel in recipe.inputs.wheels}
+        made = ", ".join(wheel for wheel, digest in wheels.items() if not digest)
+        description = layer_description(self.site, name, wheels, self.below)
+        item = self._step(name, description, self.waiting if recipe.script else made)
+        if item.cached and not self.site.layout.blob(item.cached).exists():
             item = Planned(name, why=["its blob was removed"])
-        steps.append(item)
-        diff_ids.append(item.cached)
-        waiting = waiting or ("" if item.cached else name)
-    return steps
+        self.steps.append(item)
+        self.below.append(item.cached)
+        self.waiting = self.waiting or ("" if item.cached else name)
+
+    def _wheel(self, wheel: str, layer: str) -> str:
+        description = wheel_description(self.site, wheel, layer, self.compilers)
+        follows = self.lagging if self.site.builder else self.waiting
+        item = self._step(f"wheel/{wheel}", description, follows)
+        if item.cached and not any(wheel_folder(self.site, description).glob("*.whl")):
+            item = Planned(item.name, why=["its file was removed"])
+        self.steps.append(item)
+        return item.cached
+
+    def _step(self, name: str, description: Description, waiting: str) -> Planned:
+        site = self.site
+        if files := lacking(site.stack, site.lock, site.store, name):
+            return Planned(name, why=[f"lacks {file.files[0]}" for file in files])
+        return _planned(self.cache, name, description, waiting)
 
 
 def layer_description(

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from coldforge.errors import UnknownNameError
+from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.paths import Workspace
 from coldforge.stack.profile import Profile, read_profile
 from coldforge.stack.recipe import LayerRecipe, WheelRecipe, read_layer, read_wheel
@@ -102,6 +102,8 @@ def read_stack(space: Workspace, name: str) -> Stack:
     if name not in known:
         raise UnknownNameError("stack", name, known)
     file = read_toml(space.stacks / f"{name}.toml", StackFile)
+    if file.builder == name:
+        raise ColdforgeError(f"'{name}' is its own builder", "leave builder out: that is the default")
     layers = {layer: read_layer(space.layers, layer) for layer in file.layers}
     wheels = sorted({wheel for recipe in layers.values() for wheel in recipe.inputs.wheels})
     recipes = {wheel: read_wheel(space.wheels, wheel) for wheel in wheels}
