@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import docker.errors
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.image.collect import collect
+from coldforge.image.collect import collect, exported
 from coldforge.image.member import Member
 from coldforge.image.tar import LayerWriter
 from coldforge.image.tree import Tree, read_tree, union
@@ -39,7 +40,7 @@ def collected(after: Path, below: Tree, outputs: list[str], out: Path) -> Tree:
     with out.open("wb") as stream:
         writer = LayerWriter(stream, 1)
         chunks = (data[at : at + 777] for at in range(0, len(data), 777))
-        collect(chunks, below, outputs, writer, out.parent)
+        collect([("", chunks)], below, outputs, writer, out.parent)
         writer.close()
     return read_tree(out)
 
@@ -281,3 +282,53 @@ def test_outside_the_declared_outputs_a_layer_changes_nothing(
         rest = {path: found[path] for path in found.keys() - inside(found).keys()}
         assert rest.items() <= seen(below).items()
         assert rest.keys() == seen(below).keys() - inside(seen(below)).keys()
+
+
+class Stopped:
+    """A stopped container whose paths are tars, as the engine's archive call gives them."""
+
+    def __init__(self, **paths: bytes) -> None:
+        self.paths = {f"/{name.replace('_', '/')}": data for name, data in paths.items()}
+        self.asked: list[str] = []
+
+    def export(self, chunk_size: int) -> list[bytes]:
+        assert chunk_size
+        self.asked.append("everything")
+        return [b"root"]
+
+    def get_archive(self, path: str, chunk_size: int) -> tuple[list[bytes], dict[str, str]]:
+        assert chunk_size
+        self.asked.append(path)
+        if path not in self.paths:
+            raise docker.errors.NotFound(path)
+        return [self.paths[path]], {}
+
+
+def test_of_narrow_outputs_only_these_are_exported(tar_of: TarOf, tmp_path: Path) -> None:
+    below = read_tree(tar_of([folder("etc", 0o750), file("etc/gone"), file("opt/a", b"a")]))
+    cache = tar_of([file("cache", b"new")]).read_bytes()
+    stubs = tar_of([folder("d", 0o700), file("d/a", b"a"), link("d/b", "a")]).read_bytes()
+    container = Stopped(etc_cache=cache, opt_d=stubs)
+    outputs = ["/opt/d", "/etc/cache", "/etc/gone"]
+    found = exported(container, outputs, below)  # type: ignore[arg-type]
+    with (tmp_path / "out.tar").open("wb") as stream:
+        writer = LayerWriter(stream, 1)
+        collect(found, below, outputs, writer, tmp_path)
+        writer.close()
+    layer = read_tree(tmp_path / "out.tar")
+    assert container.asked == ["/etc/cache", "/etc/gone", "/opt/d"]
+    assert set(layer) == {
+        "etc", "etc/.wh.gone", "etc/cache", "opt", "opt/d", "opt/d/a", "opt/d/b",
+    }  # fmt: skip
+    assert (layer["etc"].member.mode, layer["opt/d"].member.mode) == (0o750, 0o700)
+    assert layer["etc/cache"].member.size == 3
+
+
+@pytest.mark.parametrize("outputs", [["/"], ["/etc/x", "/new/folder"]])
+def test_the_root_is_exported_where_an_output_could_be_anywhere(
+    tar_of: TarOf, outputs: list[str]
+) -> None:
+    container = Stopped()
+    below = read_tree(tar_of([folder("etc")]))
+    assert list(exported(container, outputs, below)) == [("", [b"root"])]  # type: ignore[arg-type]
+    assert container.asked == ["everything"]

@@ -44,7 +44,7 @@ def test_a_wheel_recipe_s_inputs_are_one_sdist_and_wheels(place: Site) -> None:
 def test_a_wheel_recipe_without_an_sdist_says_what_to_run(place: Site) -> None:
     entries = [entry for entry in place.lock.entries if entry.name != "demo"]
     bare = replace(place, lock=msgspec.structs.replace(place.lock, entries=entries))
-    with pytest.raises(ColdforgeError, match="the lock holds 0 sdists for wheel demo") as caught:
+    with pytest.raises(ColdforgeError, match="the lock holds 0 sources for wheel demo") as caught:
         wheel_inputs(bare, "demo")
     assert caught.value.hint == "run: ./invokew stack.lock --stack trio"
 

@@ -7,7 +7,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.member import Member
-from coldforge.image.tree import Node, Tree, changes, read_tree, union
+from coldforge.image.tree import Node, Tree, changes, read_members, read_tree, union
 
 TarOf = Callable[[Iterable[tuple[Member, bytes]]], Path]
 
@@ -83,6 +83,27 @@ def test_a_pipe_elsewhere_is_refused(tmp_path: Path) -> None:
         read_tree(exported(tmp_path / "x.tar", special("opt/pipe", tarfile.FIFOTYPE)))
 
 
+def test_a_sparse_file_is_refused(tmp_path: Path) -> None:
+    info = special("x", tarfile.GNUTYPE_SPARSE)
+    with pytest.raises(ColdforgeError, match="/x is a sparse file"):
+        read_tree(exported(tmp_path / "x.tar", info))
+
+
+def test_a_hard_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    info = special("x", tarfile.LNKTYPE)
+    info.linkname = "gone"
+    with pytest.raises(ColdforgeError, match="hard link /x -> /gone points to no file"):
+        read_tree(exported(tmp_path / "x.tar", info))
+
+
+def test_contents_can_be_passed_over(tar_of: TarOf) -> None:
+    place = tar_of([(Member("a", "file", 0o644, size=3), b"abc")])
+    with place.open("rb") as raw:
+        (node,) = read_members(raw, hashing=False).values()
+    assert node.sha256 == ""
+    assert place.read_bytes()[node.offset :][:3] == b"abc"
+
+
 def test_a_later_layer_wins() -> None:
     merged = union([tree(file("a", "1"), file("b", "2")), tree(file("a", "3"))])
     assert {path: node.sha256 for path, node in merged.items()} == {"a": "3", "b": "2"}
@@ -99,6 +120,26 @@ def test_a_whiteout_does_not_outlive_its_layer() -> None:
     merged = union([tree(file("a", "1")), tree(file(".wh.a")), tree(file("a", "2"))])
     assert list(merged) == ["a"]
     assert merged["a"].sha256 == "2"
+
+
+def test_a_whiteout_spares_its_own_layer_wherever_it_stands() -> None:
+    below = tree(file("a", "1"), folder("d"), file("d/x", "1"))
+    again = tree(file("a", "2"), file(".wh.a"), folder("d"), file("d/y"), file("d/.wh..wh..opq"))
+    merged = union([below, again])
+    assert merged["a"].sha256 == "2"
+    assert set(merged) == {"a", "d", "d/y"}
+
+
+def test_an_opaque_folder_shows_nothing_of_the_layers_below_and_stays() -> None:
+    below = tree(folder("d", 0o700), file("d/x"), folder("d/e"), file("d/e/y"), file("d.x"))
+    merged = union([below, tree(file("d/.wh..wh..opq"))])
+    assert set(merged) == {"d", "d.x"}
+    assert merged["d"].member.mode == 0o700
+    assert union([below, tree(file(".wh..wh..opq"), file("n"))]).keys() == {"n"}
+
+
+def test_a_folder_only_its_content_tells_of_is_removed_with_it() -> None:
+    assert union([tree(file("d/x"), file("dx")), tree(file(".wh.d"))]).keys() == {"dx"}
 
 
 @pytest.mark.parametrize("after", [file("a"), link("a", "b")])

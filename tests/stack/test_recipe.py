@@ -46,6 +46,13 @@ def test_a_misspelt_key_is_named(tmp_path: Path) -> None:
     assert "layer.toml" in caught.value.hint
 
 
+def test_a_script_beside_a_base_image_is_refused(tmp_path: Path) -> None:
+    text = 'summary = ""\nscript = "build.sh"\n[inputs]\nimage = "a@sha256:0"'
+    write(tmp_path / "base" / "layer.toml", text)
+    with pytest.raises(ColdforgeError, match="put it in a layer above"):
+        read_layer(tmp_path, "base")
+
+
 def test_a_wheel_recipe_names_sdist_and_build_requirements(tmp_path: Path) -> None:
     write(
         tmp_path / "demo" / "wheel.toml",

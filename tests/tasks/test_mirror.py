@@ -11,8 +11,12 @@ from invoke.context import Context
 from coldforge.mirror.origins import pip
 from coldforge.mirror.origins.pip import PipConfig
 from coldforge.mirror.store import Store
+from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, write_lock
 from coldforge.tasks import mirror
+from tests.mirror.handmade import checkout, tensorrt, wheel
+
+Capture = pytest.CaptureFixture[str]
 
 STACK = 'summary = ""\nepoch = 0\nlayers = ["python"]\n[python]\nversion = "3.11"\nplatform = "x"'
 LAYER = 'summary = ""\n[inputs]\npython = ["demo"]'
@@ -163,11 +167,58 @@ def test_verify_of_one_stack_reads_its_blobs_alone(
     assert "no lock needs them" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["fetch", "status", "verify"])
+def test_add_takes_several_files_and_says_what_each_is(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("COLDFORGE_ROOT", str(checkout(workspace).root))
+    files = [tensorrt(tmp_path), wheel(tmp_path)]
+    given = {"file": str(files[0]), "also": [str(files[1])], "stack": "top"}
+    added = run(mirror.add, capsys, **given)["added"]
+    assert [(one["name"], one["version"]) for one in added] == [
+        ("tensorrt", "9.0.1.4"),
+        ("polygraphy", "0.48.1"),
+    ]
+    assert added[0]["pinned"] == ["shop: compiler", "top: libraries"]
+    mirror.add(Context(), **given)
+    said = capsys.readouterr().out
+    assert f"{files[0].name}: tensorrt 9.0.1.4" in said
+    assert "it was pinned already" in said
+
+
+def test_a_refused_file_is_two_lines_and_the_others_are_added(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("COLDFORGE_ROOT", str(checkout(workspace).root))
+    files = [tensorrt(tmp_path, "8.6.1.6"), wheel(tmp_path)]
+    with pytest.raises(SystemExit) as caught:
+        mirror.add(Context(), file=str(files[0]), also=[str(files[1])], stack="top")
+    said = capsys.readouterr()
+    assert caught.value.code == 1
+    assert "pinned for top: libraries" in said.out
+    assert [line.split(":")[0] for line in said.err.splitlines()[-2:]] == ["error", " hint"]
+
+
+def test_status_shows_what_must_be_brought(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("COLDFORGE_ROOT", str(checkout(workspace, ["tensorrt"]).root))
+    found = run(mirror.status, capsys, stack="top", missing=True)
+    assert [(one["stack"], one["name"]) for one in found["lacking"]] == [
+        ("shop", "tensorrt"),
+        ("top", "tensorrt"),
+    ]
+    assert found["missing"] == []
+    mirror.status(Context(), stack="top")
+    said = capsys.readouterr().out
+    assert "top needs 1 file that must be brought by hand:" in said
+    assert "mirror.fetch" not in said
+
+
+@pytest.mark.parametrize("name", ["add", "fetch", "status", "verify"])
 def test_every_task_has_an_example_in_its_help(name: str) -> None:
     task = mirror.namespace.tasks[name]
     assert f"Example: invoke mirror.{name}" in (task.__doc__ or "")
-    assert set(task.help) <= {"stack", "json", "jobs", "missing"}
+    assert set(task.help) <= {"stack", "json", "jobs", "missing", "file", "also"}
 
 
 def test_naming_the_tasks_loads_nothing_heavy() -> None:

@@ -1,29 +1,27 @@
 """Build a stack's image: each step from the cache or made anew, then the layout and the engine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coldforge import __version__
-from coldforge.digest import sha256_file
 from coldforge.errors import ColdforgeError, MissingInputError
-from coldforge.image import compile as compiler
-from coldforge.image import make
+from coldforge.image import foundry, make
 from coldforge.image.cache import Cache
 from coldforge.image.check import run_check
 from coldforge.image.config import image_config, image_manifest
 from coldforge.image.container import answering
 from coldforge.image.engine import image_name, is_image, load, unname
+from coldforge.image.foundry import Order
 from coldforge.image.layout import CONFIG, MANIFEST, Descriptor, Layout
 from coldforge.image.plan import (
     compiling,
     descriptor,
     layer_description,
-    wheel_description,
-    wheel_folder,
 )
 from coldforge.image.project import build_project, revision
+from coldforge.image.release import Effort, Workshop
 from coldforge.image.site import Site, fixed_environment
 from coldforge.image.tree import Tree, read_tree, union
 from coldforge.mirror.lacking import Lacking, lacking, screen
@@ -81,9 +79,9 @@ def _builder(space: Workspace, stack: Stack, scratch: Path | None) -> Site | Non
     return builder
 
 
-def build(place: Site, connect: Connect) -> Built:
+def build(place: Site, connect: Connect, effort: Effort | None = None) -> Built:
     """Build the image into the layout; `connect` is called only if something must run."""
-    return Builder(place, connect).build()
+    return Builder(place, connect, effort).build()
 
 
 def deliver(
@@ -113,9 +111,9 @@ def tidy(place: Site, connect: Connect) -> None:
 class Builder:
     """One build under way: what is below the step at hand."""
 
-    def __init__(self, place: Site, connect: Connect) -> None:
+    def __init__(self, place: Site, connect: Connect, effort: Effort | None = None) -> None:
         """Build `place`, connecting to an engine when the first step needs one."""
-        self.place, self.connect = place, connect
+        self.place, self.connect, self.effort = place, connect, effort or Effort()
         self.cache = Cache(place.root / "cache")
         self.layers: dict[str, Descriptor] = {}
         self.lacking: list[Lacking] = []
@@ -129,24 +127,50 @@ class Builder:
         """
         with answering("the build"):
             self.attempt()
-        if self.lacking:
-            say(screen(self.lacking))
-            some = ", ".join(sorted({file.name for file in self.lacking}))
-            message = f"stack {self.place.stack.name} lacks files that must be brought: {some}"
-            raise MissingInputError(message, "add each as shown; the same command continues")
+        self._refuse()
         config, manifest = self._describe(self._labels())
         self.place.layout.tag(self.place.stack.name, manifest)
         return Built(self.place.stack.name, manifest, config, self.layers)
 
-    def attempt(self) -> None:
-        """Make every layer that can be made, noting what the others lack.
+    def wheel(self, name: str) -> Path:
+        """Make the wheel of one recipe, audited against the layers it is for.
+
+        Raise MissingInputError, before anything is made, if files must be brought.
+        """
+        place, below = self.place, list[str]()
+        for layer, recipe in place.stack.layers.items():
+            if name in recipe.inputs.wheels:
+                break
+            below.append(layer)
+        compilers = (
+            [(place.builder, use) for use in place.builder.stack.layers] if place.builder else []
+        )
+        for at, use in [*compilers, *((place, use) for use in (*below, f"wheel/{name}"))]:
+            self.lacking += lacking(at.stack, at.lock, at.store, use)
+        self._refuse()
+        with answering("the build"):
+            self.attempt(below)
+            return self._wheel(name, layer)[0]
+
+    def _refuse(self) -> None:
+        """Show what must be brought, and raise MissingInputError, if anything must."""
+        if self.lacking:
+            say(screen(self.place.stack.name, self.lacking))
+            some = ", ".join(sorted({file.name for file in self.lacking}))
+            message = f"stack {self.place.stack.name} lacks files that must be brought: {some}"
+            raise MissingInputError(message, "add each as shown; the same command continues")
+
+    def attempt(self, names: Iterable[str] | None = None) -> None:
+        """Make every layer, or the lowest `names`, that can be made; note what the others lack.
 
         Above a gap, a layer that is assembled is made all the same: its bytes need no parent.
         """
-        for name, recipe in self.place.stack.layers.items():
+        for name in self.place.stack.layers if names is None else names:
+            recipe = self.place.stack.layers[name]
             missing = self._missing(name)
             self.lacking += missing
-            if self.lacking and (missing or recipe.script or recipe.inputs.wheels):
+            compiles = recipe.inputs.wheels and not self.place.builder
+            if self.lacking and (missing or recipe.script or compiles):
                 continue
             made = self._layer(name)
             if not self.lacking:
@@ -197,19 +221,14 @@ class Builder:
 
     def _wheel(self, name: str, layer: str) -> tuple[Path, str]:
         workshop = self._workshop()
-        description = wheel_description(self.place, name, layer, workshop._below())
-        folder = wheel_folder(self.place, description)
-        record = self.cache.get(description)
-        if record and (folder / record["file"]).is_file():
-            return folder / record["file"], record["digest"]
-        with step(f"Building wheel {name} from source") as at:
-            client, image = workshop._runner()
+
+        def shop() -> Workshop:
             env = fixed_environment(*compiling(self.place, layer))
-            made = compiler.built_wheel(client, self.place, name, image, env, folder)
-            at.result = made.name
-        digest = f"sha256:{sha256_file(made)}"
-        self.cache.put(f"wheel/{name}", description, {"file": made.name, "digest": digest})
-        return made, digest
+            return Workshop(*workshop._runner(), env, self.effort)
+
+        compilers, place = workshop._below(), self.place
+        order = Order(place, self.cache, name, layer, self._below(), compilers, shop, self.effort)
+        return foundry.wheel(order)
 
     def _runner(self) -> tuple["docker.DockerClient", str]:
         """Give the engine an image of the layers so far, to run steps in."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from coldforge.digest import sha256_file
 from coldforge.image.cache import Cache
+from coldforge.image.carried import variables
 from coldforge.image.container import Step, ran
 from coldforge.image.site import Site, fixed_environment
 from coldforge.progress import step
@@ -42,19 +43,20 @@ def run_check(
     `runner` gives the engine and an image of the layers. Raise ColdforgeError if it fails.
     """
     inputs = check_inputs(site, name)
+    names = list(site.stack.layers)
+    told = variables(site.lock, names[: names.index(name) + 1])
     description = {f"file {path}": sha256_file(source) for path, source in inputs.items()}
-    description |= {"check": name, "layers": " ".join(below)}
+    description |= {"check": name, "layers": " ".join(below), **told}
     if not inputs or cache.get(description):
         return
     client, image = runner()
     recipe = site.stack.layers[name]
-    names = list(site.stack.layers)
     work = Step(
         name=f"check {name}",
         image=image,
         command=["/bin/sh", f"/coldforge/in/{recipe.check}"],
         inputs=inputs,
-        env=fixed_environment(site.stack, names[: names.index(name) + 1]),
+        env=fixed_environment(site.stack, names[: names.index(name) + 1]) | told,
         user=NOBODY,
         read_only=True,
     )

@@ -1,61 +1,62 @@
 """Build a wheel from source in a container: same bytes every time."""
 
+import shutil
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.container import Step, ran
 from coldforge.image.member import clean_name
+from coldforge.image.release import Workshop, released
 from coldforge.image.repack import repack
 from coldforge.image.site import Site
 from coldforge.stack.lock import Entry
 
-if TYPE_CHECKING:
-    import docker
-
 OUT = "/coldforge/out"
+# nvcc names its temporary files by process, and the names reach the object; not so beside it.
+STEADY = {"NVCC_APPEND_FLAGS": "-objtemp"}
 
 
-def built_wheel(
-    client: "docker.DockerClient",
-    site: Site,
-    name: str,
-    image: str,
-    env: Mapping[str, str],
-    out: Path,
-) -> Path:
-    """Build wheel recipe `name` in `image`; return the normalised wheel in folder `out`.
-
-    `env`: what a contained step sees in that image.
-    """
-    sdist, requires = wheel_inputs(site, name)
-    inputs = {"build.py": site.space.wheels / "build.py"}
-    inputs |= {f"sdist/{sdist.path}": site.blob(sdist)}
-    inputs |= {f"wheels/{entry.path}": site.blob(entry) for entry in requires}
+def built_wheel(shop: Workshop, site: Site, name: str, out: Path) -> Path:
+    """Build wheel recipe `name`; return the normalised wheel in folder `out`."""
+    recipe = site.stack.wheels[name]
+    source, requires = wheel_inputs(site, name)
     step = Step(
         name=f"wheel {name}",
-        image=image,
+        image=shop.image,
         command=["python3", "/coldforge/in/build.py"],
-        inputs=inputs,
-        env={**env, **site.stack.wheels[name].env},
+        inputs={f"wheels/{entry.path}": site.blob(entry) for entry in requires},
+        env={**shop.env, **STEADY, **recipe.env},
     )
-    with ran(client, step, site.logs / f"wheel.{name}.log") as container:
+    log = site.logs / f"wheel.{name}.log"
+    if recipe.release:
+        step = released(shop, site, step, source)
+        log = site.logs / "build_whl.log"
+    else:
+        inputs = {"build.py": site.space.wheels / "build.py"}
+        inputs |= {f"sdist/{source.path}": site.blob(source)}
+        step = replace(step, inputs={**step.inputs, **inputs})
+    with ran(shop.client, step, log) as container:
         archive, _ = container.get_archive(OUT)
-        return _only_wheel(archive, out)
+        made = _only_wheel(archive, out)
+    if recipe.release:
+        shutil.copyfile(log, out / log.name)
+    return made
 
 
 def wheel_inputs(site: Site, name: str) -> tuple[Entry, list[Entry]]:
-    """Split a wheel recipe's inputs into its sdist and its build requirements."""
-    entries = site.lock.of(f"wheel/{name}")
-    sdists = [entry for entry in entries if not entry.path.endswith(".whl")]
-    if len(sdists) != 1:
+    """Split a wheel recipe's inputs into its source and its build requirements."""
+    entries = [entry for entry in site.lock.of(f"wheel/{name}") if entry.origin != "lfs"]
+    sources = [entry for entry in entries if not entry.path.endswith(".whl")]
+    if len(sources) != 1:
         hint = f"run: ./invokew stack.lock --stack {site.stack.name}"
-        raise ColdforgeError(f"the lock holds {len(sdists)} sdists for wheel {name}", hint)
-    return sdists[0], [entry for entry in entries if entry is not sdists[0]]
+        raise ColdforgeError(f"the lock holds {len(sources)} sources for wheel {name}", hint)
+    return sources[0], [entry for entry in entries if entry is not sources[0]]
 
 
 def _only_wheel(archive: Iterable[bytes], out: Path) -> Path:

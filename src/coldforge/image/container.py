@@ -36,6 +36,8 @@ class Step:
     user: str = "0:0"
     read_only: bool = False
     quiet: bool = True
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    """Volumes of the engine that outlive the step, made on demand: name -> where they are seen."""
 
 
 @contextmanager
@@ -45,7 +47,8 @@ def ran(client: "docker.DockerClient", step: Step, log: Path) -> Iterator["Conta
     The log is kept. Raise ColdforgeError with its last lines if the step fails.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with answering(step.name), _delivered(client, step, log.parent) as mounts:
+    with answering(step.name), _delivered(client, step, log.parent) as inputs:
+        mounts = [*inputs, *_kept(step)]
         container = client.containers.create(
             step.image, step.command, mounts=mounts, **_limits(step)
         )
@@ -167,6 +170,12 @@ def _delivered(client: "docker.DockerClient", step: Step, scratch: Path) -> Iter
         else:
             with _volume(client, step) as mount:
                 yield [mount]
+
+
+def _kept(step: Step) -> list[Any]:
+    from docker.types import Mount
+
+    return [Mount(place, name, type="volume") for name, place in step.volumes.items()]
 
 
 def _link(source: Path, place: Path) -> None:

@@ -17,6 +17,8 @@ from coldforge.stack.stack import Stack
 Description = Mapping[str, str]
 PROJECT = ("pyproject.toml", "LICENSE", "src/coldforge")
 WRITERS = (
+    "archive",
+    "carried",
     "collect",
     "compile",
     "container",
@@ -25,6 +27,7 @@ WRITERS = (
     "make",
     "member",
     "place",
+    "release",
     "repack",
     "scrub",
     "site",
@@ -49,8 +52,11 @@ def layer(
     parts |= {f"input {e.origin}:{e.name} {e.version}": e.sha256 for e in lock.of(name)}
     parts |= {f"input wheel:{wheel}": built[wheel] for wheel in recipe.inputs.wheels}
     parts |= _files(space.root, recipe.inputs.files)
-    if recipe.inputs.python or recipe.inputs.wheels or recipe.inputs.project:
+    inputs = recipe.inputs
+    if inputs.python or inputs.wheels or inputs.project or inputs.carried:
         parts["python"] = stack.file.python.version if stack.file.python else ""
+    if recipe.packages and stack.file.python:
+        parts["python platform"] = stack.file.python.platform
     if recipe.inputs.project:
         parts |= _files(space.root, project_files(space))
     return parts
@@ -61,9 +67,11 @@ def wheel(space: Workspace, stack: Stack, lock: Lock, name: str) -> Description:
     parts = _common(stack)
     recipe = msgspec.structs.replace(stack.wheels[name], summary="")
     parts["recipe"] = sha256_json(msgspec.to_builtins(recipe))
-    parts |= _files(space.wheels, ["build.py"])
+    parts |= _files(space.wheels, ["release.py" if recipe.release else "build.py"])
     if recipe.release and stack.profile:
-        parts["release"] = sha256_json(msgspec.to_builtins(stack.profile.build))
+        # What only saves time decides nothing about the bytes.
+        build = msgspec.structs.replace(stack.profile.build, jobs=[], ccache=[], memory=0.0)
+        parts["release"] = sha256_json(msgspec.to_builtins(build))
         parts["architectures"] = " ".join(stack.file.architectures)
     folder = wheel_folder(space.wheels, name)
     extra = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name != "wheel.toml")

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coldforge.errors import ColdforgeError
-from coldforge.image import deb, flatten, place, wheel
-from coldforge.image.collect import collect
+from coldforge.image import carried, deb, flatten, place, wheel
+from coldforge.image.collect import collect, exported
 from coldforge.image.container import Step, ran
 from coldforge.image.layout import Descriptor
 from coldforge.image.member import Member
 from coldforge.image.site import Site, fixed_environment
 from coldforge.image.tar import LayerWriter
 from coldforge.image.tree import Tree
-from coldforge.stack.recipe import layer_folder
+from coldforge.stack.recipe import LayerRecipe, layer_folder
 
 if TYPE_CHECKING:
     import docker
@@ -33,12 +33,12 @@ def assembled_layer(
 
     `wheels`: recipe -> its built wheel; `project`: the project's own wheel.
     """
-    recipe = site.stack.layers[name]
     entries = site.lock.of(name)
-    files = [(e.path, site.blob(e)) for e in entries if e.origin == "python"]
-    placed = [(file, file, path) for file, path in files if place.takes(recipe, file)]
-    placed += [(e.name, e.path, site.blob(e)) for e in entries if e.origin == "file"]
-    files = [(file, path) for file, path in files if not place.takes(recipe, file)]
+    recipe = carried.settled(site.stack.layers[name], carried.versions(site.lock, [name]))
+    brought = [(e.name, e.path, site.blob(e)) for e in entries if e.origin == "file"]
+    given = [(e.path, e.path, site.blob(e)) for e in entries if e.origin == "python"] + brought
+    placed = [archive for archive in given if place.takes(recipe, archive[0])]
+    files = [archive[1:] for archive in given if _is_package(recipe, archive)]
     files += [(path.name, path) for path in wheels.values()]
     if project:
         files.append((project.name, project))
@@ -47,16 +47,28 @@ def assembled_layer(
         raise ColdforgeError(f"layer {name} takes wheels, but the stack names no [python]")
 
     def write(writer: LayerWriter) -> None:
-        flatten.flatten(_base_image(site, name), writer)
+        flatten.flatten(_base_image(site, name), writer, site.layout.root)
         place.place_archives(recipe, placed, writer)
-        for filename, path in sorted(files):
-            wheel.install_wheel(path, filename, writer, python.version if python else "")
+        with carried.wheels_inside(recipe.packages, brought, python) as inside:
+            for filename, path in sorted([*files, *inside]):
+                wheel.install_wheel(path, filename, writer, python.version if python else "")
         for source, target in sorted(recipe.inputs.files.items()):
             data = (site.space.root / source).read_bytes()
             member = Member(target.strip("/"), "file", 0o644, size=len(data))
             writer.add(member, io.BytesIO(data))
 
     return site.write(write)
+
+
+def _is_package(recipe: LayerRecipe, archive: carried.Carried) -> bool:
+    """Tell a wheel to install from an archive that a rule takes; refuse what nothing takes."""
+    name, filename, _ = archive
+    if place.takes(recipe, name) or name in recipe.packages:
+        return False
+    if filename.endswith(".whl"):
+        return True
+    message = f"no rule of the recipe says what to do with {filename}"
+    raise ColdforgeError(message, f"add a [[place]] with input = '{name}' to its layer.toml")
 
 
 def built_layer(
@@ -72,19 +84,20 @@ def built_layer(
         image=image,
         command=["/bin/sh", f"/coldforge/in/{script}"],
         inputs={script: folder / script} | _debs(site, name) | _carried(site, name),
-        env=fixed_environment(site.stack, names[: names.index(name) + 1]),
+        env=fixed_environment(site.stack, names[: names.index(name) + 1])
+        | carried.variables(site.lock, names[: names.index(name) + 1]),
         capabilities=recipe.capabilities,
     )
     with ran(client, step, site.logs / f"{name}.log") as container:
 
         def write(writer: LayerWriter) -> None:
-            exported = container.export(chunk_size=1 << 20)
-            collect(exported, below, recipe.outputs, writer, site.layout.root)
+            found = exported(container, recipe.outputs, below)
+            collect(found, below, recipe.outputs, writer, site.layout.root)
 
         return site.write(write)
 
 
-def _base_image(site: Site, name: str) -> list[tuple[str, Path]]:
+def _base_image(site: Site, name: str) -> list[flatten.Packed]:
     """List the layers of the base image that layer `name` takes, from the bottom up."""
     entries = [entry for entry in site.lock.of(name) if entry.origin == "registry"]
     return flatten.layers_of([(entry, site.blob(entry)) for entry in entries])

@@ -5,12 +5,14 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
+from coldforge.errors import ColdforgeError
 from coldforge.image.deb import as_member
 from coldforge.image.member import Member, clean_name
 
 WHITEOUT = ".wh."
+OPAQUE = ".wh..wh..opq"  # what it lies in shows nothing of the layers below
 CHUNK = 1 << 20
 
 
@@ -35,8 +37,17 @@ def read_tree(tar: Path) -> Tree:
 
     Device nodes under dev/ (the engine's own) are passed over.
     """
+    with tar.open("rb") as raw:
+        return read_members(raw, hashing=True)
+
+
+def read_members(raw: BinaryIO, hashing: bool) -> Tree:
+    """Read the tar that starts where `raw` stands, as `read_tree` does.
+
+    Without `hashing` contents are passed over: nodes have no digest, only their offset in `raw`.
+    """
     tree: Tree = {}
-    with tar.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:") as archive:
+    with tarfile.open(fileobj=raw, mode="r:") as archive:
         for info in archive:
             path = clean_name(info.name)
             if not path or path.startswith("dev/"):
@@ -44,16 +55,20 @@ def read_tree(tar: Path) -> Tree:
             member = as_member(info, path)
             if member.kind == "hardlink":
                 tree[path] = _linked(tree, path, clean_name(info.linkname))
+            elif info.issparse():
+                raise ColdforgeError(f"/{path} is a sparse file", "no layer may hold one")
             elif member.kind == "file":
-                stream = archive.extractfile(info)
-                tree[path] = Node(member, _sha256(stream), info.offset_data)
+                digest = _sha256(archive.extractfile(info)) if hashing else ""
+                tree[path] = Node(member, digest, info.offset_data)
             else:
                 tree[path] = Node(member)
     return tree
 
 
 def _linked(tree: Tree, path: str, target: str) -> Node:
-    first = tree[target]
+    first = tree.get(target)
+    if first is None:
+        raise ColdforgeError(f"hard link /{path} -> /{target} points to no file of its layer")
     return replace(first, member=replace(first.member, path=path))
 
 
@@ -65,24 +80,32 @@ def _sha256(stream: IO[bytes] | None) -> str:
 
 
 def union(layers: list[Tree]) -> Tree:
-    """Apply layers from the bottom up, whiteouts included."""
+    """Apply layers from the bottom up, whiteouts included: those hide what is in layers below."""
     merged: Tree = {}
     for layer in layers:
-        for path, node in layer.items():
+        for path in layer:
             folder, _, name = path.rpartition("/")
-            if name.startswith(WHITEOUT):
+            if name == OPAQUE:
+                _remove(merged, folder, itself=False)
+            elif name.startswith(WHITEOUT):
                 _remove(merged, f"{folder}/{name.removeprefix(WHITEOUT)}".lstrip("/"))
-            else:
+        for path, node in layer.items():
+            if not path.rpartition("/")[2].startswith(WHITEOUT):
                 if node.member.kind != "dir" and path in merged:
                     _remove(merged, path)
                 merged[path] = node
     return merged
 
 
-def _remove(tree: Tree, path: str) -> None:
-    below = path + "/"
-    for name in [name for name in tree if name == path or name.startswith(below)]:
-        del tree[name]
+def _remove(tree: Tree, path: str, itself: bool = True) -> None:
+    """Remove a path, unless only what is below it is meant, and that."""
+    node = tree.get(path)
+    if itself:
+        tree.pop(path, None)
+    if node is None or node.member.kind == "dir":
+        below = f"{path}/" if path else ""
+        for name in [name for name in tree if name.startswith(below)]:
+            del tree[name]
 
 
 def changes(before: Tree, after: Tree) -> tuple[list[Node], list[str]]:

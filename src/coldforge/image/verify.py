@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from coldforge.image.build import Built, Connect, build, site, tidy
 from coldforge.image.compare import compare
 from coldforge.image.layout import Layout
+from coldforge.image.release import Effort
 from coldforge.paths import Workspace
 
 SHOWN = 20  # differing paths named of one layer
@@ -36,7 +37,8 @@ def verify(space: Workspace, name: str, connect: Connect) -> list[Verdict]:
     scratch = space.build / "verify"
     shutil.rmtree(scratch, ignore_errors=True)
     again = site(space, name, scratch)
-    verdicts = _verdicts(first.layout, reference, again.layout, build(again, connect))
+    rebuilt = build(again, connect, Effort(cache=""))  # compiled, not remembered
+    verdicts = _verdicts(first.layout, reference, again.layout, rebuilt)
     tidy(first, connect)
     if all(verdict.same for verdict in verdicts):
         shutil.rmtree(scratch)

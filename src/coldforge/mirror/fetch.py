@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 POLL = 0.2  # seconds between looks at a blob another run is fetching
 FULL = {errno.ENOSPC, errno.EDQUOT}
+SETTINGS = {"debian": "apt", "python": "pip", "lfs": "git", "registry": "the container registries"}
+"""Origin -> whose configuration says where it is."""
 
 
 class Fetched(NamedTuple):
@@ -33,7 +35,9 @@ class Fetched(NamedTuple):
     present: int
 
 
-def fetch(store: Store, entries: list[Entry], origins: Origins, jobs: int = 8) -> Fetched:
+def fetch(
+    store: Store, entries: list[Entry], origins: Origins, jobs: int = 8, title: str = ""
+) -> Fetched:
     """Bring every missing blob; raise MissingInputError after trying all, or ColdforgeError.
 
     Safe to kill and to run twice at once: a blob grows in a locked partial file and becomes
@@ -46,7 +50,7 @@ def fetch(store: Store, entries: list[Entry], origins: Origins, jobs: int = 8) -
     missing.sort(key=lambda entry: (-entry.size, entry.sha256))
     size = sum(max(0, entry.size - _grown(store, entry)) for entry in missing)
     _check_room(store, size)
-    with step(f"Fetching {len(missing)} files", size) as current:
+    with step(title or f"Fetching {len(missing)} files", size) as current:
         failures = _all(store, missing, origins, jobs, current)
         if failures:
             _report(failures, len(missing))
@@ -167,5 +171,9 @@ def _full(store: Store, detail: str = "no space left") -> ColdforgeError:
 def _report(failures: list[tuple[Entry, str]], wanted: int) -> None:
     for entry, reason in sorted(failures, key=lambda item: (item[0].use, item[0].name)):
         say(f"  missing: {entry.use}: {entry.name} {entry.version} ({entry.path}): {reason}")
-    hint = "check the apt and pip configuration or a find-links folder, then run the same command"
+    asked = {SETTINGS.get(entry.origin, entry.origin) for entry, _ in failures}
+    hint = (
+        f"check the configuration of {' and '.join(sorted(asked))}, then run the same command; "
+        "or bring a file: ./invokew mirror.add takes what the lock names"
+    )
     raise MissingInputError(f"{len(failures)} of {wanted} files could not be fetched", hint)

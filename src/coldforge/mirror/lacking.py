@@ -1,10 +1,18 @@
 """What only a person can bring, and has not brought yet: hand-carried files, Git LFS objects."""
 
+import textwrap
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
+from coldforge.errors import ColdforgeError
 from coldforge.mirror.store import Store
+from coldforge.progress import amount
 from coldforge.stack.lock import Entry, Lock
+from coldforge.stack.profile import Carried
 from coldforge.stack.stack import Stack
+
+WIDTH = 80
 
 
 class Lacking(msgspec.Struct, frozen=True):
@@ -27,40 +35,59 @@ def lacking(stack: Stack, lock: Lock, store: Store, use: str) -> list[Lacking]:
     return [*_carried(stack, lock, store, use), *_large(stack, lock, store, use)]
 
 
-def _carried(stack: Stack, lock: Lock, store: Store, use: str) -> list[Lacking]:
-    recipe = stack.layers.get(use)
+def all_lacking(stack: Stack, lock: Lock, store: Store) -> list[Lacking]:
+    """List what the layers and wheels of a stack lack that no origin hands out."""
+    uses = [*stack.layers, *(f"wheel/{wheel}" for wheel in stack.wheels)]
+    return [item for use in uses for item in lacking(stack, lock, store, use)]
+
+
+def wanted(stack: Stack) -> Iterator[tuple[str, str, Carried]]:
+    """List the hand-carried files that a stack asks for: layer, name, what the profile says.
+
+    Raise ColdforgeError on one that no profile describes.
+    """
+    for use, recipe in stack.layers.items():
+        for name in recipe.inputs.carried:
+            if stack.profile is None:
+                message = f"layer {use} asks for '{name}', but {stack.name} names no release"
+                hint = f"add release = ... to docker/stacks/{stack.name}.toml"
+                raise ColdforgeError(message, hint)
+            if name not in stack.profile.carried:
+                message = f"layer {use} asks for '{name}', which the release does not describe"
+                hint = f"add [carried.{name}] to docker/releases/{stack.file.release}.toml"
+                raise ColdforgeError(message, hint)
+            yield use, name, stack.profile.carried[name]
+
+
+def needed(stack: Stack, lock: Lock) -> list[Entry]:
+    """List the entries that a build reads: a tree's large files may be for other platforms."""
+    linked = set(stack.profile.build.needs) if stack.profile else set()
+    return [entry for entry in lock.entries if entry.origin != "lfs" or entry.name in linked]
+
+
+def _carried(stack: Stack, lock: Lock, store: Store, use: str) -> Iterator[Lacking]:
     pinned = {entry.name: entry for entry in lock.of(use) if entry.origin == "file"}
-    found = []
-    for name in recipe.inputs.carried if recipe and stack.profile else []:
+    for layer, name, about in wanted(stack):
         entry = pinned.get(name)
-        if entry and store.has(entry.sha256, entry.size):
+        if layer != use or (entry and store.has(entry.sha256, entry.size)):
             continue
-        about = stack.profile.carried[name] if stack.profile else None
-        if about:
-            files = [entry.path] if entry else about.names()
-            found.append(
-                Lacking(
-                    stack=stack.name,
-                    use=use,
-                    name=name,
-                    files=files,
-                    purpose=about.purpose,
-                    publisher=about.publisher,
-                    sha256=entry.sha256 if entry else "",
-                    size=entry.size if entry else 0,
-                )
-            )
-    return found
+        yield Lacking(
+            stack=stack.name,
+            use=use,
+            name=name,
+            files=[entry.path] if entry else about.names(),
+            purpose=about.purpose,
+            publisher=about.publisher,
+            sha256=entry.sha256 if entry else "",
+            size=entry.size if entry else 0,
+        )
 
 
 def _large(stack: Stack, lock: Lock, store: Store, use: str) -> list[Lacking]:
-    needed = set(stack.profile.build.needs) if stack.profile else set()
     return [
         _object(stack, entry)
-        for entry in lock.of(use)
-        if entry.origin == "lfs"
-        and entry.name in needed
-        and not store.has(entry.sha256, entry.size)
+        for entry in needed(stack, lock)
+        if entry.use == use and entry.origin == "lfs" and not store.has(entry.sha256, entry.size)
     ]
 
 
@@ -77,17 +104,46 @@ def _object(stack: Stack, entry: Entry) -> Lacking:
     )
 
 
-def screen(files: list[Lacking]) -> str:
-    """Write what must be brought, for people: each file, what for, from whom, and the command."""
-    lines = [f"{len(files)} files must be brought by hand:"]
+def screen(stack: str, files: Iterable[Lacking]) -> str:
+    """Write what must be brought for a stack: each file once, what for, from whom; 80 columns."""
+    same: dict[tuple[str, ...], list[Lacking]] = {}
     for file in files:
-        lines += [
-            "",
-            f"  {' or '.join(file.files)}",
-            f"    for       {file.use} of {file.stack}: {file.purpose}",
-            f"    from      {file.publisher}",
-        ]
-        if file.sha256:
-            lines.append(f"    sha256    {file.sha256} ({file.size} bytes)")
-        lines.append(f"    then run  ./invokew mirror.add --stack {file.stack} {file.files[0]}")
+        same.setdefault((file.sha256, file.name, *file.files), []).append(file)
+    count = f"{len(same)} file{'s' * (len(same) > 1)}"
+    lines = [f"{stack} needs {count} that must be brought by hand:"]
+    for uses in same.values():
+        lines += ["", *_about(uses)]
+    lines += ["", "Then, for each:", f"  ./invokew mirror.add --stack {stack} FILE"]
     return "\n".join(lines)
+
+
+def _about(uses: list[Lacking]) -> list[str]:
+    """Describe one file and all that asks for it."""
+    file = uses[0]
+    where: dict[str, list[str]] = {}
+    for one in uses:
+        layers = where.setdefault(one.stack, [])
+        layers += [one.use] if one.use not in layers else []
+    said = {
+        "what": file.purpose,
+        "for": "; ".join(f"{', '.join(layers)} of {name}" for name, layers in where.items()),
+        "from": file.publisher,
+        "sha256": file.sha256,
+        "size": f"{amount(file.size)} ({file.size:,} bytes)" if file.sha256 else "",
+    }
+    first, *others = file.files
+    lines = [f"  {first}", *(f"  or {other}" for other in others)]
+    for label, text in said.items():
+        lines += _wrapped(f"    {label:<8}", text) if text else []
+    return lines
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

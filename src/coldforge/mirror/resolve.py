@@ -36,7 +36,7 @@ def resolve(space: Workspace, stack: Stack, update: set[str]) -> Lock:
         *_python(space, stack, held, update),
         *_source(space, stack, held),
         *_images(stack, held),
-        *_carried(stack, held),
+        *_carried(stack, held, update),
     ]
     known = {entry.name for entry in [*held, *entries]}
     for name in sorted(update - {ALL}):
@@ -123,9 +123,13 @@ def _images(stack: Stack, held: list[Entry]) -> list[Entry]:
     ]
 
 
-def _carried(stack: Stack, held: list[Entry]) -> list[Entry]:
-    """Keep the pins of hand-carried files that are still asked for: only mirror.add makes them."""
+def _carried(stack: Stack, held: list[Entry], update: set[str]) -> list[Entry]:
+    """Keep the pins of hand-carried files that are still asked for: only mirror.add makes them.
+
+    One that `update` names is dropped, for mirror.add to make anew; ALL drops none.
+    """
     asked = {(use, name) for use, recipe in stack.layers.items() for name in recipe.inputs.carried}
+    asked = {(use, name) for use, name in asked if name not in update}
     return [e for e in held if e.origin == "file" and (e.use, e.name) in asked]
 
 

@@ -3,10 +3,12 @@
 import netrc
 import re
 import ssl
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from coldforge.errors import ColdforgeError
+from coldforge.mirror.origins.containers import read_containers
+from coldforge.mirror.origins.distribution import ACCEPT
 from coldforge.mirror.origins.pip import PipConfig
 
 if TYPE_CHECKING:
@@ -24,24 +26,37 @@ def redact(text: str) -> str:
 
 
 def client(pip: PipConfig) -> "httpx.Client":
-    """Open a pooled client with pip's certificate, proxy and trusted hosts, and netrc."""
+    """Open a pooled client with pip's certificate, proxy and trusted hosts, netrc, and logins.
+
+    Registries are those of the containers' configuration; their logins are Docker's.
+    """
     import httpx
+
+    from coldforge.mirror.challenge import Authorise
 
     context = _certificates(pip.cert)
     # The user named these hosts as trusted whatever their certificates say.
     unchecked = {
         f"all://{host}": httpx.HTTPTransport(verify=False, proxy=pip.proxy or None)
-        for host in pip.trusted
+        for host in [*pip.trusted, *_unverified()]
     }
     return httpx.Client(
         verify=context,
         proxy=pip.proxy or None,
         mounts=unchecked,
-        auth=partial(_authorise, _netrc()),
+        auth=Authorise(_netrc()),
+        event_hooks={"request": [_documents]},
         headers=HEADERS,
         timeout=httpx.Timeout(READ, connect=CONNECT),
         follow_redirects=True,
     )
+
+
+def _unverified() -> list[str]:
+    try:
+        return read_containers().unverified()
+    except ColdforgeError:
+        return []  # Who asks a registry is told; others need not care.
 
 
 def _certificates(extra: str) -> ssl.SSLContext:
@@ -57,16 +72,10 @@ def _certificates(extra: str) -> ssl.SSLContext:
     return context
 
 
-def _authorise(known: netrc.netrc | None, request: "httpx.Request") -> "httpx.Request":
-    """Send the credentials of the URL itself, else those netrc holds for its host."""
-    import httpx
-
-    user, password = request.url.username, request.url.password
-    if not user and known and (found := known.authenticators(request.url.host)):
-        user, password = found[0], found[2] or ""
-    if user:
-        return next(httpx.BasicAuth(user, password).auth_flow(request))
-    return request
+def _documents(request: "httpx.Request") -> None:
+    """Ask a registry for manifests of every kind: of none named, it hides the newer ones."""
+    if request.url.path.startswith("/v2/") and "/manifests/" in request.url.path:
+        request.headers["Accept"] = ACCEPT
 
 
 def _netrc() -> netrc.netrc | None:

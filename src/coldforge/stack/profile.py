@@ -65,6 +65,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     build: Compile
     submodules: dict[str, str] = {}
     """Path in the tree -> `github:owner/name@<hex>`."""
+    without: list[str] = []
+    """Files and folders of the tree, submodules' included, that no build reads: left out."""
     large: dict[str, Large] = {}
     """Path in the tree -> its Git LFS object."""
     carried: dict[str, Carried] = {}

@@ -20,7 +20,10 @@ class Inputs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     carried: list[str] = []
     """Hand-carried files, by the names the stack's release profile gives them."""
     image: str = ""
-    """Base image from a registry, `repository@sha256:<hex>`, flattened into this layer."""
+    """Base image from a registry, `repository@sha256:<hex>`, flattened into this layer.
+
+    Only its files: what its config sets (environment, user, command) the stack says itself.
+    """
     project: bool = False
     """The project's own wheel."""
     files: dict[str, str] = {}
@@ -52,9 +55,13 @@ class LayerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     place: list[Place] = []
     """How archives are laid out; a wheel that matches none is installed as a Python package."""
     links: dict[str, str] = {}
-    """Symlinks: absolute path -> target."""
+    """Symlinks: absolute path -> target. Here, in `place` and in `text`, {name} stands for the
+    locked version of the hand-carried file of that name."""
     text: dict[str, str] = {}
     """Small files: absolute path -> content."""
+    packages: dict[str, str] = {}
+    """Hand-carried archive -> glob of the wheels in it; the one for the image's interpreter is
+    installed."""
     script: str | None = None
     """Executable beside layer.toml; with it the layer is built, without it assembled."""
     outputs: list[str] = msgspec.field(default_factory=lambda: ["/"])
@@ -67,6 +74,11 @@ class LayerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Executable beside layer.toml that proves the layer, run in it without network."""
     probes: str | None = None
     """Folder of the checkout shown read-only at /coldforge/in/probes to the check."""
+
+    def __post_init__(self) -> None:
+        """Refuse a script beside a base image: it would run without the image."""
+        if self.inputs.image and self.script:
+            raise ValueError("a layer of a base image runs no script: put it in a layer above")
 
 
 class WheelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -103,7 +103,9 @@ def read_stack(space: Workspace, name: str) -> Stack:
         raise UnknownNameError("stack", name, known)
     file = read_toml(space.stacks / f"{name}.toml", StackFile)
     if file.builder == name:
-        raise ColdforgeError(f"'{name}' is its own builder", "leave builder out: that is the default")
+        raise ColdforgeError(
+            f"'{name}' is its own builder", "leave builder out: that is the default"
+        )
     layers = {layer: read_layer(space.layers, layer) for layer in file.layers}
     wheels = sorted({wheel for recipe in layers.values() for wheel in recipe.inputs.wheels})
     recipes = {wheel: read_wheel(space.wheels, wheel) for wheel in wheels}

@@ -23,8 +23,9 @@ def collect() -> Collection:
     from coldforge.tasks.mirror import namespace as mirror
     from coldforge.tasks.quickstart import quickstart
     from coldforge.tasks.stack import namespace as stack
+    from coldforge.tasks.wheel import namespace as wheel
 
-    for branch in (image, mirror, stack):
+    for branch in (image, mirror, stack, wheel):
         root.add_collection(branch)
     for task in (doctor, test, quickstart):
         root.add_task(task)

@@ -1,6 +1,7 @@
-"""mirror.fetch, mirror.status, mirror.verify: the locked bytes on this machine."""
+"""mirror.add, mirror.fetch, mirror.status, mirror.verify: the locked bytes on this machine."""
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
@@ -10,6 +11,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.tasks._task import emit, task
 
 if TYPE_CHECKING:
+    from coldforge.mirror.add import Added
     from coldforge.mirror.fetch import Fetched
     from coldforge.mirror.status import Missing, Use
     from coldforge.mirror.store import Store
@@ -19,6 +21,41 @@ if TYPE_CHECKING:
 
 STACK = "Name of docker/stacks/NAME.toml."
 JSON = "Print the result for programs."
+
+
+@partial(
+    task,
+    positional=["file"],
+    iterable=["also"],
+    help={
+        "file": "File as its publisher hands it out.",
+        "also": "One more file; repeatable.",
+        "stack": STACK,
+        "json": JSON,
+    },
+)
+def add(
+    context: Context,
+    file: str,
+    also: list[str],
+    stack: str = "cpu",
+    json: bool = False,
+) -> None:
+    """Take hand-carried files into the mirror, if they are what a stack asks for.
+
+    Example: invoke mirror.add cuda_12.2.2_535.104.05_linux.run --stack trtllm-0.5.0
+    """
+    import msgspec
+
+    from coldforge.mirror.add import add_all
+    from coldforge.paths import Workspace
+
+    done, refused = add_all(Workspace.find(), stack, [Path(name) for name in (file, *also)])
+    if done:
+        result = {"stack": stack, "added": msgspec.to_builtins(done)}
+        emit(result, json, "\n".join(_added_text(one) for one in done))
+    if refused:
+        raise refused
 
 
 @partial(task, help={"stack": STACK, "jobs": "Files to fetch at a time.", "json": JSON})
@@ -41,20 +78,13 @@ def fetch(
 
 
 def fetch_stack(stack: str, jobs: int = 8) -> "Fetched":
-    """Bring what the mirror lacks of a stack's lock."""
-    from coldforge.mirror.fetch import fetch as run
-    from coldforge.mirror.origins.origin import origins_of
+    """Bring what the mirror lacks of the locks of a stack and its builder stacks."""
+    from coldforge.mirror.supply import supply
     from coldforge.paths import Workspace
-    from coldforge.stack.lock import check_lock, read_lock
-    from coldforge.stack.stack import read_stack
 
     if jobs < 1:
         raise ColdforgeError(f"--jobs {jobs} fetches nothing", "give 1 or more")
-    space = Workspace.find()
-    chosen = read_stack(space, stack)
-    lock = read_lock(space.lock(stack))
-    check_lock(lock, chosen)
-    return run(_store(space), lock.entries, origins_of(chosen, space), jobs)
+    return supply(Workspace.find(), stack, jobs)
 
 
 @partial(
@@ -73,21 +103,24 @@ def status(
     """
     import msgspec
 
-    from coldforge.mirror import status as mirror_status
-    from coldforge.mirror.origins.origin import origins_of
+    from coldforge.mirror.chain import chain
+    from coldforge.mirror.lacking import screen
+    from coldforge.mirror.supply import counted, fetches, obtainable, unbrought
     from coldforge.paths import Workspace
-    from coldforge.stack.lock import read_lock
-    from coldforge.stack.stack import read_stack
 
     space = Workspace.find()
-    chosen = read_stack(space, stack)
-    lock, store = read_lock(space.lock(stack)), _store(space)
-    uses = mirror_status.status(store, lock)
-    files = mirror_status.missing(store, lock, origins_of(chosen, space)) if missing else []
+    links, store = chain(space, stack), _store(space)
+    uses = counted(store, links)
+    files = obtainable(space, store, links) if missing else []
+    by_hand = unbrought(store, links)
     result = {"stack": stack, "uses": msgspec.to_builtins(uses)}
+    result["lacking"] = msgspec.to_builtins(by_hand)
     if missing:
         result["missing"] = msgspec.to_builtins(files)
-    emit(result, json, _status_text(stack, uses, files))
+    text = _status_text(uses, files)
+    text += f"\nrun: ./invokew mirror.fetch --stack {stack}" * fetches(store, links)
+    text += f"\n\n{screen(stack, by_hand)}" if by_hand else ""
+    emit(result, json, text)
 
 
 @partial(task, help={"stack": "Only the blobs of this stack's lock.", "json": JSON})
@@ -130,19 +163,30 @@ def _locks(space: "Workspace", stack: str) -> list["Lock"]:
     return [read_lock(path) for path in paths]
 
 
-def _status_text(stack: str, uses: list["Use"], files: list["Missing"]) -> str:
+def _added_text(added: "Added") -> str:
     from coldforge.progress import amount
 
-    lines = [f"{'use':<20} {'present':>8} {'bytes':>10} {'missing':>8} {'bytes':>10}"]
+    what = f"{added.name} {added.version}" if added.name else added.path
+    lines = [f"{added.path}: {what}, {amount(added.size)}, sha256 {added.sha256}"]
+    lines += [f"  note: {note}" for note in added.notes]
+    lines += [f"  pinned for {pin}" for pin in added.pinned] or ["  it was pinned already"]
+    return "\n".join(lines)
+
+
+def _status_text(uses: list["Use"], files: list["Missing"]) -> str:
+    from coldforge.progress import amount
+
+    wide = max([20, *(len(use.use) for use in uses)])
+    lines = [f"{'use':<{wide}} {'present':>8} {'bytes':>10} {'missing':>8} {'bytes':>10}"]
     for use in uses:
-        there, lacking = amount(use.present_bytes), amount(use.missing_bytes)
-        lines.append(f"{use.use:<20} {use.present:>8} {there:>10} {use.missing:>8} {lacking:>10}")
+        there, absent = amount(use.present_bytes), amount(use.missing_bytes)
+        lines.append(
+            f"{use.use:<{wide}} {use.present:>8} {there:>10} {use.missing:>8} {absent:>10}"
+        )
     lines += [
         f"{file.use}: {file.file} ({amount(file.size)}) from {file.source or 'nowhere'}"
         for file in files
     ]
-    if sum(use.missing for use in uses):
-        lines.append(f"run: ./invokew mirror.fetch --stack {stack}")
     return "\n".join(lines)
 
 
@@ -157,4 +201,4 @@ def _verify_text(found: "Verified") -> str:
     return "\n".join(lines)
 
 
-namespace = Collection("mirror", fetch, status, verify)
+namespace = Collection("mirror", add, fetch, status, verify)

@@ -1,0 +1,155 @@
+"""A self-extracting installer (makeself): cut off or damaged is told from its own header.
+
+Source: makeself's header scripts 2.1 to 2.5; names of the CUDA toolkit's runfiles.
+"""
+
+import json
+import re
+from typing import NamedTuple
+
+from coldforge.errors import ColdforgeError
+from coldforge.mirror.carried.contents import Contents, read_tar
+from coldforge.mirror.carried.kind import (
+    Found,
+    Look,
+    Want,
+    damage,
+    fitting,
+    pattern,
+    product,
+    refusal,
+    renamed,
+)
+from coldforge.mirror.carried.reading import Hashed, Limits, Part
+
+MAGIC = b"#!/bin/sh"
+HEAD = 256 << 10  # bytes within which makeself's script ends
+MACHINES = {None: "x86_64", "sbsa": "aarch64"}
+"""What follows `_linux` in the name, where that is not the processor itself."""
+
+
+class Header(NamedTuple):
+    """What makeself wrote before the archives."""
+
+    start: int
+    """Where the first archive begins."""
+    sizes: list[int]
+    md5: list[str]
+
+    @property
+    def size(self) -> int:
+        """Count the bytes of the whole file."""
+        return self.start + sum(self.sizes)
+
+
+class Runfile(NamedTuple):
+    """A makeself installer, and what could be learned of it."""
+
+    checked: bool
+    """Whether its header gives sizes to compare; they are right then."""
+    contents: Contents | None
+    """None if its archive is packed in a way that is not looked into."""
+
+
+def parse_header(head: bytes) -> Header | None:
+    """Read makeself's script at the start of a file; None if it is not as known."""
+    text = head.decode("latin-1")
+    sizes = re.search(r'^\s*filesizes="([0-9 ]+)"', text, re.MULTILINE)
+    lines = re.search(r'^\s*skip="(\d+)"', text, re.MULTILINE)
+    lines = lines or re.search(r'head -n "?(\d+)"? "\$0"', text)
+    if not sizes or not lines:
+        return None
+    rows = head.split(b"\n", int(lines[1]))
+    if len(rows) <= int(lines[1]):
+        return None
+    md5 = re.search(r'^\s*MD5="([0-9a-f ]*)"', text, re.MULTILINE)
+    numbers = [int(size) for size in sizes[1].split()]
+    return Header(len(head) - len(rows[-1]), numbers, md5[1].split() if md5 else [])
+
+
+def read_runfile(source: Hashed, name: str, limits: Limits) -> Runfile | None:
+    """Read a runfile to its end, comparing its checksums; None if it is another kind of script.
+
+    Raise ColdforgeError if it is cut off or damaged.
+    """
+    head = source.stream.read(HEAD)
+    source.stream.seek(0)
+    header = parse_header(head)
+    if header is None:
+        return Runfile(False, None) if b"makeself" in head.lower() else None
+    if source.size < header.size:
+        raise damage(name, f"is cut off: {source.size:,} bytes instead of {header.size:,}")
+    if source.size > header.size:
+        raise damage(name, f"is damaged: {source.size - header.size:,} bytes follow its end")
+    Part(source, header.start).finish()
+    first = head[header.start : header.start + 16]
+    contents = None
+    for number, size in enumerate(header.sizes):
+        part = Part(source, size)
+        if number == 0:
+            contents = _looked_into(part, first, name, limits)
+        digest, said = part.finish(), dict(enumerate(header.md5)).get(number, "0")
+        if said.strip("0") and said != digest:
+            raise damage(name, f"is damaged: its archive {number + 1} has another MD5")
+    return Runfile(True, contents)
+
+
+def _looked_into(part: Part, first: bytes, name: str, limits: Limits) -> Contents | None:
+    """Read an archive that its own script unpacks; whatever it is, its MD5 judges it."""
+    try:
+        return read_tar(part, first, name, limits, whole=False)
+    except ColdforgeError:
+        return None
+
+
+def claims(look: Look, want: Want) -> bool:
+    """Tell whether a file is an installer of the wanted product, or is named like one."""
+    named = product(look.name) == product(want.about.file)
+    return isinstance(look.facts, Runfile) or (named and look.name.lower().endswith(".run"))
+
+
+def judge(look: Look, want: Want) -> Found:
+    """Tell which version of the wanted installer a file is; raise ColdforgeError if it is not."""
+    if not isinstance(look.facts, Runfile):
+        raise refusal(look.name, "is no makeself installer", want)
+    said = pattern(want.about.file).fullmatch(look.name)
+    _check_machine(look, look.facts.contents, want)
+    if said is None:
+        raise refusal(look.name, "is not named as its publisher names it", want)
+    inside = _inside_version(look.facts.contents)
+    version = said["version"]
+    if inside and _minor(inside) != _minor(version):
+        raise refusal(look.name, f"was renamed: inside is version {inside}", want)
+    file = fitting(look.name, version, want, want.name)
+    notes = [] if inside else ["version taken from its name: nothing inside says it"]
+    if not look.facts.checked:
+        notes.append("not checked for damage: its header is not as makeself's are")
+    return Found(want.name, version, file, tuple(notes) + renamed(look.name, file))
+
+
+def _check_machine(look: Look, contents: Contents | None, want: Want) -> None:
+    """Refuse an installer for another processor, by its libraries or by its name's ending."""
+    inside = contents.of(contents.kept) if contents else set()
+    match = re.search(r"_linux(?:_([a-z0-9]+))?\.run$", look.name.lower())
+    said = MACHINES.get(match[1], match[1]) if match else want.machine
+    # A toolkit holds libraries for other processors too.
+    found = " and ".join(sorted(inside)) if inside and want.machine not in inside else said
+    if found != want.machine:
+        raise refusal(look.name, f"is for {found}; stack {want.stack} is {want.machine}", want)
+
+
+def _inside_version(contents: Contents | None) -> str:
+    """Read the version that a CUDA toolkit's version.json gives; "" if none does."""
+    kept = contents.kept if contents else {}
+    files = [path for path in kept if path.rpartition("/")[2] == "version.json"]
+    for path in sorted(files, key=lambda path: (path.count("/"), path)):
+        try:
+            return str(json.loads(kept[path])["cuda"]["version"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return ""
+
+
+def _minor(version: str) -> list[str]:
+    """Give major and minor: the third number is a date in some version.json."""
+    return re.split(r"[._]", version)[:2]

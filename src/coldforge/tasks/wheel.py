@@ -1,0 +1,128 @@
+"""wheel.build: a wheel from source, in the image that compiles it, audited."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from coldforge.errors import ColdforgeError, UnknownNameError
+from coldforge.tasks._engine import YES, engine
+from coldforge.tasks._task import emit, task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from coldforge.image.audit import Audit
+    from coldforge.image.release import Effort
+    from coldforge.stack.stack import Stack
+
+HELP = {
+    "stack": "Name of docker/stacks/NAME.toml.",
+    "name": "Recipe under wheels/ (default: the release's own).",
+    "arch": "CUDA architectures, e.g. 80,86,89; 90-virtual for PTX (default: the stack's).",
+    "jobs": "Compilers at a time (default: as free memory allows).",
+    "clean": "Build anew, without the compiler cache, and compare with what is there.",
+    "yes": YES,
+    "json": "Print the result for programs.",
+}
+
+
+@partial(task, help=HELP)
+def build(  # noqa: PLR0913, PLR0917 - a flag each
+    context: Context,
+    stack: str,
+    name: str = "",
+    arch: str = "",
+    jobs: int = 0,
+    clean: bool = False,
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """Build a stack's wheel from source without network, and audit what was compiled.
+
+    Example: invoke wheel.build --stack trtllm-0.5.0 --arch 80,86,89
+    """
+    import msgspec
+
+    from coldforge.image.release import Effort
+
+    if jobs < 0:
+        raise ColdforgeError(f"--jobs {jobs} compiles nothing", "give 1 or more")
+    effort = Effort(jobs, anew=True, cache="") if clean else Effort(jobs)
+    made, audit = build_wheel(stack, name, architectures(arch), effort, yes)
+    result = {"file": str(made), "audit": msgspec.to_builtins(audit)}
+    emit(result, json, "\n".join([*audit_lines(audit), f"{made}"]))
+
+
+def build_wheel(
+    stack: str, name: str, asked: list[str], effort: "Effort", yes: bool
+) -> tuple["Path", "Audit"]:
+    """Build one wheel of a stack, for `asked` architectures if any; return it and its audit."""
+    from dataclasses import replace
+
+    import msgspec
+
+    from coldforge.image.build import Builder, site
+    from coldforge.image.examine import read_report
+    from coldforge.paths import Workspace
+
+    place = site(Workspace.find(), stack)
+    recipe = chosen(place.stack, name)
+    if asked:
+        file = msgspec.structs.replace(place.stack.file, architectures=asked)
+        place = replace(place, stack=msgspec.structs.replace(place.stack, file=file))
+    if not place.stack.file.architectures:
+        hint = "give --arch, or architectures in the stack's file"
+        raise ColdforgeError(f"stack {stack} says not which GPUs to compile for", hint)
+    with engine(yes) as connect:
+        made = Builder(place, connect, effort).wheel(recipe)
+    return made, read_report(made)
+
+
+def architectures(asked: str) -> list[str]:
+    """Read --arch: 80 means 80-real, machine code alone; sorted, each once."""
+    import re
+
+    names = {name.strip() for name in asked.split(",") if name.strip()}
+    for name in sorted(names):
+        if not re.fullmatch(r"[1-9][0-9]{1,2}[af]?(-real|-virtual)?", name):
+            hint = "give numbers as CMake does, such as 80,86,89 or 90-virtual"
+            raise ColdforgeError(f"'{name}' is no CUDA architecture", hint)
+    spelled = {name if "-" in name else f"{name}-real" for name in names}
+    return sorted(spelled, key=lambda name: (int(re.sub("[^0-9].*", "", name)), name))
+
+
+def chosen(stack: "Stack", name: str) -> str:
+    """Choose a wheel recipe: the named one, else the release's own, else the only one."""
+    released = [one for one, recipe in stack.wheels.items() if recipe.release]
+    known = sorted(stack.wheels)
+    if not name and (len(released) == 1 or len(known) == 1):
+        return (released or known)[0]
+    if name in known:
+        return name
+    if not name:
+        message = f"stack {stack.name} has {len(known)} wheels: {', '.join(known) or 'none'}"
+        raise ColdforgeError(message, "choose one with --name" if known else "take another stack")
+    raise UnknownNameError("wheel recipe of this stack", name, known)
+
+
+def audit_lines(audit: "Audit") -> list[str]:
+    """Write an audit for people: a block a library, the verdict last."""
+    lines = [f"{audit.wheel}  sha256:{audit.sha256}"]
+    for binary in audit.binaries:
+        code = ", ".join(binary.device.elf) or "none"
+        needs = ", ".join(f"{name} {version}" for name, version in binary.symbols.items())
+        lines += [
+            f"  {binary.file}",
+            f"    device code  {code}; PTX: {', '.join(binary.device.ptx) or 'none'}",
+            f"    needs        {needs or 'no symbol version'}",
+            f"    search path  {':'.join(binary.search) or 'none'}",
+        ]
+        lines += [f"    {name:<24} {where}" for name, where in binary.libraries.items()]
+        lines += [f"    note: {note}" for note in binary.notes]
+    verdict = f"holds what was asked for: {', '.join(audit.architectures)}"
+    return [*lines, "; ".join(audit.faults) or verdict]
+
+
+namespace = Collection("wheel", build)
