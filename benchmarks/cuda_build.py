@@ -4,6 +4,7 @@ Both add one layer to the same image of base and toolchain, in turn, on the same
 wheels that are already on this disk; then every file of both images is compared. Needs the wheels
 (mirror.fetch --stack cuda13) and `docker buildx` (or Docker's own BuildKit).
 Run: .venv/bin/python benchmarks/cuda_build.py
+BuildKit keeps about 10 GB of cache afterwards: `docker builder prune`.
 """
 
 import json
@@ -81,6 +82,8 @@ def main() -> None:
         theirs = peer(Path(folder) / "theirs")
         pairs = [(build(space, [*ours, WHOLE]), rebuild(theirs)) for _ in range(RUNS)]
         compare()
+    for tag in ("latest", "below", "bootstrap"):
+        forget(f"localhost/coldforge/{BELOW}:{tag}")
     report("coldforge image.build", [mine for mine, _ in pairs])
     report("BuildKit", [peers for _, peers in pairs])
     print("first runs: {:.1f} s, {:.1f} s".format(*pairs[0]))

@@ -47,7 +47,7 @@ def test_the_runtime_is_the_smaller_image(devel: Any, runtime: Any) -> None:
 def test_what_devel_compiles_the_runtime_runs(engine: Any) -> None:
     sources = {path.name: path for path in PROBE.iterdir() if path.suffix in (".cu", ".cpp")}
     with ran(engine, "cuda13", COMPILE, b"".join(archive_of(sources))) as box:
-        program = b"".join(box.get_archive("/work/probe")[0])
+        program = b"".join(box.get_archive("/probe/probe")[0])
     with ran(engine, "cuda13-runtime", "./probe", program) as box:
         said = box.logs().decode()
     assert said.startswith("cudart 13000")
@@ -58,11 +58,15 @@ def test_what_devel_compiles_the_runtime_runs(engine: Any) -> None:
 def ran(engine: Any, stack: str, command: str, files: bytes) -> Iterator[Any]:
     """Run a command where the tar `files` lies; yield the stopped container."""
     container = engine.containers.create(
-        image_name(stack), ["sh", "-c", command], network_mode="none", working_dir="/work", user="0"
+        image_name(stack),
+        ["sh", "-c", command],
+        network_mode="none",
+        working_dir="/probe",
+        user="0",
     )
     try:
-        container.put_archive("/", folder("work"))
-        container.put_archive("/work", files)
+        container.put_archive("/", folder("probe"))
+        container.put_archive("/probe", files)
         container.start()
         assert container.wait()["StatusCode"] == 0, container.logs().decode()
         yield container

@@ -26,6 +26,8 @@ GOOD = Facts(
     archives=1,
     gpgv="/usr/bin/gpgv",
     keyring=True,
+    forge=False,
+    git="",
     mirrored=False,
     now=1_800_000_000.0,
     newest=1_750_000_000.0,
@@ -55,6 +57,7 @@ def test_a_good_host_is_healthy_and_needs_no_remedy() -> None:
         ("disk (engine)", {"disks": {"checkout": 90 * GB, "engine": 4 * GB}}),
         ("python", {"python": (3, 10, 9)}),
         ("python", {"pip": ""}),
+        ("git", {"forge": True}),
         ("python index", {"index": "no answer within 60 s"}),
         ("docker engine", {"engine": None, "engine_trouble": ("it is absent", "start it")}),
         ("docker engine", {"engine": replace(ENGINE, platform="linux/aarch64")}),
@@ -117,3 +120,9 @@ def test_a_stack_with_gpu_names_each_lack_of_the_host(name: str) -> None:
 def test_this_host_can_be_examined(workspace: Workspace) -> None:
     names = [check.name for check in examine(workspace, "tiny")]
     assert {"system", "docker engine", "clock", "cudnn"} <= set(names)
+
+
+def test_git_is_asked_for_only_where_sources_come_through_it() -> None:
+    assert "git" not in {check.name for check in diagnose(GOOD)}
+    with_git = replace(GOOD, forge=True, git="/usr/bin/git")
+    assert "git" in {check.name for check in diagnose(with_git) if check.status == "ok"}

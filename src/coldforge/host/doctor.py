@@ -26,6 +26,7 @@ def diagnose(facts: Facts) -> list[Check]:
         _index(facts),
         _engine(facts),
         *_debian(facts),
+        *_git(facts),
         _clock(facts),
         *_nvidia(facts),
     ]
@@ -112,6 +113,13 @@ def _debian(facts: Facts) -> list[Check]:
             ring,
         ),
     ]
+
+
+def _git(facts: Facts) -> list[Check]:
+    if not facts.forge or facts.mirrored:
+        return []
+    remedy = "install git: the release's sources come through it"
+    return [at_least("git", _there(facts.git), facts.git or "not on PATH", remedy)]
 
 
 def _there(value: object) -> Status:

@@ -47,6 +47,9 @@ class Facts:
     archives: int
     gpgv: str
     keyring: bool
+    forge: bool
+    """A release's sources come from git."""
+    git: str
     mirrored: bool
     """Every blob of the lock is here, so nothing is left to fetch."""
     now: float
@@ -84,6 +87,8 @@ def gather(space: Workspace, name: str, online: bool) -> Facts:
         archives=_archives(),
         gpgv=shutil.which("gpgv") or "",
         keyring=KEYRING.exists(),
+        forge=stack.profile is not None and bool(stack.profile.commit),
+        git=shutil.which("git") or "",
         mirrored=lock is not None and _mirrored(space, lock),
         now=time.time(),
         newest=newest(stack, lock),

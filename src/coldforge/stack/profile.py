@@ -52,6 +52,15 @@ class Compile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Large files of the tree that this platform links; the others may be missing."""
 
 
+class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A program of the release that makes an engine, or a step towards one."""
+
+    command: list[str]
+    """How it is called, in the release's source tree."""
+    flags: dict[str, str]
+    """Our word -> the release's flag."""
+
+
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of docker/releases/<release>.toml. Adding a release means adding a file."""
 
@@ -70,6 +79,10 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     large: dict[str, Large] = {}
     """Path in the tree -> its Git LFS object."""
     carried: dict[str, Carried] = {}
+    programs: dict[str, Program] = {}
+    """In the order they run: `convert` where checkpoints are converted first, `build`."""
+    unknown: dict[str, str] = {}
+    """Our words that none of its programs takes -> why, and what to say instead."""
     fixture: bool = False
     """Made for tests; said wherever it shows."""
 

@@ -1,0 +1,138 @@
+"""The fixture release, end to end: real kernels, a real extension, a stub in TensorRT's place."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coldforge.digest import sha256_file
+from coldforge.image.build import Builder, deliver, site
+from coldforge.image.compile import built_wheel
+from coldforge.image.engine import image_name
+from coldforge.image.plan import compiling
+from coldforge.image.release import Effort, Workshop
+from coldforge.image.site import Site, fixed_environment
+from coldforge.paths import Workspace
+from coldforge.stack.lock import read_lock
+from tests.e2e.conftest import Cli
+
+pytestmark = [pytest.mark.engine, pytest.mark.network]
+STACK = "trtllm-fixture"
+ROOT = Path(__file__).resolve().parents[2]
+MAKE = ROOT / "tests" / "fixtures" / "tensorrt" / "make.py"
+GOLDEN = ROOT / "tests" / "golden" / f"{STACK}.json"
+IMPORT = "import json, tensorrt_llm as t; print(json.dumps([t.__version__, t.versions()]))"
+
+
+@pytest.fixture(scope="module")
+def tarball(quickstart: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The fixture TensorRT, compiled here as a person would."""
+    out = tmp_path_factory.mktemp("tensorrt")
+    subprocess.run([sys.executable, str(MAKE), str(out)], cwd=ROOT, check=True)
+    (found,) = out.iterdir()
+    return found
+
+
+@pytest.fixture(scope="module")
+def built(cli: Cli, tarball: Path) -> Any:
+    """What `image.build` printed for programs."""
+    cli.run("mirror.add", "--stack", STACK, str(tarball))
+    cli.run("mirror.fetch", "--stack", STACK)
+    return cli.json("image.build", "--stack", STACK)
+
+
+@pytest.fixture(scope="module")
+def wheel(cli: Cli, built: Any) -> Any:
+    return cli.json("wheel.build", "--stack", STACK, "--arch", "80,86,89")
+
+
+@pytest.fixture(scope="module")
+def shop(built: Any, engine: Any) -> tuple[Workshop, Site]:
+    """Where the wheel is compiled: the builder stack's image."""
+    place = site(Workspace(ROOT), STACK)
+    assert place.builder
+    deliver(place.builder, Builder(place.builder, lambda: engine).build(), lambda: engine)
+    env = fixed_environment(*compiling(place, "tensorrt_llm"))
+    return Workshop(engine, image_name(f"{STACK}-devel"), env), place
+
+
+@pytest.fixture
+def volume(engine: Any) -> Iterator[str]:
+    """Name of a volume for a compiler cache that is empty at first."""
+    name = f"coldforge-test-{uuid.uuid4().hex[:8]}"
+    yield name
+    engine.volumes.get(name).remove(force=True)
+
+
+def test_the_stub_is_the_one_the_locks_pin(tarball: Path) -> None:
+    for stack in (STACK, f"{STACK}-devel"):
+        lock = read_lock(Workspace(ROOT).lock(stack))
+        (pinned,) = [entry for entry in lock.entries if entry.origin == "file"]
+        assert hashlib.sha256(tarball.read_bytes()).hexdigest() == pinned.sha256
+
+
+def test_the_layers_are_those_on_record(built: Any) -> None:
+    assert built["layers"] == json.loads(GOLDEN.read_text())
+
+
+def test_the_wheel_holds_machine_code_for_what_was_asked_and_no_ptx(wheel: Any) -> None:
+    held = {one["file"]: one["device"] for one in wheel["audit"]["binaries"]}
+    three = {"elf": ["sm_80", "sm_86", "sm_89"], "ptx": []}
+    assert held["tensorrt_llm/libs/libth_common.so"] == three
+    assert wheel["audit"]["faults"] == []
+
+
+def test_the_wheel_finds_tensorrt_and_nccl_where_the_image_has_them(wheel: Any) -> None:
+    found = {one["file"]: one["libraries"] for one in wheel["audit"]["binaries"]}
+    libraries = found["tensorrt_llm/libs/libth_common.so"]
+    assert libraries["libnvinfer.so.9"].startswith("/TensorRT-9.9.9.9/")
+    assert libraries["libnccl.so.2"] == "/usr/local/lib/libnccl.so.2"
+
+
+def test_the_log_lies_beside_the_wheel(wheel: Any) -> None:
+    log = Path(wheel["file"]).with_name("build_whl.log").read_text("utf-8")
+    assert "scripts/build_wheel.py --clean --trt_root /usr/local/tensorrt" in log
+    assert "--cuda_architectures 80-real;86-real;89-real" in log
+
+
+@pytest.mark.usefixtures("built")
+def test_it_imports_in_the_runtime_image_without_a_gpu(engine: Any) -> None:
+    said = engine.containers.run(
+        image_name(STACK), ["python3", "-c", IMPORT], network_mode="none", remove=True
+    )
+    version, libraries = json.loads(said)
+    assert version.endswith("+fixture")
+    assert libraries["tensorrt"] == libraries["tensorrt_headers"] == 9909
+    assert libraries["nccl"] > 22000
+
+
+def test_no_cache_a_cold_one_and_a_warm_one_give_the_same_bytes(
+    shop: tuple[Workshop, Site], wheel: Any, volume: str, tmp_path: Path
+) -> None:
+    """One compiler at a time the first time, two at a time after that."""
+    workshop, place = shop
+    place = replace(place, root=tmp_path / "root")
+    efforts = {"none": Effort(1, ""), "cold": Effort(2, volume), "warm": Effort(2, volume)}
+    made = {
+        name: built_wheel(replace(workshop, effort=effort), place, "tensorrt_llm", tmp_path / name)
+        for name, effort in efforts.items()
+    }
+    digests = {name: sha256_file(path) for name, path in made.items()}
+    assert digests == dict.fromkeys(efforts, wheel["audit"]["sha256"])
+    logs = {name: (tmp_path / name / "build_whl.log").read_text("utf-8") for name in efforts}
+    assert "Hits:" not in logs["none"]
+    assert hits(logs["cold"]) == "0 / 5"
+    assert hits(logs["warm"]) == "5 / 5"
+
+
+def hits(log: str) -> str:
+    """Read how many compilations the cache spared, of how many."""
+    line = next(line for line in log.splitlines() if line.strip().startswith("Hits:"))
+    return " ".join(line.split()[1:4])
