@@ -90,6 +90,29 @@ def test_the_earlier_lock_is_handed_on(tmp_path: Path, monkeypatch: pytest.Monke
     assert resolved.asked[4] == {"numpy"}
 
 
+def test_a_layer_new_to_a_stack_is_pinned_as_in_the_stack_that_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space, resolved = Workspace(tmp_path), Resolved(monkeypatch)
+    shared, brought = entry("numpy"), Entry("python", "file", "sdk", "1", "sdk.tar", 1, "0" * 64)
+    other = Lock(1, "other", {"python": ["python:numpy"]}, [], [shared, brought])
+    write_lock(space.lock("other"), other)
+    resolve(space, a_stack(Inputs(python=["numpy"]), PYTHON), set())
+    assert resolved.asked[3] == [shared]
+
+
+def test_a_stack_s_own_pins_come_before_another_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space, resolved = Workspace(tmp_path), Resolved(monkeypatch)
+    stack = a_stack(Inputs(python=["numpy"]), PYTHON)
+    own = Lock(1, "small", stack.requests(), [], [entry("numpy")])
+    write_lock(space.lock("small"), own)
+    write_lock(space.lock("other"), Lock(1, "other", own.requests, [], [entry("numpy", "2")]))
+    resolve(space, stack, set())
+    assert resolved.asked[3] == [entry("numpy")]
+
+
 @pytest.mark.parametrize("name", ["numpy", "Charset_Normalizer", "*"])
 def test_a_known_name_may_be_updated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

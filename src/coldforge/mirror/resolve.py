@@ -10,6 +10,7 @@ from coldforge.stack.lock import FORMAT, Entry, Lock, Release, read_lock
 from coldforge.stack.stack import Stack
 
 ALL = "*"
+PACKAGED = {"debian", "python"}  # what another stack's release does not decide
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -29,7 +30,7 @@ def resolve(space: Workspace, stack: Stack, update: set[str]) -> Lock:
     """
     path = space.lock(stack.name)
     previous = read_lock(path) if path.exists() else None
-    held = previous.entries if previous else []
+    held = _held(space, stack, previous)
     debian, releases = _debian(space, stack, held, update)
     entries = [
         *debian,
@@ -43,6 +44,22 @@ def resolve(space: Workspace, stack: Stack, update: set[str]) -> Lock:
         if name not in known and name.lower().replace("_", "-") not in known:
             raise UnknownNameError("locked package", name, sorted(known))
     return Lock(FORMAT, stack.name, stack.requests(), releases, entries)
+
+
+def _held(space: Workspace, stack: Stack, previous: Lock | None) -> list[Entry]:
+    """List earlier pins: the stack's own; for a use it never pinned, another stack's of that use.
+
+    So a layer that stacks share is made of the same bytes in each, and built once.
+    """
+    held = list(previous.entries) if previous else []
+    pinned = set(previous.requests) if previous else set()
+    for path in sorted(space.mirror.glob("*.lock")):
+        lock = read_lock(path)
+        shared = {use for use in stack.requests() if use in lock.requests and use not in pinned}
+        entries = [entry for use in sorted(shared) for entry in lock.of(use)]
+        held += [entry for entry in entries if entry.origin in PACKAGED]
+        pinned |= shared
+    return held
 
 
 def changes(before: Lock | None, after: Lock) -> list[Change]:
