@@ -67,6 +67,7 @@ def _build(order: Order, folder: Path) -> Path:
 
 def _compare(order: Order, made: Path, folder: Path) -> None:
     """Build the wheel again and compare; the second is removed if it is the same."""
+    shutil.rmtree(folder, ignore_errors=True)
     again = _build(order, folder)
     different = differences(made, again)
     if different:
