@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from coldforge.digest import sha256_file
-from coldforge.image.build import Builder, deliver, site
+from coldforge.image.build import deliver, site
+from coldforge.image.builder import Builder
 from coldforge.image.compile import built_wheel
 from coldforge.image.engine import image_name
 from coldforge.image.plan import compiling

@@ -8,7 +8,8 @@ import pytest
 from invoke.context import Context
 
 from coldforge.errors import MissingInputError
-from coldforge.image.build import Built, build, site
+from coldforge.image.build import build, site
+from coldforge.image.builder import Built
 from coldforge.image.cache import Cache
 from coldforge.image.plan import plan
 from coldforge.mirror.add import add

@@ -11,7 +11,8 @@ from unittest.mock import MagicMock
 import pytest
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.image.build import Built, build, site
+from coldforge.image.build import build, site
+from coldforge.image.builder import Built
 from coldforge.image.layout import Descriptor
 from coldforge.image.member import Member
 from coldforge.image.site import Site

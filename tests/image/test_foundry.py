@@ -7,7 +7,8 @@ import pytest
 from coldforge.digest import sha256_file
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.image import foundry
-from coldforge.image.build import Builder, site
+from coldforge.image.build import site
+from coldforge.image.builder import Builder
 from coldforge.image.cache import Cache
 from coldforge.image.foundry import Order, differences
 from coldforge.image.release import Effort

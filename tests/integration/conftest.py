@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from coldforge.digest import sha256_file
-from coldforge.image.build import Built, build, deliver, site
+from coldforge.image.build import build, deliver, site
+from coldforge.image.builder import Built
 from coldforge.image.cache import Cache
 from coldforge.image.engine import image_name, unname
 from coldforge.image.layout import Layout

@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from coldforge.image.build import Built, build, deliver, site
+from coldforge.image.build import build, deliver, site
+from coldforge.image.builder import Built
 from coldforge.image.deb import payload
 from coldforge.image.engine import image_name, unname
 from coldforge.image.layout import Layout

@@ -3,7 +3,8 @@
 import shutil
 from dataclasses import dataclass, field
 
-from coldforge.image.build import Built, Connect, build, site, tidy
+from coldforge.image.build import build, site, tidy
+from coldforge.image.builder import Built, Connect
 from coldforge.image.compare import compare
 from coldforge.image.layout import Layout
 from coldforge.image.release import Effort

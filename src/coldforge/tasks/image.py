@@ -11,7 +11,7 @@ from coldforge.tasks._engine import YES, engine
 from coldforge.tasks._task import emit, task
 
 if TYPE_CHECKING:
-    from coldforge.image.build import Built
+    from coldforge.image.builder import Built
     from coldforge.image.plan import Planned
     from coldforge.image.verify import Verdict
 

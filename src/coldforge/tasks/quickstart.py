@@ -12,7 +12,7 @@ from coldforge.tasks._engine import YES
 from coldforge.tasks._task import emit, task
 
 if TYPE_CHECKING:
-    from coldforge.image.build import Built
+    from coldforge.image.builder import Built
 
 BITS, GROUP_SIZE = 4, 128
 Result = dict[str, Any]

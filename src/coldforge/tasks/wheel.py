@@ -63,7 +63,8 @@ def build_wheel(
 
     import msgspec
 
-    from coldforge.image.build import Builder, site
+    from coldforge.image.build import site
+    from coldforge.image.builder import Builder
     from coldforge.image.examine import read_report
     from coldforge.paths import Workspace
 
