@@ -27,3 +27,7 @@ class MissingInputError(ColdforgeError):
     """Stop because inputs that someone must bring are not there."""
 
     exit_code = 3
+
+
+class NotFetchedError(MissingInputError):
+    """Stop because the mirror lacks a file that an origin hands out."""

@@ -2,12 +2,12 @@
 
 import pytest
 
-from coldforge.errors import ColdforgeError, MissingInputError
+from coldforge.errors import ColdforgeError, MissingInputError, NotFetchedError
 from coldforge.image.build import build, site
 from coldforge.image.cache import Cache
 from coldforge.image.plan import compiling, plan
 from coldforge.paths import Workspace
-from coldforge.stack.lock import Lock, read_lock, write_lock
+from coldforge.stack.lock import Entry, Lock, read_lock, write_lock
 from tests.image.conftest import STACK, published
 
 RELEASE = """\
@@ -125,3 +125,46 @@ def test_a_brought_file_is_lacking_no_more(lone: Workspace) -> None:
     place = site(lone, "lone")
     steps = {item.name: item.why for item in plan(place, Cache(place.root / "cache"))}
     assert steps["sdk"] == ["never built here"]
+
+
+@pytest.fixture
+def unfetched(lone: Workspace) -> Workspace:
+    """Stack `lone` with one more layer, of a wheel that is not in the mirror."""
+    files = {"docker/layers/six/layer.toml": 'summary = ""\n[inputs]\npython = ["six"]'}
+    files["docker/stacks/lone.toml"] = LONE.replace('"sdk", ', '"six", "sdk", ')
+    files["docker/stacks/lone.toml"] += '[python]\nversion = "3.11"\nplatform = "linux"\n'
+    for name, text in files.items():
+        (lone.root / name).parent.mkdir(exist_ok=True)
+        (lone.root / name).write_text(text, "utf-8")
+    entry = Entry("six", "python", "six", "1", "six-1-py3-none-any.whl", 1, "0" * 64)
+    requests = {"sdk": ["carried:sdk"], "note": [], "six": ["python:six"]}
+    write_lock(lone.lock("lone"), Lock(1, "lone", requests, [], [entry]))
+    return lone
+
+
+def test_files_to_fetch_do_not_hide_files_to_bring(
+    unfetched: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = site(unfetched, "lone")
+    with pytest.raises(MissingInputError, match="must be brought: sdk") as caught:
+        build(place, unwanted)  # type: ignore[arg-type]
+    assert "run: ./invokew mirror.fetch --stack lone" in caught.value.hint
+    assert "sdk-2.tar" in capsys.readouterr().err
+    steps = {item.name: item.cached for item in plan(place, Cache(place.root / "cache"))}
+    assert [name for name, digest in steps.items() if digest] == ["note"]
+
+
+def test_a_file_to_fetch_is_named_after_all_else_is_made(unfetched: Workspace) -> None:
+    brought = published(unfetched, "sdk", "file", "sdk", "sdk-1.tar")
+    lock = read_lock(unfetched.lock("lone"))
+    entries = [*lock.entries, brought]
+    (unfetched.layers / "sdk" / "layer.toml").write_text(
+        'summary = ""\nscript = "build.sh"\n[inputs]\ncarried = ["sdk"]', "utf-8"
+    )
+    (unfetched.layers / "sdk" / "build.sh").write_text("true", "utf-8")
+    write_lock(unfetched.lock("lone"), Lock(1, "lone", lock.requests, [], entries))
+    place = site(unfetched, "lone")
+    with pytest.raises(NotFetchedError, match="the mirror lacks six 1"):
+        build(place, unwanted)  # type: ignore[arg-type]
+    steps = {item.name: item.cached for item in plan(place, Cache(place.root / "cache"))}
+    assert steps["note"]

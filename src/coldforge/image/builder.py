@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coldforge import __version__
-from coldforge.errors import MissingInputError
+from coldforge.errors import MissingInputError, NotFetchedError
 from coldforge.image import foundry, make
 from coldforge.image.cache import Cache
 from coldforge.image.check import run_check
@@ -59,6 +59,7 @@ class Builder:
         self.cache = Cache(place.root / "cache")
         self.layers: dict[str, Descriptor] = {}
         self.lacking: list[Lacking] = []
+        self.unfetched: list[NotFetchedError] = []
         self._builder: Builder | None = None
         self._trees: dict[str, Tree] = {}
 
@@ -92,15 +93,23 @@ class Builder:
         self._refuse()
         with answering("the build"):
             self.attempt(below)
+            shop = self._workshop()
+            self.unfetched += shop.unfetched if shop is not self else []
+            self._refuse()
             return self._wheel(name, layer)[0]
 
     def _refuse(self) -> None:
-        """Show what must be brought, and raise MissingInputError, if anything must."""
+        """Show what must be brought, and raise MissingInputError, if anything is not there."""
         if self.lacking:
             say(screen(self.place.stack.name, self.lacking))
             some = ", ".join(sorted({file.name for file in self.lacking}))
             message = f"stack {self.place.stack.name} lacks files that must be brought: {some}"
-            raise MissingInputError(message, "add each as shown; the same command continues")
+            hint = "add each as shown; the same command continues"
+            if self.unfetched:
+                hint += f"; for the files that need no bringing {self.unfetched[0].hint}"
+            raise MissingInputError(message, hint)
+        if self.unfetched:
+            raise self.unfetched[0]
 
     def attempt(self, names: Iterable[str] | None = None) -> None:
         """Make every layer, or the lowest `names`, that can be made; note what the others lack.
@@ -110,24 +119,35 @@ class Builder:
         for name in self.place.stack.layers if names is None else names:
             recipe = self.place.stack.layers[name]
             missing = self._missing(name)
-            self.lacking += missing
             compiles = recipe.inputs.wheels and not self.place.builder
-            if self.lacking and (missing or recipe.script or compiles):
+            if missing or (self._gap() and (recipe.script or compiles)):
                 continue
-            made = self._layer(name)
-            if not self.lacking:
+            try:
+                made = self._layer(name)
+            except NotFetchedError as error:
+                self.unfetched.append(error)
+                continue
+            if not self._gap():
                 self.layers[name] = made
                 run_check(self.place, self.cache, name, self._below(), self._runner)
 
-    def _missing(self, name: str) -> list[Lacking]:
-        """List what only a person can bring for a layer and the wheels it takes."""
+    def _gap(self) -> bool:
+        """Tell whether a layer so far could not be made."""
+        return bool(self.lacking or self.unfetched)
+
+    def _missing(self, name: str) -> bool:
+        """Note what is not there for a layer and the wheels it takes; tell whether anything."""
         place, wheels = self.place, self.place.stack.layers[name].inputs.wheels
         found = []
         for use in (name, *(f"wheel/{wheel}" for wheel in wheels)):
             found += lacking(place.stack, place.lock, place.store, use)
-        if wheels and place.builder:
-            found += self._workshop().lacking
-        return found
+        self.lacking += found
+        if not wheels or place.builder is None:
+            return bool(found)
+        shop = self._workshop()
+        self.lacking += shop.lacking
+        self.unfetched += shop.unfetched
+        return bool(found) or shop._gap()
 
     def _workshop(self) -> "Builder":
         """Give the build in whose image wheels are compiled: the builder stack's, or this one."""

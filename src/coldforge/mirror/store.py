@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from coldforge.digest import sha256_file
-from coldforge.errors import ColdforgeError
+from coldforge.errors import NotFetchedError
 
 
 class Store:
@@ -31,10 +31,10 @@ class Store:
         return path.is_file() and path.stat().st_size == size
 
     def need(self, sha256: str, what: str, hint: str) -> Path:
-        """Return the blob's path or raise ColdforgeError naming `what` is missing."""
+        """Return the blob's path or raise NotFetchedError naming `what` is missing."""
         path = self.path(sha256)
         if not path.is_file():
-            raise ColdforgeError(f"the mirror lacks {what} (sha256 {sha256[:12]}…)", hint)
+            raise NotFetchedError(f"the mirror lacks {what} (sha256 {sha256[:12]}…)", hint)
         return path
 
     def publish(self, part: Path, sha256: str) -> Path:
