@@ -1,15 +1,25 @@
 import io
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from coldforge.errors import MissingInputError
 from coldforge.image import release
-from coldforge.image.release import Workshop, cache_environment, check_pointers, command
+from coldforge.image.release import (
+    Workshop,
+    cache_environment,
+    check_pointers,
+    command,
+    large_files,
+)
+from coldforge.image.site import Site
 from coldforge.stack.profile import Compile
+from tests.image.conftest import published
 
 BUILD = Compile(
     command=["python3", "build.py", "-a", "{architectures}", "-D", "X={other}"],
@@ -75,3 +85,13 @@ def test_other_layers_or_another_environment_miss_the_compiler_cache(
 
     assert check("one", A="1") == check("one", A="1")
     assert len({check("one", A="1"), check("two", A="1"), check("one", A="2")}) == 3
+
+
+def test_what_the_mirror_happens_to_hold_beside_what_is_linked_stays_out(place: Site) -> None:
+    held = [
+        published(place.space, "wheel/batch", "lfs", name, f"github:o/n@{'0' * 40}/{name}")
+        for name in ("here.a", "other.a")
+    ]
+    lock = msgspec.structs.replace(place.lock, entries=held)
+    found = large_files(replace(place, lock=lock), "wheel/batch", ["here.a", "absent.a"])
+    assert list(found) == ["here.a"]

@@ -51,7 +51,8 @@ def released(shop: Workshop, site: Site, step: Step, source: Entry) -> Step:
     if profile is None or not chosen:
         message = f"stack {site.stack.name} builds a release's wheel, but lacks what that needs"
         raise ColdforgeError(message, "name release and architectures in its file")
-    build, tar, large = profile.build, site.blob(source), large_files(site, source.use)
+    build, tar = profile.build, site.blob(source)
+    large = large_files(site, source.use, build.needs)
     check_pointers(site.stack.name, build.needs, tar, large)
     cached = bool(shop.effort.cache and build.ccache and has_ccache(site))
     count = shop.effort.jobs or at_once(shop.client, build.memory)
@@ -97,11 +98,17 @@ def command(build: Compile, architectures: list[str], count: int, cached: bool) 
     return words
 
 
-def large_files(site: Site, use: str) -> dict[str, Path]:
-    """Find the large files of a source tree that the mirror has: path in the tree -> bytes."""
+def large_files(site: Site, use: str, needs: list[str]) -> dict[str, Path]:
+    """Find the large files that the build links and the mirror has: path in the tree -> bytes.
+
+    Others stay pointers, mirrored or not: what a mirror happens to hold decides no byte.
+    """
     entries = [entry for entry in site.lock.of(use) if entry.origin == "lfs"]
-    there = [entry for entry in entries if site.store.has(entry.sha256, entry.size)]
-    return {entry.name: site.blob(entry) for entry in there}
+    return {
+        entry.name: site.blob(entry)
+        for entry in entries
+        if entry.name in needs and site.store.has(entry.sha256, entry.size)
+    }
 
 
 def check_pointers(stack: str, needs: list[str], tar: Path, large: Mapping[str, Path]) -> None:
