@@ -238,6 +238,15 @@ def test_an_index_that_does_not_answer_is_left_out_with_a_note(
     assert "secret" not in said
 
 
+def test_a_silent_index_is_named_when_something_is_not_found(lab: Lab) -> None:
+    down = "http://user:secret@127.0.0.1:1/simple"
+    lab.configure(PipConfig(indexes=[down, lab.index.url]))
+    with pytest.raises(ColdforgeError, match="nosuch") as caught:
+        lab.resolve({"python": ["nosuch"]})
+    assert "http://***@127.0.0.1:1/simple did not answer" in caught.value.hint
+    assert "find-links" in caught.value.hint
+
+
 def test_requirements_that_contradict_are_one_line_and_a_hint(lab: Lab) -> None:
     lab.index.add(wheel("one", "1"), wheel("two", "1", ("one>1",)))
     with pytest.raises(ColdforgeError, match="cannot resolve the Python packages") as caught:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from coldforge.mirror.origins.pages import Pages, local, matching
 from coldforge.mirror.origins.pip import PipConfig, read_pip
 from coldforge.mirror.origins.tags import best_wheel, markers, supported
 from coldforge.mirror.origins.uv import ALL, File, Package, Resolver
+from coldforge.mirror.web import redact
 from coldforge.progress import step
 from coldforge.stack.lock import Entry
 from coldforge.stack.recipe import WheelRecipe
@@ -51,13 +53,27 @@ def resolve_python(
     requirements += [item for recipe in recipes.values() for item in recipe.requires]
     _check(requirements)
     update = {name if name == ALL else canonicalize_name(name) for name in update}
-    with step("Resolving Python packages") as current:
+    silent = [index for index in wanted if index not in resolver.indexes]
+    with _blaming(silent), step("Resolving Python packages") as current:
         choices = [
             *_image(resolver, asked, recipes, previous, update),
             *_builds(resolver, recipes, previous, update),
         ]
         current.result = f"{len(choices)} files"
     return _pinned(choices, previous, update, pip)
+
+
+@contextmanager
+def _blaming(silent: list[str]) -> Iterator[None]:
+    """Say with a failure that the indexes left out may hold what was not found."""
+    try:
+        yield
+    except ColdforgeError as error:
+        if not silent:
+            raise
+        named = " and ".join(redact(index) for index in silent)
+        hint = f"{named} did not answer: reach it, or put its wheels in a find-links folder of pip"
+        raise ColdforgeError(error.message, hint) from error
 
 
 class PythonOrigin:
