@@ -68,9 +68,12 @@ class Builder:
 
         Raise MissingInputError, after making all that can be made, if files must be brought.
         """
-        with answering("the build"):
+        with self.place.layout.held(), answering("the build"):
             self.attempt()
         self._refuse()
+        return self._finished()
+
+    def _finished(self) -> Built:
         config, manifest = self._describe(self._labels())
         self.place.layout.tag(self.place.stack.name, manifest)
         return Built(self.place.stack.name, manifest, config, self.layers)
@@ -91,7 +94,7 @@ class Builder:
         for at, use in [*compilers, *((place, use) for use in (*below, f"wheel/{name}"))]:
             self.lacking += lacking(at.stack, at.lock, at.store, use)
         self._refuse()
-        with answering("the build"):
+        with self.place.layout.held(), answering("the build"):
             self.attempt(below)
             shop = self._workshop()
             self.unfetched += shop.unfetched if shop is not self else []
@@ -156,6 +159,8 @@ class Builder:
         if self._builder is None:
             self._builder = Builder(self.place.builder, self.connect)
             self._builder.attempt()
+            if not self._builder._gap():
+                self._builder._finished()
         return self._builder
 
     def _layer(self, name: str) -> Descriptor:

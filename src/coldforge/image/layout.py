@@ -3,6 +3,7 @@
 Source: OCI image-spec v1.1, image-layout.md, manifest.md, config.md.
 """
 
+import fcntl
 import json
 import os
 import tempfile
@@ -58,6 +59,17 @@ class Layout:
             finally:
                 place.unlink(missing_ok=True)
 
+    @contextmanager
+    def held(self, alone: bool = False) -> Iterator[None]:
+        """Keep blobs from being removed meanwhile; `alone`: raise ColdforgeError if others do."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".held").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+            except BlockingIOError:
+                raise ColdforgeError("a build is under way", "wait for its end") from None
+            yield
+
     def keep(self, stream: BinaryIO, sha256: str, media_type: str) -> Descriptor:
         """Give a scratch file its digest as its name, once its bytes are on disk."""
         stream.flush()
@@ -102,6 +114,14 @@ class Layout:
         part = self.root / "index.json.part"
         part.write_bytes(canonical_json(index))
         part.replace(self.root / "index.json")
+
+    def reachable(self) -> set[str]:
+        """List the digests of every manifest, config and layer that a name leads to."""
+        digests = {tag["digest"] for tag in self.tags().values()}
+        for manifest in [self.read(digest) for digest in digests]:
+            digests |= {manifest["config"]["digest"]}
+            digests |= {layer["digest"] for layer in manifest["layers"]}
+        return digests
 
     def tags(self) -> dict[str, dict[str, Any]]:
         """Read the index: name -> descriptor document."""

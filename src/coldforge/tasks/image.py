@@ -1,4 +1,4 @@
-"""image.build, image.plan, image.verify, image.export, image.shell: a stack's image."""
+"""image.build, .plan, .verify, .export, .prune, .shell: a stack's image."""
 
 from functools import partial
 from pathlib import Path
@@ -94,6 +94,20 @@ def export(context: Context, out: str, stack: str = "cpu", json: bool = False) -
     emit({"out": out, "digest": manifest.digest}, json, f"{out}: {stack} {manifest.digest}")
 
 
+@partial(task, help={"json": JSON})
+def prune(context: Context, json: bool = False) -> None:
+    """Free the disk of layers that no built image is made of any more.
+
+    Example: invoke image.prune
+    """
+    from coldforge.image.prune import prune as remove
+    from coldforge.paths import Workspace
+    from coldforge.progress import amount
+
+    done = remove(Workspace.find().build)
+    emit(done._asdict(), json, f"{done.files} files removed, {amount(done.size)}")
+
+
 @partial(task, help={"stack": STACK, "yes": YES})
 def shell(context: Context, stack: str = "cpu", yes: bool = False) -> None:
     """Open a shell in the built image: this folder writable, no network, your own user.
@@ -131,4 +145,4 @@ def _verdict_line(verdict: "Verdict") -> str:
     return "\n".join([*lines, *(f"  {line}" for line in verdict.differs)])
 
 
-namespace = Collection("image", build, plan, verify, export, shell)
+namespace = Collection("image", build, plan, verify, export, prune, shell)

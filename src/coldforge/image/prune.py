@@ -1,0 +1,32 @@
+"""Remove what no built image is made of: earlier versions of layers, killed builds' leavings."""
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from coldforge.image.layout import Layout
+
+
+class Pruned(NamedTuple):
+    """What was removed, in files and bytes."""
+
+    files: int
+    size: int
+
+
+def prune(root: Path) -> Pruned:
+    """Remove every blob in `root`/oci that no name leads to, and a kept second build.
+
+    What is removed can be made again. Raise ColdforgeError while a build is under way.
+    """
+    layout = Layout(root / "oci")
+    with layout.held(alone=True):
+        kept = {layout.blob(digest) for digest in layout.reachable()}
+        blobs = (root / "oci" / "blobs" / "sha256").glob("*")
+        second = (path for path in (root / "verify").rglob("*") if path.is_file())
+        gone = [path for path in (*blobs, *second) if path not in kept]
+        size = sum(path.stat().st_size for path in gone)
+        for path in gone:
+            path.unlink()
+        shutil.rmtree(root / "verify", ignore_errors=True)
+    return Pruned(len(gone), size)
