@@ -63,12 +63,12 @@ class Layout:
     def held(self, alone: bool = False) -> Iterator[None]:
         """Keep blobs from being removed meanwhile; `alone`: raise ColdforgeError if others do."""
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".held").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
-            except BlockingIOError:
-                raise ColdforgeError("a build is under way", "wait for its end") from None
+        folder = os.open(self.root, os.O_RDONLY)
+        try:
+            _lock(folder, alone)
             yield
+        finally:
+            os.close(folder)
 
     def keep(self, stream: BinaryIO, sha256: str, media_type: str) -> Descriptor:
         """Give a scratch file its digest as its name, once its bytes are on disk."""
@@ -130,3 +130,10 @@ class Layout:
             return {}
         manifests = json.loads(path.read_bytes())["manifests"]
         return {item["annotations"][REF]: item for item in manifests}
+
+
+def _lock(folder: int, alone: bool) -> None:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+    except BlockingIOError:
+        raise ColdforgeError("a build is under way", "wait for its end") from None
