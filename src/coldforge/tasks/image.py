@@ -125,10 +125,14 @@ def _built_text(built: "Built") -> str:
     from coldforge.image.engine import image_name
     from coldforge.progress import amount
 
+    wide = max(12, *map(len, built.layers))
     lines = [
-        f"{name:<12} {amount(item.size):>9}  {item.digest}" for name, item in built.layers.items()
+        f"{name:<{wide}} {amount(item.size):>9}  {item.digest}"
+        for name, item in built.layers.items()
     ]
-    lines.append(f"{'image':<12} {'':>9}  {built.manifest.digest}  {image_name(built.stack)}")
+    whole = amount(sum(item.size for item in built.layers.values()))
+    name = image_name(built.stack)
+    lines.append(f"{'image':<{wide}} {whole:>9}  {built.manifest.digest}  {name}")
     return "\n".join(lines)
 
 
