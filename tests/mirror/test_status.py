@@ -63,3 +63,9 @@ def test_nothing_missing_opens_no_origin(store: Store) -> None:
     there = entry("base", "there", 3)
     put(store, there)
     assert missing(store, Lock(1, "cpu", {}, [], [there]), {}) == []
+
+
+def test_a_source_tree_is_not_fetched_to_say_where_it_comes_from(store: Store) -> None:
+    tree = Entry("wheel/a", "git", "source", "1", "github:owner/name@1", 10, "0" * 64)
+    (found,) = missing(store, Lock(1, "cpu", {}, [], [tree]), {})
+    assert found.source == "github:owner/name@1"

@@ -15,8 +15,10 @@ from coldforge.errors import ColdforgeError
 from coldforge.host import daemon
 from coldforge.host.endpoint import find_endpoint
 from coldforge.host.engine import EngineFacts, connect, engine_facts
+from coldforge.mirror.chain import chain
 from coldforge.mirror.origins import apt
 from coldforge.mirror.store import Store
+from coldforge.mirror.supply import fetches
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock, read_lock
 from coldforge.stack.stack import Stack, read_stack
@@ -51,7 +53,7 @@ class Facts:
     """A release's sources come from git."""
     git: str
     mirrored: bool
-    """Every blob of the lock is here, so nothing is left to fetch."""
+    """Every blob of its lock and its builder's is here, so nothing is left to fetch."""
     now: float
     newest: float
     """The latest date the stack's own inputs carry; the clock cannot be before it."""
@@ -89,7 +91,7 @@ def gather(space: Workspace, name: str, online: bool) -> Facts:
         keyring=KEYRING.exists(),
         forge=stack.profile is not None and bool(stack.profile.commit),
         git=shutil.which("git") or "",
-        mirrored=lock is not None and _mirrored(space, lock),
+        mirrored=_mirrored(space, name),
         now=time.time(),
         newest=newest(stack, lock),
         gpu=gpu,
@@ -171,9 +173,11 @@ def _archives() -> int:
         return 0
 
 
-def _mirrored(space: Workspace, lock: Lock) -> bool:
-    store = Store(space.mirror / "blobs")
-    return all(store.has(entry.sha256, entry.size) for entry in lock.entries)
+def _mirrored(space: Workspace, name: str) -> bool:
+    try:
+        return not fetches(Store(space.mirror / "blobs"), chain(space, name))
+    except ColdforgeError:
+        return False  # The stack or its builder has no lock yet.
 
 
 def _index() -> str:

@@ -45,10 +45,16 @@ def missing(store: Store, lock: Lock, origins: Origins) -> list[Missing]:
             entry.version,
             entry.path,
             entry.size,
-            redact(next(iter(origins[entry.origin]().candidates(entry)), "")),
+            _source(entry, origins),
         )
         for entry in reversed(absent.values())
     ]
+
+
+def _source(entry: Entry, origins: Origins) -> str:
+    if entry.origin == "git":
+        return entry.path  # To ask for a URL would be to fetch the tree and write it out.
+    return redact(next(iter(origins[entry.origin]().candidates(entry)), ""))
 
 
 def _count(use: str, entries: list[Entry], store: Store) -> Use:
