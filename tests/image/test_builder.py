@@ -168,3 +168,18 @@ def test_a_file_to_fetch_is_named_after_all_else_is_made(unfetched: Workspace) -
         build(place, unwanted)  # type: ignore[arg-type]
     steps = {item.name: item.cached for item in plan(place, Cache(place.root / "cache"))}
     assert steps["note"]
+
+
+def test_a_fixture_says_so_wherever_it_shows(
+    lone: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = lone.releases / "one.toml"
+    profile.write_text(f"fixture = true\n{RELEASE}", "utf-8")
+    (lone.layers / "sdk" / "layer.toml").write_text('summary = ""\n[text]\n"/a" = "b"', "utf-8")
+    requests: dict[str, list[str]] = {"sdk": [], "note": []}
+    write_lock(lone.lock("lone"), Lock(1, "lone", requests, [], []))
+    place = site(lone, "lone")
+    made = build(place, unwanted)  # type: ignore[arg-type]
+    assert "note: lone is a fixture: A release" in capsys.readouterr().err
+    labels = place.layout.read(made.config.digest)["config"]["Labels"]
+    assert labels["coldforge.fixture"] == "A release"

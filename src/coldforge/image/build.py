@@ -13,6 +13,7 @@ from coldforge.image.release import Effort
 from coldforge.image.site import Site
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
+from coldforge.progress import say
 from coldforge.stack.lock import check_lock, read_lock
 from coldforge.stack.stack import Stack, read_stack
 
@@ -24,6 +25,8 @@ def site(space: Workspace, name: str, scratch: Path | None = None) -> Site:
     check_lock(lock, stack)
     root = scratch or space.build
     builder = _builder(space, stack, scratch)
+    if stack.profile and stack.profile.fixture:
+        say(f"note: {name} is a fixture: {stack.profile.summary}")
     layout, store = Layout(root / "oci"), Store(space.mirror / "blobs")
     return Site(space, stack, lock, store, layout, root, builder)
 

@@ -224,8 +224,9 @@ class Builder:
         return config, self.place.layout.put(manifest, MANIFEST)
 
     def _labels(self) -> dict[str, str]:
-        stack = self.place.stack.name
-        return {
+        stack, profile = self.place.stack.name, self.place.stack.profile
+        fixture = {"coldforge.fixture": profile.summary} if profile and profile.fixture else {}
+        return fixture | {
             "org.opencontainers.image.revision": revision(self.place.space),
             # No public address yet: a package URL names what the revision is a revision of.
             "org.opencontainers.image.source": "pkg:generic/coldforge",
