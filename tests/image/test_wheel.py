@@ -64,8 +64,8 @@ def test_a_script_gets_the_image_s_interpreter_and_may_run(wheel_of: WheelOf) ->
         "demo-1.0.data/scripts/sh": b"#!/bin/sh\n",
     }
     laid = laid_out(wheel_of(files))
-    assert laid["usr/local/bin/py"] == (0o755, b"#!/usr/bin/python3\nprint()\n")
-    assert laid["usr/local/bin/pyw"][1].startswith(b"#!/usr/bin/python3")
+    assert laid["usr/local/bin/py"] == (0o755, b"#!/usr/bin/python3.11\nprint()\n")
+    assert laid["usr/local/bin/pyw"][1].startswith(b"#!/usr/bin/python3.11")
     assert laid["usr/local/bin/sh"] == (0o755, b"#!/bin/sh\n")
 
 
@@ -74,7 +74,7 @@ def test_an_entry_point_gets_a_launcher(wheel_of: WheelOf) -> None:
     laid = laid_out(wheel_of({"demo-1.0.dist-info/entry_points.txt": text}))
     mode, content = laid["usr/local/bin/demo"]
     assert mode == 0o755
-    assert content.startswith(b"#!/usr/bin/python3\n")
+    assert content.startswith(b"#!/usr/bin/python3.11\n")
     assert b"from demo.cli import main" in content
     assert [name for name in laid if "/bin/" in name] == ["usr/local/bin/demo"]
 

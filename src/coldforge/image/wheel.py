@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from coldforge.image.tar import LayerWriter
 
 SPOOL = 64 << 20  # bytes of one file kept in memory
-INTERPRETER = "/usr/bin/python3"
 
 
 def install_wheel(wheel: Path, filename: str, writer: "LayerWriter", python: str) -> None:
@@ -75,6 +74,8 @@ class LayerDestination:
         """Write to `writer` the way Debian lays out local packages of Python `python`."""
         packages = f"usr/local/lib/python{python}/dist-packages"
         self.writer = writer
+        # By its version: an image may hold another Python too, and /usr/bin/python3 is Debian's.
+        self.interpreter = f"/usr/bin/python{python}"
         self.schemes = {
             "purelib": packages,
             "platlib": packages,
@@ -90,7 +91,7 @@ class LayerDestination:
         from installer.scripts import Script
         from installer.utils import Scheme
 
-        path, data = Script(name, module, attr, section).generate(INTERPRETER, "posix")
+        path, data = Script(name, module, attr, section).generate(self.interpreter, "posix")
         return self.write_file(Scheme("scripts"), path, io.BytesIO(data), True)
 
     def write_file(
@@ -101,7 +102,7 @@ class LayerDestination:
         from installer.utils import fix_shebang
 
         with (
-            fix_shebang(stream, INTERPRETER)
+            fix_shebang(stream, self.interpreter)
             if scheme == "scripts"
             else nullcontext(stream) as source,
             tempfile.SpooledTemporaryFile(SPOOL) as spool,
