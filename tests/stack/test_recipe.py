@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.stack.recipe import read_layer, read_wheel
+from coldforge.stack.recipe import layer_script, read_layer, read_wheel
 
 
 def write(path: Path, text: str) -> None:
@@ -72,3 +72,10 @@ def test_an_unknown_wheel_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="unknown wheel recipe 'demo'") as caught:
         read_wheel(tmp_path, "demo")
     assert caught.value.hint == "known: none"
+
+
+def test_a_script_is_the_layer_s_own_before_the_shared_one(tmp_path: Path) -> None:
+    write(tmp_path / "base" / "layer.toml", 'summary = ""')
+    assert layer_script(tmp_path, "base", "packages.sh") == tmp_path / "packages.sh"
+    (tmp_path / "base" / "packages.sh").touch()
+    assert layer_script(tmp_path, "base", "packages.sh") == tmp_path / "base" / "packages.sh"

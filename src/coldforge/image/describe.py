@@ -11,7 +11,7 @@ from coldforge.digest import canonical_json, sha256_file, sha256_json
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock
-from coldforge.stack.recipe import layer_folder, wheel_folder
+from coldforge.stack.recipe import layer_script, wheel_folder
 from coldforge.stack.stack import Stack
 
 Description = Mapping[str, str]
@@ -48,7 +48,8 @@ def layer(
     fixed = msgspec.structs.replace(recipe, check=None, probes=None, summary="", env={})
     parts["recipe"] = sha256_json(msgspec.to_builtins(fixed))
     if recipe.script:
-        parts |= _files(layer_folder(space.layers, name), [recipe.script])
+        place = layer_script(space.layers, name, recipe.script)
+        parts |= _files(place.parent, [recipe.script])
     parts |= {f"input {e.origin}:{e.name} {e.version}": e.sha256 for e in lock.of(name)}
     parts |= {f"input wheel:{wheel}": built[wheel] for wheel in recipe.inputs.wheels}
     parts |= _files(space.root, recipe.inputs.files)

@@ -14,7 +14,7 @@ from coldforge.image.member import Member
 from coldforge.image.site import Site, fixed_environment
 from coldforge.image.tar import LayerWriter
 from coldforge.image.tree import Tree
-from coldforge.stack.recipe import LayerRecipe, layer_folder
+from coldforge.stack.recipe import LayerRecipe, layer_script
 
 if TYPE_CHECKING:
     import docker
@@ -78,12 +78,12 @@ def built_layer(
     recipe = site.stack.layers[name]
     script = recipe.script or ""
     names = list(site.stack.layers)
-    folder = layer_folder(site.space.layers, name)
+    source = layer_script(site.space.layers, name, script)
     step = Step(
         name=f"layer {name}",
         image=image,
         command=["/bin/sh", f"/coldforge/in/{script}"],
-        inputs={script: folder / script} | _debs(site, name) | _carried(site, name),
+        inputs={script: source} | _debs(site, name) | _carried(site, name),
         env=fixed_environment(site.stack, names[: names.index(name) + 1])
         | carried.variables(site.lock, names[: names.index(name) + 1]),
         capabilities=recipe.capabilities,

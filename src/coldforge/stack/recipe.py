@@ -63,7 +63,9 @@ class LayerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Hand-carried archive -> glob of the wheels in it; the one for the image's interpreter is
     installed."""
     script: str | None = None
-    """Executable beside layer.toml; with it the layer is built, without it assembled."""
+    """Executable beside layer.toml, or one of docker/layers/ that several layers run.
+
+    With it the layer is built, without it assembled."""
     outputs: list[str] = msgspec.field(default_factory=lambda: ["/"])
     """Absolute paths whose changes the built layer keeps."""
     capabilities: list[str] = []
@@ -102,6 +104,12 @@ class WheelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def layer_folder(layers: Path, name: str) -> Path:
     """Find the folder of layer `name`; raise UnknownNameError."""
     return _folder(layers, name, "layer", "layer.toml")
+
+
+def layer_script(layers: Path, name: str, script: str) -> Path:
+    """Find a layer's script: its own, else the one that layers share."""
+    own = layer_folder(layers, name) / script
+    return own if own.exists() else layers / script
 
 
 def wheel_folder(wheels: Path, name: str) -> Path:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Add the compilers and what builds with them.
+# Add packages to those that are there: let dpkg unpack and configure them.
 set -eu
 umask 022
 cd /coldforge/in/debs
