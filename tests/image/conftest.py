@@ -55,6 +55,20 @@ script = "build.sh"
 [inputs]
 files = { "top.txt" = "/top.txt" }
 """
+RELEASE = """\
+summary = "A release"
+repository = "tree"
+commit = ""
+versions = {}
+[build]
+command = ["build.py"]
+[carried.sdk]
+kind = "archive"
+file = "sdk-{version}.tar"
+versions = ["2", "1"]
+purpose = "what the wheel links"
+publisher = "its maker"
+"""
 WHEEL = """\
 summary = "From source"
 sdist = "demo==1"

@@ -8,23 +8,7 @@ from coldforge.image.cache import Cache
 from coldforge.image.plan import compiling, plan
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, read_lock, write_lock
-from tests.image.conftest import STACK, published
-
-RELEASE = """\
-summary = "A release"
-repository = "tree"
-commit = ""
-versions = {}
-[build]
-command = ["build.py"]
-[carried.sdk]
-kind = "archive"
-file = "sdk-{version}.tar"
-versions = ["2", "1"]
-purpose = "what the wheel links"
-publisher = "its maker"
-"""
-
+from tests.image.conftest import RELEASE, STACK, published
 
 LONE = """\
 summary = "One layer needs what somebody must bring"

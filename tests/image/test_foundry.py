@@ -14,22 +14,7 @@ from coldforge.image.foundry import Order, differences
 from coldforge.image.release import Effort
 from coldforge.image.site import Site
 from coldforge.paths import Workspace
-from tests.image.conftest import WheelOf
-
-RELEASE = """\
-summary = "A release"
-repository = "tree"
-commit = ""
-versions = {}
-[build]
-command = ["build.py"]
-[carried.sdk]
-kind = "archive"
-file = "sdk-{version}.tar"
-versions = ["1"]
-purpose = "what the wheel links"
-publisher = "its maker"
-"""
+from tests.image.conftest import RELEASE, WheelOf
 
 
 def test_wheels_of_the_same_bytes_do_not_differ(wheel_of: WheelOf) -> None:
