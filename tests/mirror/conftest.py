@@ -1,13 +1,19 @@
-"""A throw-away signing key, for tests that need a signed Release file."""
+"""A throw-away signing key, for signed Release files; a store, and a server to fill it from."""
 
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from coldforge.mirror import transfer
+from coldforge.mirror.store import Store
+from tests.mirror.server import Server
 
 
 class Signer:
@@ -57,3 +63,23 @@ def stranger(signer: Signer) -> Iterator[Path]:
     """A keyring that does not hold the signer's key."""
     with key() as made:
         yield made.keyring
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.02))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "blobs")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "BACKOFF", 0.01)

@@ -4,7 +4,10 @@ import hashlib
 import random
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+from coldforge.mirror.origins.origin import Origin, Origins
+from coldforge.mirror.store import Store
 from coldforge.stack.lock import Entry
 
 BIG = random.Random(1).randbytes(300_000)
@@ -138,3 +141,16 @@ class Fixed:
 def entry_of(name: str, data: bytes) -> Entry:
     sha256 = hashlib.sha256(data).hexdigest()
     return Entry("base", "python", name, "1", name, len(data), sha256)
+
+
+def at(*bases: str) -> Origins:
+    origin: Origin = Fixed(*bases)
+    return {"python": lambda: origin}
+
+
+def whole(store: Store, entry: Entry) -> bool:
+    return hashlib.sha256(store.path(entry.sha256).read_bytes()).hexdigest() == entry.sha256
+
+
+def leftovers(store: Store) -> list[Path]:
+    return list((store.root / "partial").iterdir())

@@ -1,5 +1,4 @@
 import errno
-import hashlib
 import json
 import os
 import random
@@ -7,12 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,44 +19,12 @@ from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.mirror import fetch as fetch_module
 from coldforge.mirror import transfer
 from coldforge.mirror.fetch import Fetched, fetch
-from coldforge.mirror.origins.origin import Origin, Origins
 from coldforge.mirror.store import Store
 from coldforge.mirror.verify import verify
 from coldforge.stack.lock import Entry
-from tests.mirror.server import BIG, Fixed, Server, entry_of
+from tests.mirror.server import BIG, Server, at, entry_of, leftovers, whole
 
-
-def at(*bases: str) -> Origins:
-    origin: Origin = Fixed(*bases)
-    return {"python": lambda: origin}
-
-
-def whole(store: Store, entry: Entry) -> bool:
-    return hashlib.sha256(store.path(entry.sha256).read_bytes()).hexdigest() == entry.sha256
-
-
-def leftovers(store: Store) -> list[Path]:
-    return list((store.root / "partial").iterdir())
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.02))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "blobs")
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "BACKOFF", 0.01)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def test_missing_blobs_arrive_verified_and_nothing_is_left_over(
@@ -104,84 +69,6 @@ def test_the_biggest_comes_first(server: Server, store: Store) -> None:
     entries = [server.add(str(size), b"x" * size) for size in (10, 1000, 100)]
     fetch(store, entries, at(f"{server.base}/plain"), jobs=1)
     assert [name for _, name, _ in server.asked] == ["1000", "100", "10"]
-
-
-def test_a_partial_file_is_continued_in_the_middle(server: Server, store: Store) -> None:
-    entry = server.add("big", BIG)
-    store.partial(entry.sha256).write_bytes(BIG[:100_000])
-    assert fetch(store, [entry], at(f"{server.base}/plain")).size == 200_000
-    assert server.asked == [("plain", "big", 100_000)]
-    assert whole(store, entry)
-
-
-def test_a_complete_partial_file_is_only_hashed(server: Server, store: Store) -> None:
-    entry = server.add("big", BIG)
-    store.partial(entry.sha256).write_bytes(BIG)
-    fetch(store, [entry], at(f"{server.base}/plain"))
-    assert server.asked == []
-    assert whole(store, entry)
-
-
-@pytest.mark.parametrize("held", [BIG[:50_000][::-1], BIG[::-1], BIG + b"more"])
-def test_wrong_bytes_in_a_partial_file_are_thrown_away(
-    server: Server, store: Store, held: bytes
-) -> None:
-    entry = server.add("big", BIG)
-    store.partial(entry.sha256).write_bytes(held)
-    fetch(store, [entry], at(f"{server.base}/plain"))
-    assert whole(store, entry)
-    assert server.asked[-1] == ("plain", "big", 0)
-
-
-@pytest.mark.parametrize("manner", ["norange", "shifted", "refuse", "drop", "dropnorange", "flaky"])
-@pytest.mark.parametrize("held", [0, 1000])
-def test_a_bad_server_is_got_over(server: Server, store: Store, manner: str, held: int) -> None:
-    entry = server.add("big", BIG)
-    if held:
-        store.partial(entry.sha256).write_bytes(BIG[:held])
-    fetch(store, [entry], at(f"{server.base}/{manner}"))
-    assert whole(store, entry)
-    assert leftovers(store) == []
-
-
-def test_a_dropped_connection_is_continued_where_it_broke(server: Server, store: Store) -> None:
-    entry = server.add("big", BIG)
-    fetch(store, [entry], at(f"{server.base}/drop"))
-    assert [offset for _, _, offset in server.asked] == [0, 100_000, 200_000]
-
-
-@pytest.mark.parametrize("manner", ["wrong", "longer", "endless", "down", "none"])
-def test_the_next_candidate_is_tried(server: Server, store: Store, manner: str) -> None:
-    entry = server.add("big", BIG)
-    bad = f"{server.base}/{manner}" if manner != "none" else "http://127.0.0.1:1"
-    fetch(store, [entry], at(bad, f"{server.base}/plain"))
-    assert whole(store, entry)
-    assert leftovers(store) == []
-
-
-def test_a_partial_file_outlives_a_page_that_is_not_the_file(server: Server, store: Store) -> None:
-    entry = server.add("big", BIG)
-    store.partial(entry.sha256).write_bytes(BIG[:100_000])
-    fetch(store, [entry], at(f"{server.base}/longer", f"{server.base}/plain"))
-    assert server.asked[-1] == ("plain", "big", 100_000)
-
-
-@pytest.mark.timeout(60)
-def test_a_server_that_never_gets_further_is_given_up(server: Server, store: Store) -> None:
-    entry = server.add("big", BIG)
-    with pytest.raises(MissingInputError):
-        fetch(store, [entry], at(f"{server.base}/stuck"))
-    assert len(server.asked) <= 10
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("manner", ["wrong", "endless"])
-def test_wrong_bytes_are_deleted(server: Server, store: Store, manner: str) -> None:
-    entry = server.add("big", BIG)
-    with pytest.raises(MissingInputError):
-        fetch(store, [entry], at(f"{server.base}/{manner}"))
-    assert not store.has(entry.sha256, entry.size)
-    assert leftovers(store) == []
 
 
 def test_everything_missing_is_reported_at_once(
