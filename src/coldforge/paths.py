@@ -55,6 +55,16 @@ class Workspace:
         """Folder of everything that can be made again."""
         return self.root / "build"
 
+    @cached_property
+    def site(self) -> Path:
+        """Folder, ignored by git, of what this place trusts and has received."""
+        return self.mirror / "site"
+
+    @cached_property
+    def trust(self) -> Path:
+        """The keys whose signatures count here."""
+        return self.site / "trust.json"
+
     def lock(self, stack: str) -> Path:
         """Path of a stack's lock."""
         return self.mirror / f"{stack}.lock"

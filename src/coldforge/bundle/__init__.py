@@ -1,0 +1,1 @@
+"""What crosses the air gap: inventories, bundles, and taking them in."""

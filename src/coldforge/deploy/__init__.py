@@ -1,0 +1,1 @@
+"""A built image where it is to run: engines, registries, fleets."""
