@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.layout import CONFIG, INDEX, LAYER, MANIFEST, Descriptor, Layout
+from coldforge.image.index import INDEX
+from coldforge.image.layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
 
 
 @pytest.fixture

@@ -2,14 +2,18 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.layout import MANIFEST, REF, Descriptor, Layout
+from coldforge.image.index import REF
+from coldforge.image.layout import MANIFEST, Descriptor, Layout, blobs_of
 from coldforge.progress import step
 
 
 def export(layout: Layout, name: str, out: Path) -> Descriptor:
-    """Copy image `name` to a new folder `out`, whole or not at all; return its manifest.
+    """Copy image `name` and what refers to it to a new folder `out`; return its manifest.
+
+    The folder appears whole or not at all.
 
     Raise ColdforgeError if the image is not built or `out` holds something else.
     """
@@ -20,21 +24,28 @@ def export(layout: Layout, name: str, out: Path) -> Descriptor:
     out = out.resolve()
     if out == layout.root.resolve() or not _free(out, name):
         raise ColdforgeError(f"{out} holds something else", "name a folder that is not there yet")
-    manifest = layout.read(tag["digest"])
-    blobs = [tag, manifest["config"], *manifest["layers"]]
+    referring = layout.referrers(tag["digest"])
+    blobs = sorted(_blobs(layout, [tag, *referring]))
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     target = Layout(part)
-    with step(f"Exporting {name}", sum(blob["size"] for blob in blobs)) as progress:
-        for blob in blobs:
-            place = target.blob(blob["digest"])
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(layout.blob(blob["digest"]), place)
-            progress.advance(blob["size"])
-        target.write_index([{**tag, "annotations": {REF: name}}])
+    with step(f"Exporting {name}", sum(place.stat().st_size for place in blobs)) as progress:
+        target.write_index([{**tag, "annotations": {REF: name}}, *referring])
+        for place in blobs:
+            copy = target.blob(place.name)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(place, copy)
+            progress.advance(copy.stat().st_size)
         shutil.rmtree(out, ignore_errors=True)
         part.replace(out)
     return Descriptor(MANIFEST, tag["digest"], tag["size"])
+
+
+def _blobs(layout: Layout, manifests: list[dict[str, Any]]) -> set[Path]:
+    """List the files of manifests and of what they are made of."""
+    digests = {item["digest"] for item in manifests}
+    parts = (blobs_of(layout.read(digest)) for digest in digests)
+    return {layout.blob(digest) for digest in digests.union(*parts)}
 
 
 def _free(out: Path, name: str) -> bool:

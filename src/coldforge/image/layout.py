@@ -4,6 +4,7 @@ Source: OCI image-spec v1.1, image-layout.md, manifest.md, config.md.
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import tempfile
@@ -15,12 +16,13 @@ from typing import Any, BinaryIO
 
 from coldforge.digest import canonical_json
 from coldforge.errors import ColdforgeError
+from coldforge.image import referrers
+from coldforge.image.index import REF, changed, name_of, read_index, write_index
 
-INDEX = "application/vnd.oci.image.index.v1+json"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+MANIFEST = referrers.MANIFEST
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
-REF = "org.opencontainers.image.ref.name"
+EMPTY = "application/vnd.oci.empty.v1+json"
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,14 @@ class Layout:
 
     def put(self, value: dict[str, Any], media_type: str) -> Descriptor:
         """Store a JSON document in its canonical form."""
-        import hashlib
+        return self.put_bytes(canonical_json(value), media_type)
 
-        data = canonical_json(value)
+    def put_bytes(self, data: bytes, media_type: str) -> Descriptor:
+        """Store a small blob; what is there already is left as it is."""
         sha256 = hashlib.sha256(data).hexdigest()
+        place = self.blob(sha256)
+        if place.exists() and place.read_bytes() == data:
+            return Descriptor(media_type, f"sha256:{sha256}", len(data))
         with self.scratch() as stream:
             stream.write(data)
             return self.keep(stream, sha256, media_type)
@@ -101,35 +107,70 @@ class Layout:
         return document
 
     def tag(self, name: str, manifest: Descriptor) -> None:
-        """Point `name` at a manifest, other names unchanged."""
-        entries = {key: value for key, value in self.tags().items() if key != name}
-        entries[name] = manifest.json() | {"annotations": {REF: name}}
-        self.write_index([entries[key] for key in sorted(entries)])
+        """Point `name` at a manifest; other names, and what refers to a manifest, unchanged."""
+        with changed(self.root) as entries:
+            entries[:] = [entry for entry in entries if name_of(entry) != name]
+            entries.append(manifest.json() | {"annotations": {REF: name}})
 
     def write_index(self, manifests: list[dict[str, Any]]) -> None:
-        """Write oci-layout and index.json, the latter by rename."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        (self.root / "oci-layout").write_bytes(canonical_json({"imageLayoutVersion": "1.0.0"}))
-        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
-        part = self.root / "index.json.part"
-        part.write_bytes(canonical_json(index))
-        part.replace(self.root / "index.json")
-
-    def reachable(self) -> set[str]:
-        """List the digests of every manifest, config and layer that a name leads to."""
-        digests = {tag["digest"] for tag in self.tags().values()}
-        for manifest in [self.read(digest) for digest in digests]:
-            digests |= {manifest["config"]["digest"]}
-            digests |= {layer["digest"] for layer in manifest["layers"]}
-        return digests
+        """Write oci-layout and an index.json of `manifests` alone."""
+        write_index(self.root, manifests)
 
     def tags(self) -> dict[str, dict[str, Any]]:
         """Read the index: name -> descriptor document."""
-        path = self.root / "index.json"
-        if not path.exists():
-            return {}
-        manifests = json.loads(path.read_bytes())["manifests"]
-        return {item["annotations"][REF]: item for item in manifests}
+        entries = read_index(self.root)
+        return {name: entry for entry in entries if (name := name_of(entry))}
+
+    def refer(
+        self,
+        subject: Descriptor,
+        artifact_type: str,
+        media_type: str,
+        data: bytes,
+        annotations: dict[str, str] | None = None,
+    ) -> Descriptor:
+        """Store `data` as what refers to `subject`; return its manifest. Twice is once."""
+        with self.held():
+            config = self.put_bytes(b"{}", EMPTY)
+            layer = self.put_bytes(data, media_type)
+            parts = (subject.json(), config.json(), layer.json())
+            document = referrers.manifest(artifact_type, parts, annotations or {})
+            made = self.put(document, MANIFEST)
+            with changed(self.root) as entries:
+                if made.digest not in {entry["digest"] for entry in entries}:
+                    entries.append(made.json() | referrers.summary(document))
+        return made
+
+    def referrers(self, digest: str) -> list[dict[str, Any]]:
+        """List what refers to manifest `digest`: descriptor documents with artifactType."""
+        return [entry for entry, of in self._referring() if of == digest]
+
+    def reachable(self) -> set[str]:
+        """List the digests of the blobs that a name leads to, and of what refers to those images.
+
+        Raise ColdforgeError if a named manifest is not there.
+        """
+        named = {tag["digest"] for tag in self.tags().values()}
+        manifests = named | {entry["digest"] for entry, of in self._referring() if of in named}
+        return manifests.union(*(blobs_of(self.read(digest)) for digest in manifests))
+
+    def forget_strays(self) -> None:
+        """Drop from the index what refers to an image that has no name any more."""
+        named = {tag["digest"] for tag in self.tags().values()}
+        kept = {entry["digest"] for entry, of in self._referring() if of in named}
+        with changed(self.root) as entries:
+            entries[:] = [entry for entry in entries if name_of(entry) or entry["digest"] in kept]
+
+    def _referring(self) -> list[tuple[dict[str, Any], str]]:
+        """List nameless entries whose manifest is there, each with its subject's digest."""
+        nameless = [entry for entry in read_index(self.root) if not name_of(entry)]
+        there = [entry for entry in nameless if self.blob(entry["digest"]).exists()]
+        return [(entry, referrers.subject(self.read(entry["digest"]))) for entry in there]
+
+
+def blobs_of(manifest: dict[str, Any]) -> set[str]:
+    """List the digests of a manifest's config and layers."""
+    return {manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])}
 
 
 def _lock(folder: int, alone: bool) -> None:

@@ -21,6 +21,7 @@ def prune(root: Path) -> Pruned:
     """
     layout = Layout(root / "oci")
     with layout.held(alone=True):
+        layout.forget_strays()
         kept = {layout.blob(digest) for digest in layout.reachable()}
         blobs = (root / "oci" / "blobs" / "sha256").glob("*")
         second = (path for path in (root / "verify").rglob("*") if path.is_file())
