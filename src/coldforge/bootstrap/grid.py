@@ -1,9 +1,10 @@
 """How shards of a bundle's volumes form groups, so that any share of them can be rebuilt.
 
 The payloads of all data volumes, each cut into shards (its last one padded with zeros), are
-numbered through. Shard `n` is row `n // groups` of group `n % groups`: a stretch of damage, and a lost
-volume, hit all groups alike. Each group has `parity` shards more, by Reed-Solomon over GF(256);
-parity shard `p` is row `p // groups` of group `p % groups`, and parity volumes hold them in order.
+numbered through. Shard `n` is row `n // groups` of group `n % groups`: a stretch of damage, and a
+lost volume, hit all groups alike. Each group has `parity` shards more, by Reed-Solomon over
+GF(256); parity shard `p` is row `p // groups` of group `p % groups`, and parity volumes hold them
+in order.
 """
 
 from __future__ import annotations
