@@ -69,3 +69,8 @@ def test_the_revision_is_the_commit_marked_if_files_differ(tmp_path: Path) -> No
     assert revision(Workspace(tmp_path)) == commit
     (tmp_path / "a").write_text("2", "utf-8")
     assert revision(Workspace(tmp_path)) == f"{commit}-dirty"
+
+
+def test_a_carried_checkout_says_the_revision_it_was_carried_from(tmp_path: Path) -> None:
+    (tmp_path / "REVISION").write_text("abc-dirty\n", "utf-8")
+    assert revision(Workspace(tmp_path)) == "abc-dirty"

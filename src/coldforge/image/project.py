@@ -9,6 +9,8 @@ from coldforge.errors import ColdforgeError
 from coldforge.image.repack import repack
 from coldforge.paths import Workspace
 
+REVISION = "REVISION"
+
 
 def build_project(space: Workspace, out: Path) -> Path:
     """Build the checkout's wheel into `out`, its bytes decided by its sources alone."""
@@ -28,7 +30,13 @@ def build_project(space: Workspace, out: Path) -> Path:
 
 
 def revision(space: Workspace) -> str:
-    """Name the commit of the checkout, marked if files differ from it; `unknown` without git."""
+    """Name the commit of the checkout, marked if files differ from it; `unknown` without git.
+
+    A checkout that a bundle carried has no git: its file REVISION says what this said there.
+    """
+    carried = space.root / REVISION
+    if carried.is_file():
+        return carried.read_text("utf-8").strip()
     commit = _git(space, "rev-parse", "HEAD")
     if not commit:
         return "unknown"
