@@ -28,6 +28,11 @@ class Grid(NamedTuple):
     groups: int
 
 
+def shard_size(sizes: list[int]) -> int:
+    """Give the bytes of a shard of payloads of `sizes` bytes, parity or none."""
+    return SHARD * max(1, -(-sum(sizes) // WIDE))
+
+
 def shards_of(size: int, shard: int) -> int:
     """Count the shards of a payload."""
     return -(-size // shard)
@@ -35,7 +40,7 @@ def shards_of(size: int, shard: int) -> int:
 
 def lay_out(sizes: list[int], share: float) -> Grid:
     """Choose the geometry for payloads of `sizes` bytes and parity of `share` (0.1: a tenth)."""
-    shard = SHARD * max(1, -(-sum(sizes) // WIDE))
+    shard = shard_size(sizes)
     count = sum(shards_of(size, shard) for size in sizes)
     most = max(1, int(MOST / (1 + share)) - 1)
     groups = max(1, -(-count // most))

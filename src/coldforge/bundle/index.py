@@ -4,11 +4,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from coldforge.bootstrap.grid import Grid
+from coldforge.bootstrap.grid import MOST, Grid, shard_size, shards_of
 from coldforge.digest import canonical_json
 from coldforge.errors import ColdforgeError
 
 FORMAT = 1
+LARGEST = 2**50  # bytes of a volume: more is no disk that a person carries
 TYPE = "application/vnd.coldforge.bundle+json"
 """What a signature of an index says it signs (DSSE payload type)."""
 Kind = Literal["build", "install"]
@@ -108,10 +109,29 @@ def decode(data: bytes) -> Index:
             raise _strange(f"{item.name} is there twice")
         seen.add((item.store, item.sha256))
         _check(item, index)
-    for volume in (*index.volumes, *index.parity_volumes):
-        if volume.size < 0 or not _hex(volume.sha256):
-            raise _strange("a volume without a size or a digest")
+    _check_volumes(index)
     return index
+
+
+def _check_volumes(index: Index) -> None:
+    for volume in (*index.volumes, *index.parity_volumes):
+        if not 0 <= volume.size <= LARGEST or not _hex(volume.sha256):
+            raise _strange("a volume without a size or a digest")
+    shard = shard_size([volume.size for volume in index.volumes])
+    for volume in (*index.volumes, *index.parity_volumes):
+        if len(volume.shards) != -(-8 * shards_of(volume.size, shard) // 3) * 4:
+            raise _strange("a volume with more or fewer shards than its size says")
+    grid = index.parity
+    count = sum(shards_of(volume.size, shard) for volume in index.volumes)
+    held = sum(volume.size for volume in index.parity_volumes)
+    if grid is None:
+        fits = not index.parity_volumes
+    else:
+        fits = min(grid) > 0 and grid.shard == shard and grid.rows + grid.parity <= MOST
+        fits = fits and grid.rows == -(-count // grid.groups)
+        fits = fits and held == grid.parity * grid.groups * shard
+    if not fits:
+        raise _strange("its parity cannot be")
 
 
 def _check(item: Item, index: Index) -> None:
