@@ -128,7 +128,7 @@ def _check_volumes(index: Index) -> None:
         fits = not index.parity_volumes
     else:
         fits = min(grid) > 0 and grid.shard == shard and grid.rows + grid.parity <= MOST
-        fits = fits and grid.rows == -(-count // grid.groups)
+        fits = fits and grid.rows == max(1, -(-count // grid.groups))
         fits = fits and held == grid.parity * grid.groups * shard
     if not fits:
         raise _strange("its parity cannot be")
