@@ -29,5 +29,15 @@ class MissingInputError(ColdforgeError):
     exit_code = 3
 
 
+class RefusedError(ColdforgeError):
+    """Refuse what somebody brought: not signed, not whole, not what it says it is, or too old."""
+
+    exit_code = 4
+
+
 class NotFetchedError(MissingInputError):
     """Stop because the mirror lacks a file that an origin hands out."""
+
+
+class UnreachableError(ColdforgeError):
+    """Stop because nothing answers at the other end; later it may."""

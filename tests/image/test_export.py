@@ -7,7 +7,7 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.image.config import image_manifest
 from coldforge.image.export import export
-from coldforge.image.layout import CONFIG, LAYER, MANIFEST, Layout
+from coldforge.image.layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
 
 
 @pytest.fixture
@@ -105,3 +105,18 @@ def test_what_breaks_off_leaves_nothing_in_place(layout: Layout, tmp_path: Path)
     with pytest.raises(OSError, match="No such file"):
         export(layout, "one", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_refers_to_the_image_goes_with_it(layout: Layout, tmp_path: Path) -> None:
+    made = {}
+    for name in ("one", "two"):
+        tag = layout.tags()[name]
+        image = Descriptor(tag["mediaType"], tag["digest"], tag["size"])
+        made[name] = layout.refer(image, "application/x-note", "text/plain", name.encode() * 2)
+    export(layout, "one", tmp_path / "out")
+    copy = Layout(tmp_path / "out")
+    (entry,) = copy.referrers(copy.tags()["one"]["digest"])
+    assert entry["digest"] == made["one"].digest
+    note = copy.read(entry["digest"])["layers"][0]["digest"]
+    assert copy.blob(note).read_bytes() == b"oneone"
+    assert not copy.blob(made["two"].digest).exists()

@@ -5,8 +5,17 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
+from coldforge.image.config import image_manifest
 from coldforge.image.index import INDEX
-from coldforge.image.layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
+from coldforge.image.layout import (
+    CONFIG,
+    EMPTY,
+    LAYER,
+    MANIFEST,
+    Descriptor,
+    Layout,
+    blobs_of,
+)
 
 
 @pytest.fixture
@@ -117,3 +126,83 @@ def test_the_index_does_not_depend_on_the_order_of_naming(tmp_path: Path) -> Non
             layout.tag(name, Descriptor(MANIFEST, "sha256:" + "0" * 64, 7))
         texts.append((layout.root / "index.json").read_bytes())
     assert texts[0] == texts[1]
+
+
+SBOM = "application/vnd.example.sbom+json"
+
+
+@pytest.fixture
+def image(layout: Layout) -> Descriptor:
+    """An image named `demo`."""
+    config = layout.put({"name": "demo"}, CONFIG)
+    layer = layout.put_bytes(b"layer", LAYER)
+    made = layout.put(image_manifest(config, [layer]), MANIFEST)
+    layout.tag("demo", made)
+    return made
+
+
+def test_a_referrer_is_the_manifest_that_the_specification_says(
+    layout: Layout, image: Descriptor
+) -> None:
+    made = layout.refer(image, SBOM, "application/json", b'{"a":1}', {"who": "me"})
+    empty = hashlib.sha256(b"{}").hexdigest()
+    assert layout.read(made.digest) == {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": SBOM,
+        "config": {"mediaType": EMPTY, "digest": f"sha256:{empty}", "size": 2},
+        "layers": [
+            {
+                "mediaType": "application/json",
+                "digest": "sha256:" + hashlib.sha256(b'{"a":1}').hexdigest(),
+                "size": 7,
+            }
+        ],
+        "subject": image.json(),
+        "annotations": {"who": "me"},
+    }
+    entry = made.json() | {"artifactType": SBOM, "annotations": {"who": "me"}}
+    assert layout.referrers(image.digest) == [entry]
+    assert layout.referrers(made.digest) == []
+
+
+def test_what_refers_to_an_image_has_no_name(layout: Layout, image: Descriptor) -> None:
+    layout.refer(image, SBOM, "application/json", b"1")
+    assert list(layout.tags()) == ["demo"]
+
+
+def test_to_refer_twice_is_to_refer_once(layout: Layout, image: Descriptor) -> None:
+    made = layout.refer(image, SBOM, "application/json", b"1")
+    before = (layout.root / "index.json").read_bytes()
+    assert layout.refer(image, SBOM, "application/json", b"1") == made
+    assert (layout.root / "index.json").read_bytes() == before
+
+
+def test_a_new_name_leaves_what_refers_to_images_alone(layout: Layout, image: Descriptor) -> None:
+    layout.refer(image, SBOM, "application/json", b"1")
+    layout.refer(image, SBOM, "application/json", b"2")
+    layout.tag("again", image)
+    assert len(layout.referrers(image.digest)) == 2
+
+
+def test_what_refers_to_a_named_image_is_reachable_and_nothing_else_is(
+    layout: Layout, image: Descriptor
+) -> None:
+    other = layout.put({"config": {"digest": "sha256:1"}, "layers": []}, MANIFEST)
+    made = layout.refer(image, SBOM, "application/json", b"1")
+    stray = layout.refer(other, SBOM, "application/json", b"2")
+    reached = layout.reachable()
+    assert {made.digest, *blobs_of(layout.read(made.digest))} <= reached
+    assert {stray.digest, other.digest} & reached == set()
+    assert reached == {f"sha256:{path.name}" for path in blobs(layout)} - {
+        stray.digest,
+        other.digest,
+        "sha256:" + hashlib.sha256(b"2").hexdigest(),
+    }
+
+
+def test_a_damaged_small_blob_is_written_again(layout: Layout) -> None:
+    made = layout.put_bytes(b"right", LAYER)
+    layout.blob(made.digest).write_bytes(b"wrong")
+    layout.put_bytes(b"right", LAYER)
+    assert layout.blob(made.digest).read_bytes() == b"right"

@@ -4,7 +4,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.build import build, site
-from coldforge.image.layout import Layout
+from coldforge.image.layout import MANIFEST, Descriptor, Layout
 from coldforge.image.prune import prune
 from coldforge.paths import Workspace
 
@@ -54,3 +54,19 @@ def test_while_a_build_is_under_way_nothing_is_removed(tiny: Workspace) -> None:
         pytest.raises(ColdforgeError, match="a build is under way"),
     ):
         prune(tiny.build)
+
+
+def test_what_refers_to_an_image_lives_as_long_as_its_name(tiny: Workspace) -> None:
+    built(tiny)
+    layout = Layout(tiny.build / "oci")
+    tag = layout.tags()["tiny"]
+    image = Descriptor(tag["mediaType"], tag["digest"], tag["size"])
+    made = layout.refer(image, "application/x-note", "text/plain", b"of the first")
+    prune(tiny.build)
+    assert [entry["digest"] for entry in layout.referrers(image.digest)] == [made.digest]
+    other = layout.put(layout.read(image.digest) | {"annotations": {"a": "b"}}, MANIFEST)
+    layout.tag("tiny", other)
+    prune(tiny.build)
+    assert layout.referrers(image.digest) == []
+    assert made.digest.removeprefix("sha256:") not in blobs(tiny)
+    assert list(layout.tags()) == ["tiny"]

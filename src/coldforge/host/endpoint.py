@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from coldforge.errors import ColdforgeError
+from coldforge.errors import ColdforgeError, UnreachableError
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 GREETING = 20  # seconds an engine may take to say who it is
 
 
-class EngineAbsentError(ColdforgeError):
+class EngineAbsentError(UnreachableError):
     """Nothing answers where an engine should be."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coldforge.errors import ColdforgeError
+from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.image.engine import archive_of, shown_mode
 from coldforge.progress import say
 
@@ -70,7 +70,7 @@ def answering(what: str) -> Iterator[None]:
         said = getattr(error, "explanation", None) or error
         raise ColdforgeError(f"{what}: the engine says: {said}") from error
     except _silence() as error:
-        raise ColdforgeError(
+        raise UnreachableError(
             f"the engine stopped answering during {what}",
             "start it again; the same command continues",
         ) from error

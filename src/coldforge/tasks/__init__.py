@@ -20,12 +20,13 @@ def collect() -> Collection:
         return root
     from coldforge.tasks.host import doctor, test
     from coldforge.tasks.image import namespace as image
+    from coldforge.tasks.key import namespace as key
     from coldforge.tasks.mirror import namespace as mirror
     from coldforge.tasks.quickstart import quickstart
     from coldforge.tasks.stack import namespace as stack
     from coldforge.tasks.wheel import namespace as wheel
 
-    for branch in (image, mirror, stack, wheel):
+    for branch in (image, key, mirror, stack, wheel):
         root.add_collection(branch)
     for task in (doctor, test, quickstart):
         root.add_task(task)

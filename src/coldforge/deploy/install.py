@@ -1,0 +1,75 @@
+"""Make an engine run a stack's image: a new generation, then `latest` switched to it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from coldforge.deploy.generations import (
+    drop,
+    generation_name,
+    read_generations,
+    settled,
+    unname,
+    use,
+)
+from coldforge.deploy.image import Image, check_whole
+from coldforge.errors import ColdforgeError
+from coldforge.image.engine import image_name, is_image, load
+
+if TYPE_CHECKING:
+    import docker
+
+KEEP = 3
+Bring = Callable[["docker.DockerClient", Image, str], None]
+"""Makes an engine hold an image under a name."""
+
+
+class Installed(NamedTuple):
+    """A stack's state in an engine after an install."""
+
+    generation: int
+    new: bool
+    """False: it was in use already."""
+    removed: list[int]
+    """Generations that made room."""
+
+
+def install(client: "docker.DockerClient", image: Image, keep: int, bring: Bring) -> Installed:
+    """Bring the image as a new generation unless it is in use, switch to it, drop old ones.
+
+    Killed at any moment, what was in use is in use; the same call finishes. Raise ColdforgeError.
+    """
+    before = read_generations(client, image.stack)
+    if current := settled(_inspect(client, image_name(image.stack)), image):
+        return Installed(current, False, drop(client, image.stack, keep))
+    number = before.newest + 1
+    bring(client, image, generation_name(image.stack, number))
+    verify(client, image, generation_name(image.stack, number))
+    use(client, image.stack, number)
+    for older, held in before.ids.items():
+        if held in image.ids:
+            unname(client, generation_name(image.stack, older))
+    return Installed(number, True, drop(client, image.stack, keep))
+
+
+def from_layout(client: "docker.DockerClient", image: Image, name: str) -> None:
+    """Send the engine the layers it lacks of an image; raise ColdforgeError."""
+    with image.layout.held():
+        check_whole(image)
+        load(client, image.layout, image.manifest, name)
+
+
+def verify(client: "docker.DockerClient", image: Image, name: str) -> None:
+    """Raise ColdforgeError unless what the engine holds under a name is exactly this image."""
+    shown = _inspect(client, name)
+    if not is_image(shown, image.ids, image.layers):
+        message = f"the engine holds {shown.get('Id', 'nothing')} as {name}, not our image"
+        raise ColdforgeError(message, "see the engine's own log, and whether its disk is full")
+
+
+def _inspect(client: "docker.DockerClient", name: str) -> dict[str, Any]:
+    import docker.errors
+
+    try:
+        return dict(client.api.inspect_image(name))
+    except docker.errors.ImageNotFound:
+        return {}

@@ -1,0 +1,125 @@
+"""A licence as SPDX writes it, from the names that Debian and Python packages use.
+
+Sources: SPDX 2.3 annex D (expressions); Debian's machine-readable copyright format 1.0, 7.2;
+Python's core metadata 2.4.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+
+NOBODY_SAYS = "NOASSERTION"
+SLUG = re.compile(r"[^A-Za-z0-9.]+")
+GNU = re.compile(r"(A?GPL|LGPL|GFDL)(-NIV)?-?v?([0-9])(\.[0-9])?(\.0)?(\+?)", re.IGNORECASE)
+# Where Debian, or habit, has another name than SPDX. Keys in lower case.
+ALIASES = {
+    "apache": "Apache-2.0",
+    "apache 2": "Apache-2.0",
+    "apache 2.0": "Apache-2.0",
+    "apache license 2.0": "Apache-2.0",
+    "apache license, version 2.0": "Apache-2.0",
+    "apache software license": "Apache-2.0",
+    "apache-2": "Apache-2.0",
+    "artistic": "Artistic-1.0-Perl",
+    "artistic-1": "Artistic-1.0",
+    "artistic-2": "Artistic-2.0",
+    "boost-1.0": "BSL-1.0",
+    "bsd 3-clause": "BSD-3-Clause",
+    "bsd-2-clause license": "BSD-2-Clause",
+    "bsd-3-clause license": "BSD-3-Clause",
+    "bsd-4-clause-uc": "BSD-4-Clause-UC",
+    "cc0": "CC0-1.0",
+    "expat": "MIT",
+    "isc license (iscl)": "ISC",
+    "mit license": "MIT",
+    "mit-license": "MIT",
+    "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
+    "mpl-2": "MPL-2.0",
+    "psf": "PSF-2.0",
+    "python software foundation license": "PSF-2.0",
+    "the mit license": "MIT",
+    "the unlicense (unlicense)": "Unlicense",
+    "zlib/libpng license": "Zlib",
+}
+
+
+@dataclass(frozen=True)
+class Licence:
+    """An SPDX expression, and what its own references stand for."""
+
+    expression: str
+    names: dict[str, str] = field(default_factory=dict)
+    """LicenseRef -> the name that the package gives."""
+
+
+UNKNOWN = Licence(NOBODY_SAYS)
+
+
+def licence(said: list[str]) -> Licence:
+    """Write as one expression what holds together: every one of `said` applies."""
+    names: dict[str, str] = {}
+    parts = []
+    for text in sorted({" ".join(text.split()) for text in said} - {""}):
+        part, own = _expression(text)
+        parts.append(part)
+        names |= own
+    parts = sorted(set(parts))
+    if not parts:
+        return UNKNOWN
+    if len(parts) > 1:
+        parts = [f"({part})" if " OR " in part else part for part in parts]
+    return Licence(" AND ".join(parts), names)
+
+
+def _expression(text: str) -> tuple[str, dict[str, str]]:
+    """Read `A or B, and C`; a comma before the word binds less than the word alone."""
+    names: dict[str, str] = {}
+    if known := _known(text):
+        return known, names
+    groups = re.split(r"\s*,\s*(and|or)\s+", text, flags=re.IGNORECASE)
+    written = []
+    for group in groups[::2]:
+        words = re.split(r"(?:\s*,\s*|\s+)(and|or|,)\s+|\s*,\s*", group, flags=re.IGNORECASE)
+        terms = [_term(word, names) for word in words[::2] if word and word.strip()]
+        links = [(word or "and").upper() for word in words[1::2]]
+        joined = "".join(f"{term} {link} " for term, link in zip(terms, links, strict=False))
+        written.append(joined + terms[-1] if terms else "")
+    if len(written) > 1:
+        written = [f"({part})" if " " in part else part for part in written]
+    whole = written[0]
+    for link, part in zip(groups[1::2], written[1:], strict=True):
+        whole += f" {link.upper()} {part}"
+    return whole, names
+
+
+def _term(text: str, names: dict[str, str]) -> str:
+    """Write one licence: its SPDX name, else a reference of our own."""
+    text = text.strip()
+    if known := _known(text):
+        return known
+    reference = f"LicenseRef-{SLUG.sub('-', text).strip('-.')[:60].strip('-.') or 'unnamed'}"
+    names.setdefault(reference, text)
+    return reference
+
+
+@cache
+def _known(text: str) -> str:
+    """Give the SPDX expression that `text` is, or means; empty if none."""
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+    name, mark, exception = re.sub(r"\s+with\s+", " WITH ", text, flags=re.I).partition(" WITH ")
+    name = ALIASES.get(name.lower(), name)
+    if gnu := GNU.fullmatch(name):
+        name = _gnu(gnu)
+    for candidate in (name + mark + exception, text):
+        try:
+            return str(canonicalize_license_expression(candidate))
+        except InvalidLicenseExpression:
+            continue
+    return ""
+
+
+def _gnu(found: re.Match[str]) -> str:
+    family, bare, major, minor, _, later = found.groups()
+    middle = "-no-invariants" if bare else ""
+    return f"{family.upper()}-{major}{minor or '.0'}{middle}{'-or-later' if later else '-only'}"
