@@ -14,7 +14,21 @@ SOURCE = CHECKOUT / "src" / "coldforge"
 CACHE = CHECKOUT / "build" / "cache"
 BIN = Path(sys.executable).parent
 FOREIGN = {".git", ".venv", ".mypy_cache", ".ruff_cache", "blobs", "build", "dist", "__pycache__"}
-HEAVY = {"cryptography", "cyclonedx", "datasets", "debian", "docker", "httpx", "numpy", "requests", "rich", "segno", "torch", "uv", "zfec"}
+HEAVY = {
+    "cryptography",
+    "cyclonedx",
+    "datasets",
+    "debian",
+    "docker",
+    "httpx",
+    "numpy",
+    "requests",
+    "rich",
+    "segno",
+    "torch",
+    "uv",
+    "zfec",
+}
 MOST_LINES = 300
 # Who may import whom, besides itself and the small things. Rooms are listed from below.
 MAY_IMPORT = {

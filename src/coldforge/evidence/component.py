@@ -45,7 +45,7 @@ def of_entry(entry: Entry, use: str, inside: bool) -> Component:
     """Describe an input that the lock names; `use` says what took it."""
     kind, purl = _identity(entry)
     file = entry.path.rpartition("/")[2]
-    name = entry.name.partition(" ")[0] if entry.origin == "registry" else entry.name
+    name = _name(entry)
     return Component(kind, name, entry.version, purl, entry.sha256, file, (use,), inside)
 
 
@@ -79,6 +79,14 @@ def project_of(file: str) -> tuple[str, str]:
     parts = stem.split("-") if file.endswith(".whl") else stem.rsplit("-", 1)
     name = re.sub(r"[-_.]+", "-", parts[0]).lower()
     return name, parts[1] if len(parts) > 1 else ""
+
+
+def _name(entry: Entry) -> str:
+    if entry.origin == "registry":
+        return entry.name.partition(" ")[0]
+    if entry.origin == "git":
+        return entry.path.partition("@")[0].rpartition(":")[2]
+    return entry.name
 
 
 def _identity(entry: Entry) -> tuple[Kind, str]:

@@ -32,7 +32,7 @@ def locked(place: Site) -> list[Component]:
 def components(place: Site, wheels: Iterable[Wheel]) -> list[Component]:
     """List everything in the image and everything it was made with, each thing once."""
     made = [_made(wheel) for wheel in wheels]
-    return _once([*locked(place), *made, *_checked_out(place), *_nested(place.stack)])
+    return _once([*locked(place), *made, *checked_out(place), *_nested(place.stack)])
 
 
 def licensed(components: list[Component], said: dict[str, Said]) -> list[Component]:
@@ -87,7 +87,7 @@ def _made(wheel: Wheel) -> Component:
     )
 
 
-def _checked_out(place: Site) -> Iterator[Component]:
+def checked_out(place: Site) -> Iterator[Component]:
     """List the files that layers take straight from the checkout."""
     for layer, recipe in place.stack.layers.items():
         for source in recipe.inputs.files:

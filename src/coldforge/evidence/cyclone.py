@@ -13,8 +13,10 @@ from coldforge.evidence.licence import NOBODY_SAYS
 from coldforge.evidence.subject import Subject
 
 if TYPE_CHECKING:
+    from cyclonedx.model import HashType
     from cyclonedx.model.bom import Bom
     from cyclonedx.model.component import Component as Part
+    from packageurl import PackageURL
 
 MEDIA_TYPE = "application/vnd.cyclonedx+json"
 TYPES = {"file": "file", "image": "container"}
@@ -56,9 +58,7 @@ def _bom(subject: Subject, components: list[Component]) -> "Bom":
     return bom
 
 
-def _pairs(
-    components: list[Component], parts: "dict[str, Part]"
-) -> "list[tuple[Component, Part]]":
+def _pairs(components: list[Component], parts: "dict[str, Part]") -> "list[tuple[Component, Part]]":
     return [(one, parts[one.sha256 or one.purl]) for one in components]
 
 
@@ -84,13 +84,13 @@ def _part(one: Component) -> "Part":
     )
 
 
-def _url(text: str) -> "object":
+def _url(text: str) -> "PackageURL":
     from packageurl import PackageURL
 
     return PackageURL.from_string(text)
 
 
-def _hashes(sha256: str) -> "list[object]":
+def _hashes(sha256: str) -> "list[HashType]":
     from cyclonedx.model import HashAlgorithm, HashType
 
     return [HashType(alg=HashAlgorithm.SHA_256, content=sha256)] if sha256 else []

@@ -15,7 +15,7 @@ from coldforge.progress import step
 
 Find = Callable[[Component], Path]
 READERS = {"deb": debcopyright.read, "wheel": metadata.read, "source": metadata.read}
-CODE = (debcopyright, metadata)
+CODE = [Path(__file__).with_name(f"{name}.py") for name in ("debcopyright", "metadata", "licence")]
 
 
 class Memory(msgspec.Struct):
@@ -30,7 +30,7 @@ def facts(components: Iterable[Component], find: Find, memory: Path) -> dict[str
 
     `find` gives a component's bytes. Raise ColdforgeError if they are not there, or damaged.
     """
-    code = " ".join(sha256_file(Path(module.__file__)) for module in CODE)
+    code = " ".join(sha256_file(path) for path in CODE)
     known = _remembered(memory, code)
     wanted = {one.sha256: one for one in components if one.kind in READERS and one.sha256}
     unread = [one for sha256, one in wanted.items() if sha256 not in known]

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from functools import cache
 
 NOBODY_SAYS = "NOASSERTION"
+OWN = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 SLUG = re.compile(r"[^A-Za-z0-9.]+")
 GNU = re.compile(r"(A?GPL|LGPL|GFDL)(-NIV)?-?v?([0-9])(\.[0-9])?(\.0)?(\+?)", re.IGNORECASE)
 # Where Debian, or habit, has another name than SPDX. Keys in lower case.
 ALIASES = {
-    "apache": "Apache-2.0",
+    "3-clause bsd license": "BSD-3-Clause",
     "apache 2": "Apache-2.0",
     "apache 2.0": "Apache-2.0",
+    "apache 2.0 license": "Apache-2.0",
     "apache license 2.0": "Apache-2.0",
     "apache license, version 2.0": "Apache-2.0",
     "apache software license": "Apache-2.0",
@@ -75,7 +77,7 @@ def _expression(text: str) -> tuple[str, dict[str, str]]:
     """Read `A or B, and C`; a comma before the word binds less than the word alone."""
     names: dict[str, str] = {}
     if known := _known(text):
-        return known, names
+        return known, _named(known)
     groups = re.split(r"\s*,\s*(and|or)\s+", text, flags=re.IGNORECASE)
     written = []
     for group in groups[::2]:
@@ -96,10 +98,16 @@ def _term(text: str, names: dict[str, str]) -> str:
     """Write one licence: its SPDX name, else a reference of our own."""
     text = text.strip()
     if known := _known(text):
+        names |= _named(known)
         return known
     reference = f"LicenseRef-{SLUG.sub('-', text).strip('-.')[:60].strip('-.') or 'unnamed'}"
     names.setdefault(reference, text)
     return reference
+
+
+def _named(expression: str) -> dict[str, str]:
+    """Name the references that a package's own expression makes."""
+    return {own: own.removeprefix("LicenseRef-") for own in OWN.findall(expression)}
 
 
 @cache

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError
+from coldforge.evidence.subject import find
 from coldforge.image import carried
 from coldforge.image.cache import Cache
 from coldforge.image.layout import Layout
@@ -62,6 +63,15 @@ def check_built(place: Site, manifest: str) -> None:
         raise ColdforgeError(f"{place.stack.name}, as it is now, was not built here", hint)
 
 
+def built_here(place: Site, manifest: str) -> bool:
+    """Tell whether this checkout, as it is, built the image `manifest`."""
+    try:
+        check_built(place, manifest)
+    except ColdforgeError:
+        return False
+    return True
+
+
 def labels_of(layout: Layout, manifest: str) -> dict[str, str]:
     """Read the labels of an image."""
     config = layout.read(layout.read(manifest)["config"]["digest"])
@@ -88,11 +98,8 @@ def _built(place: Site, manifest: str) -> Iterator[Wheel]:
 
 def _compilers(place: Site) -> list[str]:
     """List the layers of the builder's image."""
-    name = place.stack.file.builder
-    tag = place.layout.tags().get(name)
-    if tag is None:
-        raise ColdforgeError(f"stack '{name}' is not built", f"./invokew image.build --stack {name}")
-    return [layer["digest"] for layer in place.layout.read(tag["digest"])["layers"]]
+    built = find(place.layout, place.stack.file.builder)
+    return [layer["digest"] for layer in place.layout.read(built.manifest.digest)["layers"]]
 
 
 def _taken_out(place: Site, layer: str, held: ExitStack) -> Iterator[Wheel]:

@@ -19,12 +19,14 @@ CLASSIFIER = "License :: "
 MOST = 8 << 20  # bytes of metadata
 
 
-def read(path: Path, name: str, file: str) -> Said:  # noqa: ARG001 - as every reader is called
+def read(path: Path, name: str, file: str) -> Said:
     """Read what a wheel or sdist says; raise ColdforgeError if it is damaged."""
     try:
         data = _from_wheel(path) if file.endswith(".whl") else _from_sdist(path, file)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise ColdforgeError(f"{file} cannot be read: {error}", "run: ./invokew mirror.verify") from error
+        raise ColdforgeError(
+            f"{file} cannot be read: {error}", "run: ./invokew mirror.verify"
+        ) from error
     return Said(names_in(data))
 
 

@@ -82,9 +82,11 @@ def _common(name: str, version: str, purl: str, sha256: str) -> Document:
         "copyrightText": NOBODY_SAYS,
         "externalRefs": [reference],
     }
-    return told | ({"versionInfo": version} if version else {}) | {
-        key: value for key, value in {"checksums": checksums}.items() if value
-    }
+    return (
+        told
+        | ({"versionInfo": version} if version else {})
+        | {key: value for key, value in {"checksums": checksums}.items() if value}
+    )
 
 
 def _relationships(parts: list[Component]) -> list[Document]:
@@ -93,7 +95,9 @@ def _relationships(parts: list[Component]) -> list[Document]:
     lines = [("SPDXRef-DOCUMENT", "DESCRIBES", IMAGE)]
     for one in parts:
         own = f"SPDXRef-{one.ref}"
-        lines.append((IMAGE, "CONTAINS", own) if one.inside else (own, "BUILD_DEPENDENCY_OF", IMAGE))
+        lines.append(
+            (IMAGE, "CONTAINS", own) if one.inside else (own, "BUILD_DEPENDENCY_OF", IMAGE)
+        )
         for source in (by_digest[sha256] for sha256 in one.sources if sha256 in by_digest):
             other = f"SPDXRef-{source.ref}"
             is_source = source.kind != "wheel"

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
+from coldforge.errors import ColdforgeError
 from coldforge.evidence.component import package_url
 from coldforge.image.layout import MANIFEST, Descriptor, Layout
-from coldforge.errors import ColdforgeError
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Subject:
         return str(uuid5(NAMESPACE_URL, self.purl))
 
 
-def subject(layout: Layout, name: str) -> Subject:
+def find(layout: Layout, name: str) -> Subject:
     """Find a built image by its stack's name; raise ColdforgeError."""
     tag = layout.tags().get(name)
     if tag is None:

@@ -2,12 +2,20 @@
 
 import os
 import re
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coldforge.errors import ColdforgeError
+from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.host import daemon
-from coldforge.host.endpoint import GREETING, EngineAbsentError, find_endpoint, reach
+from coldforge.host.endpoint import (
+    GREETING,
+    Endpoint,
+    EngineAbsentError,
+    find_endpoint,
+    reach,
+)
+from coldforge.host.ssh import Tunnel
 
 if TYPE_CHECKING:
     import docker
@@ -44,26 +52,29 @@ def ensure_engine(yes: bool = False) -> "docker.DockerClient":
     return connect()
 
 
-def connect() -> "docker.DockerClient":
-    """Return a client of the user's engine; raise EngineAbsentError or ColdforgeError."""
-    import docker
+def connect(url: str = "") -> "docker.DockerClient":
+    """Return a client of the engine at `url`, else of the user's.
+
+    Raise EngineAbsentError, UnreachableError or ColdforgeError.
+    """
     import docker.errors
     import requests.exceptions
 
-    endpoint = find_endpoint()
+    endpoint = Endpoint(url, chosen=True) if url else find_endpoint()
     reach(endpoint.url)
+    tunnel = Tunnel(endpoint.url) if endpoint.url.startswith("ssh://") else None
     try:
-        if os.environ.get("DOCKER_HOST"):
-            client = docker.DockerClient.from_env(timeout=GREETING, use_ssh_client=True)
-        else:
-            client = docker.DockerClient(
-                endpoint.url, timeout=GREETING, tls=endpoint.tls or False, use_ssh_client=True
-            )
+        client = _open(endpoint, tunnel, bool(url or os.environ.get("DOCKER_HOST")))
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise ColdforgeError(
+        trouble = tunnel.trouble(endpoint.url) if tunnel else None
+        if tunnel:
+            tunnel.close()
+        raise trouble or UnreachableError(
             f"the Docker Engine at {endpoint.url} gives no answer: {cause(str(error))}",
             "check DOCKER_HOST and `docker context show`, and that the engine runs",
         ) from error
+    if tunnel:
+        weakref.finalize(client, tunnel.close)
     client.api.timeout = LONG
     try:
         check_api(client.api.api_version)
@@ -71,6 +82,18 @@ def connect() -> "docker.DockerClient":
         client.close()
         raise
     return client
+
+
+def _open(endpoint: Endpoint, tunnel: Tunnel | None, by_environment: bool) -> "docker.DockerClient":
+    """Connect, with the TLS settings of the environment or of the context."""
+    import docker
+
+    if tunnel:
+        return docker.DockerClient(tunnel.url, timeout=GREETING)
+    if by_environment:
+        environment = dict(os.environ) | {"DOCKER_HOST": endpoint.url}
+        return docker.DockerClient.from_env(timeout=GREETING, environment=environment)
+    return docker.DockerClient(endpoint.url, timeout=GREETING, tls=endpoint.tls or False)
 
 
 def cause(text: str) -> str:

@@ -154,6 +154,13 @@ class Layout:
         manifests = named | {entry["digest"] for entry, of in self._referring() if of in named}
         return manifests.union(*(blobs_of(self.read(digest)) for digest in manifests))
 
+    def forget(self, digests: set[str]) -> None:
+        """Drop from the index what refers to an image, by manifest; named images stay."""
+        with changed(self.root) as entries:
+            entries[:] = [
+                item for item in entries if name_of(item) or item["digest"] not in digests
+            ]
+
     def forget_strays(self) -> None:
         """Drop from the index what refers to an image that has no name any more."""
         named = {tag["digest"] for tag in self.tags().values()}

@@ -5,6 +5,7 @@ Authentication". This module needs httpx: import it where a client is opened.
 """
 
 import netrc
+import re
 from collections.abc import Generator
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ import httpx
 
 Flow = Generator[httpx.Request, httpx.Response, None]
 API = "/v2/"  # where every path of a registry starts
+REPOSITORY = re.compile(r"/v2/(.+)/(?:blobs|manifests|referrers|tags)/")
 
 
 class Login(NamedTuple):
@@ -32,7 +34,7 @@ class Authorise(httpx.Auth):
     def __init__(self, known: netrc.netrc | None) -> None:
         """Use netrc's entries, and Docker's own logins when a registry asks."""
         self._known = known
-        self._granted: dict[tuple[str, str], str] = {}
+        self._granted: dict[tuple[str, str, str], str] = {}
 
     def auth_flow(self, request: httpx.Request) -> Flow:
         """Send the request; answer one challenge of a registry."""
@@ -42,7 +44,8 @@ class Authorise(httpx.Auth):
                 request.headers["Authorization"] = _basic(login)
             yield request
             return
-        key = (_origin(request.url), request.url.path.rsplit("/", 2)[0])
+        repository, actions = _asked(request)
+        key = (_origin(request.url), repository, actions)
         if key in self._granted:
             request.headers["Authorization"] = self._granted[key]
         answer = yield request
@@ -53,7 +56,8 @@ class Authorise(httpx.Auth):
         if scheme == "basic" and login and login.user:
             granted = _basic(login)
         elif scheme == "bearer" and _fit(wants.get("realm", ""), request.url):
-            token = _token((yield _token_request(wants, login, key[1].removeprefix(API))))
+            scope = f"repository:{repository}:{actions}"
+            token = _token((yield _token_request(wants, login, scope)))
             granted = f"Bearer {token}" if token else ""
         else:
             return
@@ -99,9 +103,16 @@ def docker_login(host: str) -> Login | None:
     return Login(user, values.get("password", "")) if user else None
 
 
-def _token_request(wants: dict[str, str], login: Login | None, repository: str) -> httpx.Request:
+def _asked(request: httpx.Request) -> tuple[str, str]:
+    """Tell the repository a request is about, and what it takes to be allowed it."""
+    found = REPOSITORY.match(request.url.path)
+    reads = request.method in ("GET", "HEAD") and "/uploads/" not in request.url.path
+    return found[1] if found else "", "pull" if reads else "pull,push"
+
+
+def _token_request(wants: dict[str, str], login: Login | None, scope: str) -> httpx.Request:
     service = {"service": wants["service"]} if "service" in wants else {}
-    fields = {**service, "scope": wants.get("scope") or f"repository:{repository}:pull"}
+    fields = {**service, "scope": wants.get("scope") or scope}
     if login and not login.user:
         fields |= {"grant_type": "refresh_token", "client_id": "coldforge"}
         return httpx.Request("POST", wants["realm"], data=fields | {"refresh_token": login.secret})

@@ -9,6 +9,8 @@ from invoke.context import Context
 
 from coldforge.tasks._engine import YES, engine
 from coldforge.tasks._task import emit, task
+from coldforge.tasks.deploy import install, push, rollback
+from coldforge.tasks.evidence import attest, evidence, kept
 
 if TYPE_CHECKING:
     from coldforge.image.builder import Built
@@ -40,6 +42,7 @@ def build_and_load(stack: str, yes: bool) -> "Built":
         place = image_build.site(Workspace.find(), stack)
         built = image_build.build(place, connect)
         image_build.deliver(place, built, connect, glance(image_name(stack)))
+    kept(place)
     return built
 
 
@@ -149,4 +152,6 @@ def _verdict_line(verdict: "Verdict") -> str:
     return "\n".join([*lines, *(f"  {line}" for line in verdict.differs)])
 
 
-namespace = Collection("image", build, plan, verify, export, prune, shell)
+namespace = Collection(
+    "image", build, plan, verify, export, prune, shell, install, push, rollback, evidence, attest
+)

@@ -66,6 +66,14 @@ class Containers(msgspec.Struct, frozen=True):
         found = [end for host in self.search or [_default()] for end in self._of(host, repository)]
         return list(dict.fromkeys(found))
 
+    def own(self, host: str, repository: str) -> Endpoint | None:
+        """Find where a registry itself is, its mirrors left out; None if it is blocked."""
+        table = self._table(f"{host}/{repository}")
+        if table and table.blocked:
+            return None
+        *_, endpoint = self._of(host, repository)
+        return endpoint
+
     def unverified(self) -> list[str]:
         """List the hosts whose certificates the user said not to check."""
         places = [(item.location or item.prefix, item.insecure) for item in self.registries]

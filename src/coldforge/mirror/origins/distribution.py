@@ -12,7 +12,7 @@ import msgspec
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.origins.containers import Endpoint
 
-Kind = Literal["manifests", "blobs"]
+Kind = Literal["manifests", "blobs", "referrers"]
 INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",

@@ -1,0 +1,132 @@
+"""Push a stack's image, and what refers to it, to a registry: only what it lacks."""
+
+import json
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from coldforge.deploy.evidence import put_manifest, put_referrers, referring
+from coldforge.deploy.image import Image, check_whole, checked
+from coldforge.deploy.remote import Remote
+from coldforge.deploy.sessions import Sessions
+from coldforge.deploy.target import Target
+from coldforge.deploy.upload import Blob, Sent, upload
+from coldforge.image.layout import Layout
+from coldforge.mirror.transfer import StoppedError
+from coldforge.progress import step
+
+TOGETHER = 3  # blobs at a time
+
+
+class Pushed(msgspec.Struct, frozen=True):
+    """What a push did."""
+
+    target: str
+    digest: str
+    """The manifest's."""
+    sent: int
+    """Blobs."""
+    size: int
+    """Bytes of them that went over the wire, those sent again included."""
+    mounted: int
+    """Blobs that the registry took from another of its repositories."""
+    present: int
+    """Blobs that it had."""
+    referrers: int
+    """Manifests that refer to the image and were new there."""
+
+
+def push(image: Image, target: Target, notes: Path) -> Pushed:
+    """Push to the target; what is left undone goes on from the notes kept under `notes`.
+
+    The tag comes last, so that whoever sees it finds everything. Raise ColdforgeError.
+    """
+    from coldforge.mirror.origins.containers import read_containers
+    from coldforge.mirror.origins.pip import read_pip
+    from coldforge.mirror.web import client
+
+    sessions = Sessions(notes, target)
+    with image.layout.held(), sessions.held(), client(read_pip()) as http, _gently():
+        check_whole(image)
+        remote = Remote(http, target, read_containers())
+        remote.greet()
+        evidence = referring(image.layout, image.manifest.digest)
+        digests = [image.manifest.digest, *(e["digest"] for es in evidence.values() for e in es)]
+        blobs = list(_blobs(image.layout, digests))
+        lacking = _lacking(remote, blobs)
+        done = _upload(remote, lacking, sessions, f"Pushing {image.stack} to {target.name}")
+        sessions.delivered([blob.digest for blob in blobs])
+        put_manifest(remote, image.layout, image.manifest.digest)
+        new = sum(put_referrers(remote, image.layout, *item) for item in evidence.items())
+        put_manifest(remote, image.layout, image.manifest.digest, target.tag)
+    return Pushed(
+        target=str(target),
+        digest=image.manifest.digest,
+        sent=sum(one.how == "sent" for one in done),
+        size=sum(one.size for one in done),
+        mounted=sum(one.how == "mounted" for one in done),
+        present=len(blobs) - len(lacking),
+        referrers=new,
+    )
+
+
+def _blobs(layout: Layout, manifests: Iterable[str]) -> Iterator[Blob]:
+    """List what manifests are made of, each blob once."""
+    seen = set()
+    for digest in manifests:
+        document = json.loads(checked(layout, digest))
+        for part in (document["config"], *document["layers"]):
+            if part["digest"] not in seen:
+                seen.add(part["digest"])
+                yield Blob(part["digest"], part["size"], layout.blob(part["digest"]))
+
+
+def _lacking(remote: Remote, blobs: list[Blob]) -> list[Blob]:
+    """Ask which blobs the registry lacks; the largest first, so that none is left to the end."""
+    first, *rest = blobs  # The first one alone fetches the token that the others then share.
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        known = [remote.has("blobs", first.digest)]
+        known += pool.map(lambda blob: remote.has("blobs", blob.digest), rest)
+    lacking = [blob for blob, there in zip(blobs, known, strict=True) if not there]
+    return sorted(lacking, key=lambda blob: -blob.size)
+
+
+def _upload(remote: Remote, blobs: list[Blob], sessions: Sessions, title: str) -> list[Sent]:
+    """Send blobs side by side; the first failure stops the others at the end of their pieces."""
+    if not blobs:
+        return []
+    with step(title, sum(blob.size for blob in blobs)) as progress:
+        with ThreadPoolExecutor(TOGETHER) as pool:
+            work = [pool.submit(upload, remote, b, sessions, progress.advance) for b in blobs]
+            try:
+                wait(work, return_when=FIRST_EXCEPTION)
+            finally:
+                if not all(one.done() and not one.exception() for one in work):
+                    remote.stop.set()
+        return [one.result() for one in sorted(work, key=_stopped)]
+
+
+def _stopped(work: "Future[Sent]") -> bool:
+    """Tell whether it ended because another failed; those that failed first have the reason."""
+    return isinstance(work.exception(), StoppedError)
+
+
+@contextmanager
+def _gently() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP interrupt as Ctrl-C does: at the end of a piece, to be resumed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        n: signal.signal(n, signal.default_int_handler) for n in (signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

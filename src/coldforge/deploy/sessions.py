@@ -1,0 +1,84 @@
+"""What is remembered of pushes: where each unfinished upload goes on, and who has which blob."""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from coldforge.deploy.target import Target
+from coldforge.errors import ColdforgeError
+
+
+class Sessions:
+    """Notes on one repository; nobody else may read them: an upload's URL may be signed."""
+
+    def __init__(self, folder: Path, target: Target) -> None:
+        """Keep them under `folder`; it is made on the first write."""
+        self._target = target
+        self._host = folder / _short(target.host)
+        self._folder = self._host / _short(target.name)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other pushes to this repository out; raise ColdforgeError if there is one."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            message = f"another push to {self._target.name} is under way"
+            raise ColdforgeError(message, "wait for its end") from None
+        finally:
+            os.close(folder)
+
+    def location(self, digest: str) -> str:
+        """Give the URL where a blob's upload goes on; '' if none is under way."""
+        found = str(_read(self._note(digest)).get("location", ""))
+        return found if found.startswith(("http://", "https://")) else ""
+
+    def keep(self, digest: str, location: str, offset: int) -> None:
+        """Remember where an upload goes on; `offset` is for a person who looks."""
+        _write(self._note(digest), {"location": location, "offset": offset})
+
+    def forget(self, digest: str) -> None:
+        """Drop the note on an upload."""
+        self._note(digest).unlink(missing_ok=True)
+
+    def holder(self, digest: str) -> str:
+        """Name another repository of this registry that got a blob from here; '' if none did."""
+        found = _read(self._host / "blobs.json").get(digest, "")
+        return found if isinstance(found, str) and found != self._target.repository else ""
+
+    def delivered(self, digests: list[str]) -> None:
+        """Remember that this repository has these blobs."""
+        known = _read(self._host / "blobs.json") | dict.fromkeys(digests, self._target.repository)
+        _write(self._host / "blobs.json", known)
+
+    def _note(self, digest: str) -> Path:
+        return self._folder / f"{digest.removeprefix('sha256:')}.json"
+
+
+def _short(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read a note; one that is absent or spoilt says nothing."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _write(path: Path, value: dict[str, Any]) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+        json.dump(value, stream)
+    part.replace(path)

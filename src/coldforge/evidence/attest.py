@@ -1,0 +1,102 @@
+"""Attestations: a site rebuilt an image, got the same bytes, and signs how.
+
+Source: in-toto attestation framework v1, "Envelope"; DSSE v1.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from coldforge.errors import ColdforgeError
+from coldforge.evidence import gather, provenance
+from coldforge.evidence.gather import ATTESTATION
+from coldforge.evidence.subject import Subject
+from coldforge.image.layout import Layout
+from coldforge.image.site import Site
+from coldforge.trust.envelope import Envelope, Signature, read_envelope, seal, sign
+from coldforge.trust.keys import read_private
+from coldforge.trust.trust import Trust, signers
+
+
+class Attested(NamedTuple):
+    """What an attestation came to."""
+
+    keyid: str
+    digest: str
+    """Of the envelope."""
+    new: bool
+
+
+def attest(place: Site, subject: Subject, key: Path) -> Attested:
+    """Sign how the image came to be, which this site finds by having built it.
+
+    The same key twice is once. Raise ColdforgeError if the image was not built here, or was
+    said to come from something else.
+    """
+    private = read_private(key)
+    statement = gather.documents(place, subject)[provenance.MEDIA_TYPE]
+    for paper in gather.papers(place.layout, subject.manifest.digest):
+        held = paper.media_type == provenance.MEDIA_TYPE
+        if held and gather.read(place.layout, paper) != statement:
+            message = "the image's provenance is not what this site finds"
+            hint = f"run: ./invokew image.evidence --stack {subject.name}"
+            raise ColdforgeError(message, hint)
+    gather.write(place, subject)
+    signature = sign(provenance.MEDIA_TYPE, statement, private)
+    envelope = seal(provenance.MEDIA_TYPE, statement, [signature])
+    return _kept(place.layout, subject, envelope, signature.keyid)
+
+
+def _kept(layout: Layout, subject: Subject, envelope: Envelope, keyid: str) -> Attested:
+    import msgspec
+
+    data = msgspec.json.encode(envelope)
+    before = {paper.digest for paper in gather.papers(layout, subject.manifest.digest)}
+    manifest = layout.refer(subject.manifest, ATTESTATION, ATTESTATION, data)
+    digest = layout.read(manifest.digest)["layers"][0]["digest"]
+    return Attested(keyid, digest, digest not in before)
+
+
+def attesters(
+    layout: Layout, manifest_digest: str, trust: Trust, statement: bytes | None = None
+) -> set[str]:
+    """Name, by fingerprint, each trusted key that signed how this very image came to be.
+
+    What is malformed, damaged, or about another image counts for nothing; nor does what is not
+    `statement`, if that is given.
+    """
+    found: set[str] = set()
+    for paper in gather.papers(layout, manifest_digest):
+        if paper.media_type != ATTESTATION:
+            continue
+        try:
+            envelope = read_envelope(gather.read(layout, paper), "an attestation")
+            payload = envelope.content
+        except ColdforgeError:
+            continue
+        if statement not in (None, payload) or envelope.payload_type != provenance.MEDIA_TYPE:
+            continue
+        if _is_about(payload, manifest_digest):
+            found |= signers(trust, envelope.payload_type, payload, envelope.signatures)
+    return found
+
+
+def signatures(layout: Layout, manifest_digest: str) -> list[Signature]:
+    """List the signatures on an image's attestations, good or not."""
+    found = []
+    for paper in gather.papers(layout, manifest_digest):
+        if paper.media_type == ATTESTATION:
+            found += read_envelope(gather.read(layout, paper), "an attestation").signatures
+    return found
+
+
+def _is_about(payload: bytes, manifest_digest: str) -> bool:
+    """Tell whether a statement is provenance, and of this image."""
+    try:
+        told: Any = json.loads(payload)
+        subjects = [item["digest"]["sha256"] for item in told["subject"]]
+        form = (told["_type"], told["predicateType"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+    expected = [manifest_digest.removeprefix("sha256:")]
+    return subjects == expected and form == (provenance.STATEMENT, provenance.PREDICATE)

@@ -1,0 +1,97 @@
+"""Check an image and its evidence offline: bytes, SBOMs, provenance, signatures."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from coldforge.digest import sha256_file
+from coldforge.errors import ColdforgeError
+from coldforge.evidence import claims, cyclone, gather, provenance, spdx
+from coldforge.evidence.attest import attesters, signatures
+from coldforge.evidence.claims import Skip
+from coldforge.evidence.dossier import Dossier, some
+from coldforge.evidence.subject import Subject
+from coldforge.image.layout import blobs_of
+from coldforge.image.site import Site
+from coldforge.progress import step
+from coldforge.trust.trust import read_trust
+
+Run = Callable[[Dossier], str]
+"""Say what was found; raise Skip, or ColdforgeError where something is wrong."""
+
+
+class Check(NamedTuple):
+    """One check: what about, how it ended, and what was found or why it was not run."""
+
+    name: str
+    outcome: Literal["passed", "FAILED", "skipped"]
+    said: str
+
+
+def verify(place: Site, subject: Subject) -> list[Check]:
+    """Run every check on the image and its evidence; one that fails stops no other."""
+    checks: dict[str, Run] = {
+        "bytes": _bytes,
+        "subject": claims.subject,
+        "layers": claims.layers,
+        "lock": claims.lock,
+        "components, CycloneDX": partial(claims.components, media_type=cyclone.MEDIA_TYPE),
+        "components, SPDX": partial(claims.components, media_type=spdx.MEDIA_TYPE),
+        "packages": claims.packages,
+        "made again": claims.again,
+        "signatures": _signatures,
+    }
+    dossier = Dossier(place, subject)
+    return [_run(name, check, dossier) for name, check in checks.items()]
+
+
+def _run(name: str, check: Run, dossier: Dossier) -> Check:
+    try:
+        return Check(name, "passed", check(dossier))
+    except Skip as why:
+        return Check(name, "skipped", str(why))
+    except ColdforgeError as error:
+        return Check(name, "FAILED", error.message)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        return Check(name, "FAILED", f"a document lacks what it must say: {error!r}")
+
+
+def _bytes(dossier: Dossier) -> str:
+    """Hash every blob of the image and of its evidence again."""
+    layout = dossier.place.layout
+    manifests = [dossier.subject.manifest.digest, *(paper.manifest for paper in dossier.papers)]
+    digests = sorted({*manifests, *(d for m in manifests for d in blobs_of(layout.read(m)))})
+    if missing := [digest for digest in digests if not layout.blob(digest).is_file()]:
+        raise ColdforgeError(f"missing: {some(missing)}")
+    size = sum(layout.blob(digest).stat().st_size for digest in digests)
+    with step(f"Hashing {dossier.subject.name}", size) as progress:
+        wrong = [d for d in digests if not _is_right(layout.blob(d), progress.advance)]
+    if wrong:
+        raise ColdforgeError(f"damaged: {some(wrong)}")
+    return f"{len(digests)} blobs, {size:,} bytes"
+
+
+def _is_right(path: Path, advance: Callable[[int], None]) -> bool:
+    return sha256_file(path, advance) == path.name
+
+
+def _signatures(dossier: Dossier) -> str:
+    """See whose attestations count here."""
+    place, manifest = dossier.place, dossier.subject.manifest.digest
+    given = signatures(place.layout, manifest)
+    if not given:
+        raise Skip("nobody attested this image")
+    if not place.space.trust.exists():
+        raise Skip("this site has no trust file")
+    trust = read_trust(place.space.trust)
+    good = attesters(place.layout, manifest, trust)
+    if spoilt := {one.keyid for one in given if one.keyid in trust.names} - good:
+        names = some(sorted(trust.names[keyid] for keyid in spoilt))
+        raise ColdforgeError(f"the signature of {names} does not fit")
+    if not good:
+        raise ColdforgeError("no key that is trusted here attested this image")
+    statement = gather.read(place.layout, dossier.paper(provenance.MEDIA_TYPE))
+    if good != attesters(place.layout, manifest, trust, statement):
+        raise ColdforgeError("what was signed is not the provenance that is here")
+    return f"attested by {', '.join(sorted(trust.names[keyid] for keyid in good))}"

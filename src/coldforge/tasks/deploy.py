@@ -1,0 +1,217 @@
+"""image.install, image.rollback, image.push: a stack's image where it is to run."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+
+from coldforge.errors import ColdforgeError
+from coldforge.tasks._engine import YES, engine
+from coldforge.tasks._task import emit, task
+
+if TYPE_CHECKING:
+    from coldforge.deploy.fleet import Outcome
+    from coldforge.deploy.image import Image
+    from coldforge.deploy.install import Bring, Installed
+    from coldforge.deploy.push import Pushed
+
+STACK = "Name of the stack, built here or received."
+JSON = "Print the result for programs."
+KEEP = 3
+
+
+@partial(
+    task,
+    help={
+        "stack": STACK,
+        "keep": "Generations to keep in the engine, the new one included.",
+        "quorum": "Demand attestations by this many distinct trusted keys.",
+        "hosts": "File of engines to install on, one a line: ssh://USER@HOST, unix://, tcp://.",
+        "registry": "Push to this HOST/REPOSITORY[:TAG] first, and let each engine pull from it.",
+        "yes": YES,
+        "json": JSON,
+    },
+)
+def install(  # noqa: PLR0913, PLR0917 - a flag each
+    context: Context,
+    stack: str = "cpu",
+    keep: int = KEEP,
+    quorum: int = 0,
+    hosts: str = "",
+    registry: str = "",
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """Make the engine run a stack's image: a new generation, then `latest` switched to it.
+
+    Example: invoke image.install --stack cpu --quorum 2
+    """
+    if keep < 1 or quorum < 0:
+        raise ColdforgeError("--keep is 1 or more, --quorum 0 or more", "see: --help")
+    image = _image(stack)
+    _demand(image, quorum)
+    if hosts:
+        _roll_out(image, Path(hosts).expanduser(), keep, registry, json)
+        return
+    done = _settled(image) if keep == KEEP and not registry else None
+    done = done or _install(image, keep, registry, yes)
+    result = {"stack": stack, "digest": image.manifest.digest, **_facts(done)}
+    emit(result, json, _installed_text(image, done))
+
+
+@partial(
+    task, help={"stack": STACK, "to": "Generation; else the one before.", "yes": YES, "json": JSON}
+)
+def rollback(
+    context: Context, stack: str = "cpu", to: int = 0, yes: bool = False, json: bool = False
+) -> None:
+    """Switch `latest` back to the generation before, or to one that is named.
+
+    Example: invoke image.rollback --stack cpu
+    """
+    from coldforge.deploy.rollback import rollback as roll
+    from coldforge.image.container import answering
+
+    with engine(yes) as connect, answering("the rollback"):
+        done = roll(connect(), stack, to)
+    result = {"stack": stack, **done._asdict()}
+    emit(result, json, f"{stack}: generation {done.generation} is in use, {done.was} was")
+
+
+@partial(
+    task,
+    positional=["ref"],
+    help={"ref": "HOST[:PORT]/REPOSITORY[:TAG]", "stack": STACK, "json": JSON},
+)
+def push(context: Context, ref: str, stack: str = "cpu", json: bool = False) -> None:
+    """Push a stack's image and its evidence to a registry: only what it lacks, resumed if cut off.
+
+    Example: invoke image.push registry.example.org/team/cpu:1 --stack cpu
+    """
+    import msgspec
+
+    done = _push(_image(stack), ref)
+    emit(msgspec.to_builtins(done), json, _pushed_text(done))
+
+
+def _image(stack: str) -> "Image":
+    from coldforge.deploy.image import find_image
+    from coldforge.image.layout import Layout
+    from coldforge.paths import Workspace
+
+    return find_image(Layout(Workspace.find().build / "oci"), stack)
+
+
+def _demand(image: "Image", quorum: int) -> None:
+    """Check who attested the image, if anybody must have."""
+    if not quorum:
+        return
+    from coldforge.deploy.quorum import check_quorum
+    from coldforge.evidence.attest import attesters
+    from coldforge.paths import Workspace
+    from coldforge.trust.trust import read_trust
+
+    trust = read_trust(Workspace.find().trust)
+    signed = attesters(image.layout, image.manifest.digest, trust)
+    check_quorum(image.stack, quorum, signed, trust.names)
+
+
+def _settled(image: "Image") -> "Installed | None":
+    """Tell whether there is nothing to do, by one question and without the SDK.
+
+    Older generations are then as many as an install with the same `keep` has left.
+    """
+    from coldforge.deploy.generations import settled
+    from coldforge.deploy.install import Installed
+    from coldforge.host.glance import glance
+    from coldforge.image.engine import image_name
+
+    number = settled(glance(image_name(image.stack)), image)
+    return Installed(number, False, []) if number else None
+
+
+def _install(image: "Image", keep: int, registry: str, yes: bool) -> "Installed":
+    from coldforge.deploy.install import install as run
+    from coldforge.image.container import answering
+
+    bring = _bring(image, registry)
+    with engine(yes) as connect, answering("the install"):
+        return run(connect(), image, keep, bring)
+
+
+def _bring(image: "Image", registry: str) -> "Bring":
+    """Choose how engines get the image: from here, or from a registry that it is pushed to."""
+    from coldforge.deploy.install import from_layout
+    from coldforge.deploy.pull import FromRegistry
+    from coldforge.deploy.target import parse_target
+
+    if not registry:
+        return from_layout
+    _push(image, registry)
+    return FromRegistry(parse_target(registry))
+
+
+def _push(image: "Image", ref: str) -> "Pushed":
+    from coldforge.deploy.push import push as run
+    from coldforge.deploy.target import parse_target
+    from coldforge.paths import Workspace
+
+    return run(image, parse_target(ref), Workspace.find().build / "push")
+
+
+def _roll_out(image: "Image", hosts: Path, keep: int, registry: str, json: bool) -> None:
+    import msgspec
+
+    from coldforge.deploy.fleet import roll_out
+    from coldforge.deploy.hosts import read_hosts
+    from coldforge.deploy.install import install as run
+    from coldforge.host.engine import connect
+
+    listed = read_hosts(hosts)
+    bring = _bring(image, registry)
+    done = roll_out(listed, connect, lambda client: run(client, image, keep, bring))
+    result = {
+        "stack": image.stack,
+        "digest": image.manifest.digest,
+        "hosts": msgspec.to_builtins(done),
+    }
+    emit(result, json, _fleet_text(done))
+    if any(one.state == "failed" for one in done):
+        raise SystemExit(1)
+
+
+def _facts(done: "Installed") -> dict[str, Any]:
+    state = "installed" if done.new else "already"
+    return {"state": state, "generation": done.generation, "removed": done.removed}
+
+
+def _installed_text(image: "Image", done: "Installed") -> str:
+    verb = "installed as" if done.new else "nothing to do, it is"
+    text = f"{image.stack}: {verb} generation {done.generation}  {image.manifest.digest}"
+    removed = ", ".join(map(str, done.removed))
+    return text + (f"\nremoved: generation {removed}" if removed else "")
+
+
+def _fleet_text(outcomes: list["Outcome"]) -> str:
+    wide = max(len(one.host) for one in outcomes)
+    lines = []
+    for one in outcomes:
+        said = f"generation {one.generation}" if one.generation else one.why
+        lines.append(f"{one.host:<{wide}}  {one.state:<9}  {said}")
+        lines += [f"{'':<{wide}}  {'hint:':<9}  {one.hint}"] * bool(one.hint)
+    failed = sum(one.state == "failed" for one in outcomes)
+    lines += [f"{failed} of {len(outcomes)} failed; the same command tries them again"] * bool(
+        failed
+    )
+    return "\n".join(lines)
+
+
+def _pushed_text(done: "Pushed") -> str:
+    from coldforge.progress import amount
+
+    parts = [f"{done.sent} blobs sent ({amount(done.size)})" if done.sent else "no blob to send"]
+    parts += [f"{done.mounted} taken from another repository there"] * bool(done.mounted)
+    parts += [f"{done.present} were there"] * bool(done.present)
+    parts += [f"{done.referrers} documents about it new there"] * bool(done.referrers)
+    return f"{done.target} {done.digest}\n{', '.join(parts)}"

@@ -1,0 +1,101 @@
+"""image.evidence, image.attest: what is in an image, how it came to be, who says so."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from coldforge.tasks._task import emit, task
+
+if TYPE_CHECKING:
+    from coldforge.evidence.verify import Check
+    from coldforge.image.site import Site
+
+STACK = "Name of docker/stacks/NAME.toml."
+JSON = "Print the result for programs."
+
+
+@partial(
+    task,
+    help={
+        "stack": STACK,
+        "out": "Folder to write the documents into.",
+        "verify": "Check image, documents and signatures; exit 1 if any check fails.",
+        "json": JSON,
+    },
+)
+def evidence(
+    context: Context, stack: str = "cpu", out: str = "", verify: bool = False, json: bool = False
+) -> None:
+    """Show, write or check an image's SBOMs, provenance and attestations. No network.
+
+    Example: invoke image.evidence --stack cpu --verify
+    """
+    from coldforge.evidence import gather
+    from coldforge.evidence.made import built_here
+    from coldforge.evidence.subject import find
+    from coldforge.evidence.verify import verify as run
+    from coldforge.image.build import site
+    from coldforge.paths import Workspace
+
+    place = site(Workspace.find(), stack)
+    image = find(place.layout, stack)
+    digest = image.manifest.digest
+    if not verify and (built_here(place, digest) or gather.lacks(place.layout, digest)):
+        gather.renew(place, image)
+    written = gather.export_files(place.layout, digest, Path(out)) if out else []
+    if verify:
+        checks = run(place, image)
+        emit([check._asdict() for check in checks], json, "\n".join(map(_line, checks)))
+        raise SystemExit(any(check.outcome == "FAILED" for check in checks))
+    papers = gather.papers(place.layout, digest)
+    lines = [f"{paper.media_type:<42} {paper.size:>9,}  {paper.digest}" for paper in papers]
+    result = {
+        "stack": stack,
+        "digest": digest,
+        "evidence": [paper._asdict() for paper in papers],
+        "files": [str(path) for path in written],
+    }
+    lines += map(str, written)
+    emit(result, json, "\n".join(lines))
+
+
+@partial(
+    task,
+    help={"stack": STACK, "key": "Private key file, as key.make makes it.", "json": JSON},
+)
+def attest(context: Context, key: str, stack: str = "cpu", json: bool = False) -> None:
+    """Sign that this site built this image from what its provenance says.
+
+    Example: invoke image.attest --stack cpu --key ~/.config/coldforge/anna
+    """
+    from coldforge.evidence.attest import attest as sign
+    from coldforge.evidence.subject import find
+    from coldforge.image.build import site
+    from coldforge.paths import Workspace
+
+    place = site(Workspace.find(), stack)
+    image = find(place.layout, stack)
+    done = sign(place, image, Path(key).expanduser())
+    result = {"stack": stack, "digest": image.manifest.digest, **done._asdict()}
+    verb = "attested" if done.new else "was attested already"
+    emit(result, json, f"{stack} {image.manifest.digest} {verb} by {done.keyid}")
+
+
+def kept(place: "Site") -> None:
+    """Write the evidence of an image that was just built, unless it is there."""
+    from coldforge.errors import NotFetchedError
+    from coldforge.evidence import gather
+    from coldforge.evidence.subject import find
+    from coldforge.progress import say
+
+    try:
+        gather.write(place, find(place.layout, place.stack.name))
+    except NotFetchedError as error:  # built from the cache, with its inputs gone since
+        say(f"note: no evidence of {place.stack.name}: {error.message}; {error.hint}")
+
+
+def _line(check: "Check") -> str:
+    mark = "skipped:" if check.outcome == "skipped" else f"{check.outcome:<8}"
+    return f"{check.name:<22} {mark} {check.said}"

@@ -1,0 +1,48 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coldforge.deploy.target import Target, parse_target
+from coldforge.errors import ColdforgeError
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("registry.example.org/team/cpu:1", Target("registry.example.org", "team/cpu", "1")),
+        ("127.0.0.1:5000/cpu", Target("127.0.0.1:5000", "cpu", "latest")),
+        ("localhost/a/b/c:v1.2_x-3", Target("localhost", "a/b/c", "v1.2_x-3")),
+    ],
+)
+def test_a_target_is_host_repository_and_tag(text: str, target: Target) -> None:
+    assert parse_target(text) == target
+    assert parse_target(str(target)) == target
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("team/cpu:1", "does not begin with a registry's host"),
+        ("cpu", "does not begin with a registry's host"),
+        ("https://registry.example.org/cpu", "does not begin with a registry's host"),
+        ("user:password@example.org/cpu", "names a digest or a user"),
+        ("example.org/cpu@sha256:00", "names a digest or a user"),
+        ("example.org/Team/cpu", "no name of a repository"),
+        ("example.org/../cpu", "no name of a repository"),
+        ("example.org/cpu:", "no tag"),
+        ("example.org/cpu:a b", "no tag"),
+    ],
+)
+def test_another_form_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ColdforgeError, match=said) as caught:
+        parse_target(text)
+    assert "HOST" in caught.value.hint
+
+
+@given(st.text())
+def test_any_text_is_a_target_or_refused(text: str) -> None:
+    try:
+        target = parse_target(text)
+    except ColdforgeError:
+        return
+    assert parse_target(str(target)) == target
