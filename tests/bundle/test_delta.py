@@ -141,7 +141,7 @@ def head(what: bytes, size: int, base: int = 0, region: int = 0, packed: int = 0
 END = head(b"E", 0)
 ZIP = zstandard.ZstdCompressor().compress(bytes(100))
 BOMB = zstandard.ZstdCompressor().compress(bytes(PIECE))
-LYING = BOMB[:4] + b"\x60" + struct.pack("<H", 100 - 256 & 0xFFFF) + BOMB[9:]
+LYING = ZIP[: zstandard.frame_header_size(ZIP)] + BOMB[zstandard.frame_header_size(BOMB) :]
 HOSTILE = {
     "nothing": b"",
     "another form": b"coldforge-delta2" + END,

@@ -206,3 +206,13 @@ def test_a_damaged_small_blob_is_written_again(layout: Layout) -> None:
     layout.blob(made.digest).write_bytes(b"wrong")
     layout.put_bytes(b"right", LAYER)
     assert layout.blob(made.digest).read_bytes() == b"right"
+
+
+def test_what_refers_to_an_image_can_be_forgotten_and_the_image_cannot(
+    layout: Layout, image: Descriptor
+) -> None:
+    one = layout.refer(image, SBOM, "application/json", b"1")
+    two = layout.refer(image, SBOM, "application/json", b"2")
+    layout.forget({one.digest, image.digest})
+    assert [entry["digest"] for entry in layout.referrers(image.digest)] == [two.digest]
+    assert list(layout.tags()) == ["demo"]

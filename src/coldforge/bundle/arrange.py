@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import msgspec
 
+from coldforge.bootstrap import grid as geometry
 from coldforge.bootstrap.grid import Grid, lay_out, shards_of
 from coldforge.bundle.draft import Draft
 from coldforge.bundle.index import FORMAT, Index, Item, Piece, Volume, encode
@@ -33,7 +34,7 @@ def arrange(draft: Draft, split: int, share: float, signatures: int) -> Index:
         if not split or needed <= reserve:
             return index
         reserve = needed + 256  # more volumes make the index longer, a little
-        if split - reserve < lay_out(sizes, share).shard:
+        if split - reserve < geometry.shard_size(sizes):
             message = f"volumes of {amount(split)} are too small for this bundle"
             raise ColdforgeError(message, f"give --split of {amount(4 * reserve)} or more")
 
@@ -73,8 +74,8 @@ def blank(index: Index) -> Index:
 
 
 def shard_size(index: Index) -> int:
-    """Tell how many bytes each short hash is of; without parity too."""
-    return index.parity.shard if index.parity else lay_out(_sizes(index.volumes), 0).shard
+    """Tell how many bytes each short hash is of; parity or none."""
+    return geometry.shard_size([volume.size for volume in index.volumes])
 
 
 def _blank(draft: Draft, pieces: list[list[Piece]], share: float, room: int) -> Index:
@@ -95,7 +96,7 @@ def _blank(draft: Draft, pieces: list[list[Piece]], share: float, room: int) -> 
         payloads[piece.volume] = piece.offset + piece.size
     sizes = [payloads[number] for number in sorted(payloads)]
     grid = lay_out(sizes, share) if share and sizes else None
-    shard = lay_out(sizes, share).shard
+    shard = geometry.shard_size(sizes)
     return Index(
         format=FORMAT,
         kind=draft.kind,
@@ -125,10 +126,6 @@ def _parity_sizes(grid: Grid | None, room: int) -> list[int]:
 def _volume(size: int, shard: int) -> Volume:
     hashes = bytes(SHORT * shards_of(size, shard))
     return Volume(size, "0" * 64, base64.b64encode(hashes).decode())
-
-
-def _sizes(volumes: list[Volume]) -> list[int]:
-    return [volume.size for volume in volumes]
 
 
 def _longest(size: int) -> int:

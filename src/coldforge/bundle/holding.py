@@ -93,7 +93,7 @@ class Holdings:
         return volume, shard - first[volume]
 
     def shards(self, parts: list[Piece]) -> set[int]:
-        """Number the data shards that some pieces touch."""
+        """List the numbers of the data shards that some pieces touch."""
         found: set[int] = set()
         for part in parts:
             first = self._starts["data"][part.volume - 1]

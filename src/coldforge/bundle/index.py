@@ -6,7 +6,7 @@ import msgspec
 
 from coldforge.bootstrap.grid import MOST, Grid, shard_size, shards_of
 from coldforge.digest import canonical_json
-from coldforge.errors import ColdforgeError
+from coldforge.errors import RefusedError
 
 FORMAT = 1
 LARGEST = 2**50  # bytes of a volume: more is no disk that a person carries
@@ -96,10 +96,10 @@ def encode(index: Index) -> bytes:
 
 
 def decode(data: bytes) -> Index:
-    """Read and check an index; raise ColdforgeError on what no bundle of ours says."""
+    """Read and check an index; raise RefusedError on what no bundle of ours says."""
     try:
         index = msgspec.json.decode(data, type=Index)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise _strange(str(error)) from error
     if index.format != FORMAT:
         raise _strange(f"format {index.format}, this tool reads {FORMAT}")
@@ -149,5 +149,5 @@ def _hex(text: str) -> bool:
     return len(text) == 64 and not set(text) - set("0123456789abcdef")
 
 
-def _strange(why: str) -> ColdforgeError:
-    return ColdforgeError(f"the bundle's index is refused: {why}", "ask the sender for a new one")
+def _strange(why: str) -> RefusedError:
+    return RefusedError(f"the bundle's index is refused: {why}", "ask the sender for a new one")

@@ -1,14 +1,54 @@
-"""One item on its way from the volumes into its store."""
+"""Items on their way from the volumes into their stores; two at a time."""
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import BinaryIO, cast
 
-from coldforge.bundle import codec
-from coldforge.bundle.holding import DamageError, Stream
+from coldforge.bundle import codec, delta
+from coldforge.bundle.holding import DamageError, Holdings, Stream
 from coldforge.bundle.index import Item
+from coldforge.bundle.sense import levels
 from coldforge.bundle.stores import Stores
 from coldforge.errors import ColdforgeError
+from coldforge.progress import amount, step
+
+WORKERS = 2  # one waits for the disk while the other hashes
+
+
+def take_all(items: list[Item], holdings: Holdings, stores: Stores, proved: bool) -> list[Item]:
+    """Take in what can be had; return the rest. `proved`: read shard by shard, from any file."""
+    with step(f"Taking in {len(items)} items", sum(item.size for item in items)) as current:
+        lock = Lock()
+
+        def advance(count: int) -> None:
+            with lock:
+                current.advance(count)
+
+        def one(item: Item) -> bool:
+            try:
+                take(item, holdings.stream(item.parts, proved), stores, advance)
+            except DamageError:
+                return False
+            return True
+
+        failed = _by_level(items, one)
+        current.result = amount(current.done)
+    return failed
+
+
+def _by_level(items: list[Item], one: Callable[[Item], bool]) -> list[Item]:
+    failed: list[Item] = []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        try:
+            for level in levels(items):
+                done = list(pool.map(one, level))
+                failed += [item for item, right in zip(level, done, strict=True) if not right]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return failed
 
 
 def take(item: Item, stream: Stream, stores: Stores, advance: Callable[[int], None]) -> None:
@@ -21,11 +61,11 @@ def take(item: Item, stream: Stream, stores: Stores, advance: Callable[[int], No
         with part.open("wb") as out:
             for chunk in _decoded(item, stream, stores):
                 size += len(chunk)
-                advance(len(chunk))
                 if size > item.size:
                     raise DamageError
                 out.write(chunk)
                 digest.update(chunk)
+                advance(len(chunk))
             if size != item.size or digest.hexdigest() != item.sha256:
                 raise DamageError
             stores.publish(cast("BinaryIO", out), item)
@@ -44,8 +84,6 @@ def _decoded(item: Item, stream: Stream, stores: Stores) -> Iterator[bytes]:
         elif item.encoding == "zstd":
             yield from codec.unpack(source, item.size)
         else:
-            from coldforge.bundle import delta
-
-            yield from delta.decode(stores.path(item.store, item.base), source)
+            yield from delta.decode(stores.path(item.store, item.base), source, item.size)
     except ColdforgeError as error:
         raise DamageError(error.message) from error

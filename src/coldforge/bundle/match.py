@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from coldforge.bundle.cut import Blob, Cut, cuts
 
-LEAST = 4096  # bytes; a smaller stretch is not looked for elsewhere than where it is expected
+LEAST = 4096  # bytes; a smaller stretch is not looked for under another name
 SHORT = 16384  # bytes of a copy between new bytes that are better packed with them
 PIECE = 32 << 20  # new bytes packed together
 REGION = 128 << 20  # bytes of the base beside them
@@ -40,6 +40,9 @@ class _Base:
         """Tell where the base has these very bytes, best at `near`; -1 if nowhere."""
         if self.at.get(near) == cut.digest:
             return near
+        named = self.named.get(cut.name)
+        if named and named.digest == cut.digest:
+            return named.offset
         places = self.places.get(cut.digest, [])
         after = bisect_left(places, near)
         nearest = places[max(0, after - 1) : after + 1]

@@ -51,11 +51,15 @@ def _patiently(host: str, connect: Connect, act: Act) -> Outcome:
             return _once(host, connect, act)
         except UnreachableError as error:
             if pause is None:
-                return Outcome(host, "failed", why=error.message, hint=error.hint)
+                return _failed(host, error)
             time.sleep(pause)
         except ColdforgeError as error:
-            return Outcome(host, "failed", why=error.message, hint=error.hint)
+            return _failed(host, error)
     raise AssertionError
+
+
+def _failed(host: str, error: ColdforgeError) -> Outcome:
+    return Outcome(host, "failed", why=error.message.removeprefix(f"{host}: "), hint=error.hint)
 
 
 def _once(host: str, connect: Connect, act: Act) -> Outcome:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from coldforge.deploy.remote import Remote, refused, said
 from coldforge.deploy.sessions import Sessions
 from coldforge.digest import sha256_file
-from coldforge.errors import ColdforgeError
+from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.mirror.transfer import BrokenError
 
 if TYPE_CHECKING:
     import httpx
 
 PIECE = 8 << 20  # bytes of one request
+LOSSES = 3  # times that a blob is begun again because the registry forgot what it had
 BYTES = "application/octet-stream"
 RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,15})")
 
@@ -58,7 +59,7 @@ class _Sending:
     ) -> None:
         self.remote, self.blob, self.sessions, self.advance = remote, blob, sessions, advance
         self.location = sessions.location(blob.digest)
-        self.offset = self.sent = self.misfits = 0
+        self.offset = self.sent = self.misfits = self.losses = 0
         self.again = False
 
     def attempt(self) -> Literal["sent", "mounted"]:
@@ -69,12 +70,12 @@ class _Sending:
         self.again = True
         if not self._resumed() and self._started():
             return "mounted"
-        if self.blob.size > PIECE:
-            while self.offset < self.blob.size:
-                self._piece()
-            self._finish(b"")
-        else:
+        if not self.offset and self.blob.size <= PIECE:
             self._finish(self._read())
+            return "sent"
+        while self.offset < self.blob.size:
+            self._piece()
+        self._finish(b"")
         return "sent"
 
     def _resumed(self) -> bool:
@@ -82,11 +83,14 @@ class _Sending:
         if not self.location:
             return False
         answer = self.remote.send("GET", self.location)
-        known = answer.is_success and self._moved(answer)
-        if not known or (self.offset and self.blob.size <= PIECE):
-            self._lost()
-            return False
-        return True
+        if answer.is_success and self._moved(answer):
+            return True
+        self.losses += self.offset > 0
+        if self.losses > LOSSES:
+            message = f"{self.remote.host} forgot {self.losses} uploads of one blob midway"
+            raise UnreachableError(message, "see its log and the line; the same command goes on")
+        self._lost()
+        return False
 
     def _started(self) -> bool:
         """Begin an upload; True if the registry took the blob from another repository instead."""

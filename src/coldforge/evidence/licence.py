@@ -11,6 +11,8 @@ from functools import cache
 NOBODY_SAYS = "NOASSERTION"
 OWN = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 SLUG = re.compile(r"[^A-Za-z0-9.]+")
+COMMA = re.compile(r"\s*,\s*(and|or)\s+", re.IGNORECASE)
+PLAIN = re.compile(r"\s+(and|or)\s+|\s*,\s*", re.IGNORECASE)
 GNU = re.compile(r"(A?GPL|LGPL|GFDL)(-NIV)?-?v?([0-9])(\.[0-9])?(\.0)?(\+?)", re.IGNORECASE)
 # Where Debian, or habit, has another name than SPDX. Keys in lower case.
 ALIASES = {
@@ -78,20 +80,27 @@ def _expression(text: str) -> tuple[str, dict[str, str]]:
     names: dict[str, str] = {}
     if known := _known(text):
         return known, _named(known)
-    groups = re.split(r"\s*,\s*(and|or)\s+", text, flags=re.IGNORECASE)
+    groups, links = _split(COMMA, text)
     written = []
-    for group in groups[::2]:
-        words = re.split(r"(?:\s*,\s*|\s+)(and|or|,)\s+|\s*,\s*", group, flags=re.IGNORECASE)
-        terms = [_term(word, names) for word in words[::2] if word and word.strip()]
-        links = [(word or "and").upper() for word in words[1::2]]
-        joined = "".join(f"{term} {link} " for term, link in zip(terms, links, strict=False))
-        written.append(joined + terms[-1] if terms else "")
+    for group in groups:
+        terms, inner = _split(PLAIN, group)
+        written.append(_joined([_term(term, names) for term in terms], inner))
     if len(written) > 1:
         written = [f"({part})" if " " in part else part for part in written]
-    whole = written[0]
-    for link, part in zip(groups[1::2], written[1:], strict=True):
-        whole += f" {link.upper()} {part}"
-    return whole, names
+    return _joined(written, links) or _term(text, names), names
+
+
+def _split(mark: re.Pattern[str], text: str) -> tuple[list[str], list[str]]:
+    """Split at AND and OR; list what is there, and the word before each but the first."""
+    pieces = mark.split(text)
+    pairs = zip(["", *pieces[1::2]], pieces[::2], strict=True)
+    held = [((link or "and").upper(), part) for link, part in pairs if part and part.strip()]
+    return [part for _, part in held], [link for link, _ in held[1:]]
+
+
+def _joined(parts: list[str], links: list[str]) -> str:
+    later = "".join(f" {link} {part}" for link, part in zip(links, parts[1:], strict=True))
+    return parts[0] + later if parts else ""
 
 
 def _term(text: str, names: dict[str, str]) -> str:

@@ -14,6 +14,7 @@ from coldforge.image.layout import Layout
 from coldforge.image.plan import plan, wheel_description, wheel_folder
 from coldforge.image.project import build_project, revision
 from coldforge.image.site import Site
+from coldforge.stack.lock import lock_digest
 
 REVISION = "org.opencontainers.image.revision"
 LOCK = "coldforge.lock"
@@ -56,6 +57,8 @@ def check_built(place: Site, manifest: str) -> None:
     labels = labels_of(place.layout, manifest)
     if labels.get(REVISION) != revision(place.space):
         raise ColdforgeError(f"{place.stack.name} was built from another revision", hint)
+    if labels.get(LOCK) != f"sha256:{lock_digest(place.space.lock(place.stack.name))}":
+        raise ColdforgeError(f"{place.stack.name} was built from another state of its lock", hint)
     steps = plan(place, Cache(place.root / "cache"))
     layers = {item.name: item.cached for item in steps}
     built = [layer["digest"] for layer in place.layout.read(manifest)["layers"]]

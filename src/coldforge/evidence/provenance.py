@@ -42,38 +42,39 @@ class Work:
 
 def statement(work: Work) -> bytes:
     """Write the statement on an image that was built here; the same wherever it was."""
-    place, subject = work.place, work.subject
+    subject = work.subject
+    details = {
+        "builder": {"id": BUILDER, "version": {"coldforge": __version__}},
+        "byproducts": [*_layers(work), *_wheels(work), *_sboms(work)],
+    }
     return canonical_json(
         {
             "_type": STATEMENT,
             "subject": [_resource(subject.name, subject.sha256)],
             "predicateType": PREDICATE,
-            "predicate": {
-                "buildDefinition": {
-                    "buildType": BUILD_TYPE,
-                    "externalParameters": {"stack": subject.name},
-                    "internalParameters": {
-                        "epoch": place.stack.file.epoch,
-                        "writers": f"sha256:{writers()}",
-                    },
-                    "resolvedDependencies": [
-                        _checkout(place, subject),
-                        *_recipes(place),
-                        *_builder(place),
-                        *(
-                            _component(one)
-                            for one in work.components
-                            if one.locked or not one.sha256
-                        ),
-                    ],
-                },
-                "runDetails": {
-                    "builder": {"id": BUILDER, "version": {"coldforge": __version__}},
-                    "byproducts": [*_layers(work), *_wheels(work), *_sboms(work)],
-                },
-            },
+            "predicate": {"buildDefinition": _definition(work), "runDetails": details},
         }
     )
+
+
+def _definition(work: Work) -> Resource:
+    """Say what was asked for, and list everything that the answer was made of."""
+    place = work.place
+    inputs = (_component(one) for one in work.components if one.locked or not one.sha256)
+    return {
+        "buildType": BUILD_TYPE,
+        "externalParameters": {"stack": work.subject.name},
+        "internalParameters": {
+            "epoch": place.stack.file.epoch,
+            "writers": f"sha256:{writers()}",
+        },
+        "resolvedDependencies": [
+            _checkout(place, work.subject),
+            *_recipes(place),
+            *_builder(place),
+            *inputs,
+        ],
+    }
 
 
 def lock_name(place: Site) -> str:

@@ -31,8 +31,13 @@ class Tunnel:
 
     def __init__(self, url: str) -> None:
         """Listen for `ssh://[user@]host[:port]`; raise ColdforgeError if that cannot be."""
-        self._command = ssh_command(url)
-        self._folder = tempfile.TemporaryDirectory(prefix="coldforge-ssh-")
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="coldforge-ssh-", ignore_cleanup_errors=True
+        )
+        # The SDK opens a connection for nearly every request: one login for all of them.
+        shared = ["-o", "ControlMaster=auto", "-o", f"ControlPath={self._folder.name}/shared"]
+        program, *words = ssh_command(url)
+        self._command = [program, *shared, *words]
         self.path = Path(self._folder.name) / "engine.sock"
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))

@@ -1,0 +1,169 @@
+"""What `receive` runs: see that the bundle is vouched for, lay out its tool, hand over to it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from coldforge.bootstrap.folder import Folder, scan
+from coldforge.bootstrap.index import Index, parse_index
+from coldforge.bootstrap.items import Items
+from coldforge.bootstrap.toolkit import CURRENT, alone, lay_out
+from coldforge.bootstrap.verify import claims, need_one, parse_trust, told, trusted
+from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
+
+EXAMPLE = "example: sh receive --into /srv/coldforge --trust trust.json"
+ABOUT = """\
+Take in the bundle in whose folder this file lies. Where Coldforge is already, its own
+mirror.receive does that. Else the tool that the bundle carries is laid out first, once enough of
+the keys in the trust file have signed, or the digest told by the sender is the bundle's.
+"""
+
+
+def main(words: list[str], place: str) -> int:
+    """Run `receive` of the bundle in folder `place`; the exit status."""
+    given = _parse(words)
+    try:
+        command = _prepare(given, place)
+    except ColdforgeError as error:
+        return _fail(error.message, error.hint, error.exit_code)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        return _fail(f"{error.strerror or error}{where}", "the same command goes on", 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted", "run the same command to continue", 130)
+    os.execv(command[0], command)  # noqa: S606 - the tool just proved, or the site's own
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="sh receive",
+        description=ABOUT,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    home = os.path.join(os.path.expanduser("~"), "coldforge")
+    parser.add_argument(
+        "--into", default=home, metavar="DEST", help="folder to keep all in; ~/coldforge"
+    )
+    vouched = parser.add_mutually_exclusive_group()
+    vouched.add_argument(
+        "--trust", metavar="FILE", help="trust file, come another way than the bundle"
+    )
+    vouched.add_argument(
+        "--digest", metavar="SHA256", help="digest of the bundle, as its sender told"
+    )
+    return parser.parse_args(words)
+
+
+def _prepare(given: argparse.Namespace, place: str) -> list[str]:
+    """Lay out the tool unless one is in use; give the command that receives the bundle."""
+    dest = os.path.abspath(given.into)
+    current = os.path.join(dest, CURRENT)
+    if os.path.lexists(current):
+        if given.trust:
+            _say(f"note: {dest} has keys it trusts already; --trust is not used")
+        return _command(current, place, given.digest)
+    folder = scan(place)
+    trust = _trust_file(given, dest)
+    bundle = _vouched(given, folder, trust)
+    index = parse_index(folder.copies[bundle].index)
+    with alone(dest):
+        _take(index, bundle, folder, dest)
+        version = lay_out(dest, index.tool, lambda sha256: _blob(dest, sha256))
+        if trust is not None:
+            _keep(os.path.join(dest, "site", "trust.json"), trust)
+    return _command(version, place, given.digest)
+
+
+def _command(version: str, place: str, digest: str | None) -> list[str]:
+    told_digest = ["--digest", digest] if digest else []
+    return [os.path.join(version, "invokew"), "mirror.receive", place, *told_digest]
+
+
+def _trust_file(given: argparse.Namespace, dest: str) -> bytes | None:
+    """Read the trust file that counts: the one given, which must not contradict the site's."""
+    own = os.path.join(dest, "site", "trust.json")
+    there = _read(own) if os.path.exists(own) else None
+    if given.digest:
+        return None
+    if not given.trust:
+        return there
+    data = _read(given.trust)
+    if there is not None and there != data:
+        raise RefusedError(f"{own} is another trust file", "leave --trust out, or remove that file")
+    return data
+
+
+def _vouched(given: argparse.Namespace, folder: Folder, trust: bytes | None) -> str:
+    """Choose the bundle that is vouched for; raise ColdforgeError if none is."""
+    if given.digest:
+        return told(folder.copies, given.digest)
+    if trust is not None:
+        return trusted(folder.copies, parse_trust(trust))
+    need_one(folder.copies)
+    for bundle, held in sorted(folder.copies.items()):
+        _say(f"bundle {bundle}")
+        for keyid in sorted({keyid[:60] for keyid, _sig in claims(held)}):
+            _say(f"  says it is signed by {keyid!r}")
+    message = "nobody here vouches for this bundle; nothing of it was run"
+    hint = (
+        "give --trust FILE, or compare the digest with what the sender tells you: --digest SHA256"
+    )
+    raise RefusedError(message, hint)
+
+
+def _take(index: Index, bundle: str, folder: Folder, dest: str) -> None:
+    """Bring the tool's items into the mirror of DEST, each under its digest once it is proved."""
+    size = sum(item.size for item in index.items.values())
+    _say(f"Laying out the tool ({size / 1e6:.0f} MB) in {dest}")
+    partial = os.path.join(dest, "blobs", "partial")
+    os.makedirs(partial, exist_ok=True)
+    with Items(index, bundle, folder.volumes) as items:
+        for item in index.items.values():
+            place = _blob(dest, item.sha256)
+            if items.right(place, item):
+                continue
+            part = os.path.join(partial, f"{item.sha256}.tool")
+            items.take(item, part, _say)
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            os.chmod(part, 0o644)
+            os.replace(part, place)
+
+
+def _blob(dest: str, sha256: str) -> str:
+    return os.path.join(dest, "blobs", "sha256", sha256[:2], sha256)
+
+
+def _keep(place: str, data: bytes) -> None:
+    part = f"{place}.part"
+    with open(part, "wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(part, place)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(1 << 21)
+    except OSError as error:
+        raise MissingInputError(f"cannot read {path}: {error.strerror}", EXAMPLE) from error
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - for whoever runs it
+
+
+def _fail(message: str, hint: str, status: int) -> int:
+    _say(f"error: {message}")
+    if hint:
+        _say(f" hint: {hint}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.path.dirname(os.path.abspath(sys.argv[0]))))

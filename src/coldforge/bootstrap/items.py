@@ -1,0 +1,148 @@
+"""The tool's own items, out of the volumes and into the mirror; damage is repaired if it can be."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import BinaryIO, Callable, Iterator
+
+from coldforge.bootstrap.folder import Volume
+from coldforge.bootstrap.grid import starts
+from coldforge.bootstrap.index import SHORT, Index, Item, Payload
+from coldforge.bootstrap.repair import rebuild
+from coldforge.bootstrap.volume import open_plain
+from coldforge.errors import MissingInputError
+
+CHUNK = 1 << 20
+
+
+class Items:
+    """The items of a bundle's tool, read from the volumes that are here."""
+
+    def __init__(self, index: Index, bundle: str, volumes: list[Volume]) -> None:
+        """Open the volumes of `bundle`, and those whose end is too damaged to tell."""
+        self.index = index
+        self._files: dict[tuple[str, int], list[BinaryIO]] = {}
+        self._starts = {
+            "data": starts([payload.size for payload in index.data], index.shard),
+            "parity": starts([payload.size for payload in index.parity], index.shard),
+        }
+        for volume in volumes:
+            if volume.bundle in (bundle, ""):
+                stream = open_plain(volume.path)
+                self._files.setdefault((volume.sort, volume.number), []).append(stream)
+
+    def __enter__(self) -> Items:
+        """Keep the files open inside."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close them."""
+        for streams in self._files.values():
+            for stream in streams:
+                stream.close()
+
+    def take(self, item: Item, part: str, say: Callable[[str], object]) -> None:
+        """Write an item, proved, to the file `part`; raise MissingInputError if it cannot be."""
+        if _write(part, self._plain(item)) == item.sha256:
+            return
+        say(f"  {item.sha256[:12]}… is damaged or lost; trying to repair it")
+        if _write(part, self._proved(item)) != item.sha256:
+            os.unlink(part)
+            raise self._lacking(item)
+
+    def _plain(self, item: Item) -> Iterator[bytes]:
+        """Read the pieces as they are; what is missing is left out."""
+        for volume, offset, size in item.parts:
+            for stream in self._files.get(("data", volume), [])[:1]:
+                stream.seek(offset)
+                while size and (data := stream.read(min(CHUNK, size))):
+                    size -= len(data)
+                    yield data
+
+    def _proved(self, item: Item) -> Iterator[bytes]:
+        """Read the pieces shard by shard, each from wherever it is right or can be rebuilt."""
+        shard = self.index.shard
+        for volume, offset, size in item.parts:
+            end = offset + size
+            while offset < end:
+                number = self._starts["data"][volume - 1] + offset // shard
+                data = self._shard("data", number)
+                if data is None:
+                    data = self._rebuilt(number)
+                if data is None:
+                    raise self._lacking(item)
+                skip = offset % shard
+                piece = data[skip : skip + end - offset]
+                offset += len(piece)
+                yield piece
+
+    def _shard(self, sort: str, number: int) -> bytes | None:
+        """Read shard `number` of all, without padding; None if no file has it right."""
+        volume, local, size = self._locate(sort, number)
+        right = self._payloads(sort)[volume].shards[SHORT * local : SHORT * (local + 1)]
+        for stream in self._files.get((sort, volume + 1), []):
+            stream.seek(local * self.index.shard)
+            data = stream.read(size)
+            if hashlib.sha256(data).digest()[:SHORT] == right:
+                return data
+        return None
+
+    def _rebuilt(self, number: int) -> bytes | None:
+        """Rebuild a data shard from the others of its group; None if too few are right."""
+        grid = self.index.grid
+        if grid is None:
+            return None
+        row, group = divmod(number, grid.groups)
+        found: dict[int, bytes] = {}
+        for place in range(grid.rows + grid.parity):
+            if len(found) == grid.rows:
+                _volume, _local, size = self._locate("data", number)
+                return rebuild(grid.rows, found, [row])[row][:size]
+            data = self._row(place, group)
+            if data is not None:
+                found[place] = data.ljust(grid.shard, b"\0")
+        if len(found) == grid.rows:
+            _volume, _local, size = self._locate("data", number)
+            return rebuild(grid.rows, found, [row])[row][:size]
+        return None
+
+    def _row(self, place: int, group: int) -> bytes | None:
+        """Read a row of a group; nothing but zeros where the data has ended."""
+        grid = self.index.grid
+        assert grid is not None  # noqa: S101 - for the type checker
+        if place >= grid.rows:
+            return self._shard("parity", (place - grid.rows) * grid.groups + group)
+        number = place * grid.groups + group
+        return self._shard("data", number) if number < self._starts["data"][-1] else b""
+
+    def _locate(self, sort: str, number: int) -> tuple[int, int, int]:
+        """Find a shard: its volume (from 0), its number there, its bytes."""
+        first = self._starts[sort]
+        volume = max(place for place in range(len(first) - 1) if first[place] <= number)
+        local = number - first[volume]
+        payload, shard = self._payloads(sort)[volume], self.index.shard
+        return volume, local, min(shard, payload.size - local * shard)
+
+    def _payloads(self, sort: str) -> list[Payload]:
+        return self.index.data if sort == "data" else self.index.parity
+
+    def _lacking(self, item: Item) -> MissingInputError:
+        volumes = sorted({volume for volume, _offset, size in item.parts if size})
+        names = " and ".join(f"volume {volume}" for volume in volumes)
+        message = f"a part of the tool is not here, or damaged beyond repair: it is in {names}"
+        return MissingInputError(
+            message, "put that volume into the same folder, then run this again"
+        )
+
+
+def _write(part: str, chunks: Iterator[bytes]) -> str:
+    """Write a file, its bytes on disk; their sha256, hex."""
+    digest = hashlib.sha256()
+    with open(part, "wb") as out:
+        for chunk in chunks:
+            digest.update(chunk)
+            out.write(chunk)
+        out.flush()
+        os.fsync(out.fileno())
+    return digest.hexdigest()

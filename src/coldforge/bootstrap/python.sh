@@ -1,0 +1,8 @@
+#!/bin/sh
+# Start the Python beside this script with its own loader and libraries, whatever the host has.
+# It finds its library by the link `lib`, so no variable is set that other programs would inherit.
+here=${0%/*}
+libraries=$here/root/usr/lib/x86_64-linux-gnu
+unset PYTHONHOME
+exec "$libraries/ld-linux-x86-64.so.2" --inhibit-cache --library-path "$libraries" \
+    --argv0 "$0" "$here/root/usr/bin/python" -s "$@"

@@ -1,0 +1,121 @@
+"""Unpack a Debian package, a wheel, or the project's tar into a tree.
+
+Sources: deb(5) and ar(5), /usr merged as in Debian 12; the binary distribution format of Python.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import tarfile
+import zipfile
+import zlib
+from contextlib import contextmanager
+from typing import IO, Any, BinaryIO, Callable, Iterator, cast
+
+from coldforge.bootstrap.tree import Tree, clean, resolve
+from coldforge.errors import RefusedError
+
+AR_MAGIC = b"!<arch>\n"
+MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+DAMAGE = (tarfile.TarError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, EOFError)
+LIBRARIES = ("purelib", "platlib")
+
+
+def unpack_deb(path: str, tree: Tree) -> None:
+    """Unpack the payload of a .deb; absolute links are made to lead below the tree's root."""
+    with _sound(tree.what), open(path, "rb") as stream:
+        archive = cast("IO[bytes]", _data(stream, tree.what))
+        with tarfile.open(fileobj=archive, mode="r|") as members:
+            _members(members, tree, _merged)
+
+
+def unpack_tar(path: str, tree: Tree) -> None:
+    """Unpack a tar, packed or not."""
+    with _sound(tree.what), tarfile.open(path, mode="r:*") as members:
+        _members(members, tree, lambda name: name)
+
+
+def unpack_wheel(path: str, tree: Tree) -> None:
+    """Unpack what of a wheel is imported; scripts, headers and manuals are left out."""
+    with _sound(tree.what), zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            name = _imported(info.filename)
+            if name and not info.is_dir():
+                with archive.open(info) as stream:
+                    tree.file(
+                        name, cast("BinaryIO", stream), bool(info.external_attr >> 16 & 0o100)
+                    )
+
+
+def _imported(name: str) -> str:
+    top, _, rest = name.partition("/")
+    if not top.endswith(".data"):
+        return name
+    scheme, _, inner = rest.partition("/")
+    return inner if scheme in LIBRARIES else ""
+
+
+@contextmanager
+def _sound(what: str) -> Iterator[None]:
+    """Name the archive that turns out damaged."""
+    try:
+        yield
+    except (*DAMAGE, ValueError, NotImplementedError, RuntimeError) as error:
+        why = " ".join(str(error).split())[:100]
+        message = f"{what} is not a sound archive: {why}"
+        raise RefusedError(message, "ask the sender for another bundle") from error
+
+
+def _members(archive: tarfile.TarFile, tree: Tree, move: Callable[[str], str]) -> None:
+    """Write every member; `move` gives the path below the tree's root."""
+    for info in archive:
+        name = clean(info.name, tree.what)
+        path = move(name)
+        if not path:
+            continue
+        if info.isdir():
+            tree.folder(path)
+        elif info.issym():
+            tree.link(path, move(resolve(name, info.linkname)))
+        elif info.islnk():
+            tree.hard(path, move(clean(info.linkname, tree.what)))
+        elif info.isreg():
+            content = cast("BinaryIO", archive.extractfile(info))
+            tree.file(path, content, bool(info.mode & 0o100))
+        else:
+            message = f"{tree.what}: {name!r} is a device or pipe"
+            raise RefusedError(message, "ask the sender for another bundle")
+
+
+def _merged(path: str) -> str:
+    """Move a path of the old split layout below /usr."""
+    return f"usr/{path}" if path.partition("/")[0] in MERGED else path
+
+
+def _data(stream: BinaryIO, what: str) -> Any:  # noqa: ANN401 - one of several readers
+    """Find data.tar in an ar archive, and unpack it."""
+    if stream.read(len(AR_MAGIC)) != AR_MAGIC:
+        raise EOFError("it is not a .deb")
+    while True:
+        header = stream.read(60)
+        if len(header) < 60:
+            raise EOFError("it holds no data")
+        name = header[:16].decode("ascii", "replace").strip(" /")
+        size = int(header[48:58])
+        if name.startswith("data.tar"):
+            return _unpacked(name, io.BytesIO(stream.read(size)), what)
+        stream.seek(size + size % 2, 1)
+
+
+def _unpacked(name: str, data: BinaryIO, what: str) -> Any:  # noqa: ANN401
+    if name == "data.tar":
+        return data
+    if name == "data.tar.xz":
+        return lzma.LZMAFile(data)
+    if name == "data.tar.gz":
+        import gzip
+
+        return gzip.GzipFile(fileobj=data)
+    message = f"{what} is packed as {name}, which Python alone cannot read"
+    raise RefusedError(message, "the sender must choose packages with data.tar.xz")

@@ -1,0 +1,48 @@
+"""`receive`: some lines of shell, then a zip of the room that runs before anything is installed."""
+
+import io
+import zipfile
+from pathlib import Path
+
+from coldforge import bootstrap, errors
+from coldforge.bundle.durable import write_file
+
+DATE = (1980, 1, 1, 0, 0, 0)  # the first a zip can tell
+MAIN = '''\
+"""Start the receiver; argv[0] is the file that holds this zip."""
+
+import os
+import sys
+
+from coldforge.bootstrap.__main__ import main
+
+sys.exit(main(sys.argv[1:], os.path.dirname(os.path.abspath(sys.argv[0]))))
+'''
+
+
+def write_receive(path: Path) -> None:
+    """Write a bundle's `receive`: sh and Python 3.9 run it; equal sources give equal bytes."""
+    write_file(path, receive())
+    path.chmod(0o755)
+
+
+def receive() -> bytes:
+    """Make the file. Members are stored as they are: who wants to know can read them."""
+    rooms = sorted(path for path in _folder(bootstrap.__file__).iterdir() if path.is_file())
+    held = {f"coldforge/bootstrap/{path.name}": path.read_text("utf-8") for path in rooms}
+    held["coldforge/errors.py"] = Path(errors.__file__).read_text("utf-8")
+    held["coldforge/__init__.py"] = ""
+    held["__main__.py"] = MAIN
+    out = io.BytesIO()
+    out.write(held["coldforge/bootstrap/receive.sh"].encode())
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_STORED) as archive:
+        for name, text in sorted(held.items()):
+            info = zipfile.ZipInfo(name, DATE)
+            info.external_attr = 0o644 << 16
+            info.create_system = 3
+            archive.writestr(info, text)
+    return out.getvalue()
+
+
+def _folder(module: str | None) -> Path:
+    return Path(str(module)).parent

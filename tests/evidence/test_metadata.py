@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from coldforge.errors import ColdforgeError
+from coldforge.evidence.metadata import names_in, read
+from coldforge.evidence.said import Said
+from tests.evidence.packages import sdist, wheel
+
+OSI = "Classifier: License :: OSI Approved ::"
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ("License-Expression: MIT\nLicense: old\n", ["MIT"]),
+        (f"License: BSD-3-Clause\n{OSI} BSD License\n", ["BSD-3-Clause"]),
+        (f"License: see LICENSE\n{OSI} MIT License\n", ["MIT License"]),
+        (f"{OSI} BSD License\n", ["BSD License"]),
+        ("License: In-house\n", ["In-house"]),
+        (f"License: {'word ' * 60}\n", []),
+        ("License: UNKNOWN\n", []),
+        ("Classifier: License :: OSI Approved\n", []),
+        ("", []),
+    ],
+)
+def test_the_most_exact_field_counts(fields: str, names: list[str]) -> None:
+    assert names_in(fields.encode() + b"\nLicense: of the body\n") == names
+
+
+def test_a_wheel_and_an_sdist_are_read(tmp_path: Path) -> None:
+    for file, data in {
+        "a-1-py3-none-any.whl": wheel("a", "1", "License-Expression: MIT\n"),
+        "a-1.tar.gz": sdist("a", "1", "License-Expression: MIT\n"),
+    }.items():
+        (tmp_path / "blob").write_bytes(data)
+        assert read(tmp_path / "blob", "a", file) == Said(["MIT"])
+
+
+@pytest.mark.parametrize("file", ["a-1-py3-none-any.whl", "a-1.tar.gz"])
+def test_a_damaged_file_is_named(tmp_path: Path, file: str) -> None:
+    (tmp_path / "blob").write_bytes(b"damaged")
+    with pytest.raises(ColdforgeError, match=file):
+        read(tmp_path / "blob", "a", file)

@@ -1,0 +1,40 @@
+"""Small images of our own to deploy, and their names in an engine."""
+
+import io
+import os
+from typing import Any
+
+from coldforge.deploy.image import Image, find_image
+from coldforge.image.config import image_manifest
+from coldforge.image.engine import image_name, unname
+from coldforge.image.layout import CONFIG, LAYER, MANIFEST, Layout
+from coldforge.image.member import Member
+from coldforge.image.tar import LayerWriter
+
+
+def small_image(layout: Layout, stack: str, *sizes: int) -> Image:
+    """Make an image of layers of so many random bytes: no engine or registry has seen them."""
+    layers = []
+    for number, size in enumerate(sizes):
+        with layout.scratch() as stream:
+            writer = LayerWriter(stream, 1)
+            member = Member(f"file-{number}", "file", 0o644, size=size)
+            writer.add(member, io.BytesIO(os.urandom(size)))
+            layers.append(layout.keep(stream, writer.close()[0], LAYER))
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"Cmd": ["/none"]},
+        "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]},
+    }
+    layout.tag(stack, layout.put(image_manifest(layout.put(config, CONFIG), layers), MANIFEST))
+    return find_image(layout, stack)
+
+
+def forget(engine: Any, stack: str) -> None:
+    """Drop every name of a stack."""
+    prefix = image_name(stack, "")
+    for image in engine.api.images():
+        for name in image.get("RepoTags") or []:
+            if name.startswith(prefix):
+                unname(engine, name)

@@ -1,0 +1,168 @@
+"""Pushes to a real registry: cut off, resumed, and taken from there by an engine."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from coldforge.deploy.generations import numbers
+from coldforge.deploy.image import Image
+from coldforge.deploy.install import install
+from coldforge.deploy.pull import FromRegistry
+from coldforge.deploy.push import push
+from coldforge.deploy.target import parse_target
+from coldforge.image.engine import image_name
+from coldforge.image.layout import Layout
+from tests.integration import test_registry
+from tests.integration.counting import Counter, counting
+from tests.integration.installed import forget, small_image
+
+pytestmark = pytest.mark.engine
+
+program, registry = test_registry.program, test_registry.registry
+LAYER = 6_000_000  # bytes
+LAYERS = 6
+PUSH = """\
+import sys
+from pathlib import Path
+from coldforge.deploy import upload
+from coldforge.deploy.image import find_image
+from coldforge.deploy.push import push
+from coldforge.deploy.target import parse_target
+from coldforge.image.layout import Layout
+upload.PIECE = 1 << 20
+layout, stack, target, notes = sys.argv[1:]
+push(find_image(Layout(Path(layout)), stack), parse_target(target), Path(notes))
+"""
+
+
+@pytest.fixture
+def wire(registry: tuple[str, Any]) -> Iterator[Counter]:
+    """Count the bytes on their way to the registry."""
+    with counting(registry[0]) as counter:
+        yield counter
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Image:
+    stack = f"test-{uuid.uuid4().hex[:8]}"
+    return small_image(Layout(tmp_path / "oci"), stack, *[LAYER] * LAYERS)
+
+
+def size_of(image: Image) -> int:
+    return sum(part["size"] for part in [image.document["config"], *image.document["layers"]])
+
+
+def cut_off(image: Image, wire: Counter, notes: Path, blow: signal.Signals) -> None:
+    """Push in a process of its own, and strike when half of the bytes are on their way."""
+    arguments = [str(image.layout.root), image.stack, f"{wire.host}/team/demo", str(notes)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", PUSH, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+    def strike(count: int) -> None:
+        if count > size_of(image) / 2:
+            wire.seen = lambda _: None
+            process.send_signal(blow)
+
+    wire.seen = strike
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode, said
+
+
+def held(host: str, tag: str = "latest") -> str:
+    """Ask the registry for a tag's digest."""
+    accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+    answer = httpx.head(f"http://{host}/v2/team/demo/manifests/{tag}", headers=accept)
+    return str(answer.headers.get("docker-content-digest", ""))
+
+
+def test_an_interrupted_push_goes_on_where_it_stopped(
+    image: Image, wire: Counter, tmp_path: Path
+) -> None:
+    cut_off(image, wire, tmp_path / "push", signal.SIGTERM)
+    assert not held(wire.host)
+    done = push(image, parse_target(f"{wire.host}/team/demo"), tmp_path / "push")
+    assert held(wire.host) == image.manifest.digest
+    assert done.size < 0.6 * size_of(image)
+    assert wire.count < 1.01 * size_of(image)
+
+
+def test_a_killed_push_sends_no_finished_blob_again(
+    image: Image, wire: Counter, tmp_path: Path
+) -> None:
+    cut_off(image, wire, tmp_path / "push", signal.SIGKILL)
+    assert not held(wire.host)
+    push(image, parse_target(f"{wire.host}/team/demo"), tmp_path / "push")
+    assert held(wire.host) == image.manifest.digest
+    # Docker's registry forgets an upload whose last piece got no answer: three were under way.
+    assert wire.count < 1.01 * (size_of(image) + 3 * LAYER)
+
+
+def test_a_registry_that_restarts_midway_is_waited_for(
+    image: Image, wire: Counter, registry: tuple[str, Any], program: str, tmp_path: Path
+) -> None:
+    def restart(count: int) -> None:
+        if count > size_of(image) / 3:
+            wire.seen = lambda _: None
+            registry[1].kill()
+            registry[1].wait()
+            command = [program, "serve", str(tmp_path / "registry.yml")]
+            again.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+
+    again: list[subprocess.Popen[bytes]] = []
+    wire.seen = restart
+    try:
+        push(image, parse_target(f"{wire.host}/team/demo"), tmp_path / "push")
+        assert held(wire.host) == image.manifest.digest
+    finally:
+        for process in again:
+            process.kill()
+            process.wait()
+
+
+def test_an_engine_takes_from_the_registry_what_was_pushed_by_its_digest(
+    image: Image, registry: tuple[str, Any], engine: Any, tmp_path: Path
+) -> None:
+    target = parse_target(f"{registry[0]}/team/demo:1")
+    push(image, target, tmp_path / "push")
+    try:
+        assert install(engine, image, 3, FromRegistry(target)).new
+        shown = engine.api.inspect_image(image_name(image.stack))
+        assert shown["Id"] in image.ids
+        assert shown["RootFS"]["Layers"] == image.layers
+        assert numbers(shown["RepoTags"], image.stack) == [1]
+        assert shown["RepoDigests"] == []
+    finally:
+        forget(engine, image.stack)
+
+
+def test_skopeo_sees_our_digest_and_the_evidence(
+    image: Image, registry: tuple[str, Any], tmp_path: Path
+) -> None:
+    skopeo = shutil.which("skopeo")
+    if not skopeo:
+        pytest.skip("needs skopeo: apt-get install skopeo")
+    evidence = image.layout.refer(image.manifest, "text/plain", "text/plain", b"evidence")
+    push(image, parse_target(f"{registry[0]}/team/demo:1"), tmp_path / "push")
+
+    def inspect(*words: str, tag: str = "1") -> str:
+        reference = f"docker://{registry[0]}/team/demo:{tag}"
+        command = [skopeo, "inspect", "--tls-verify=false", *words, reference]
+        environment = {**os.environ, "HOME": str(tmp_path)}
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, env=environment
+        ).stdout
+
+    assert inspect("--format", "{{.Digest}}").strip() == image.manifest.digest
+    listed = json.loads(inspect("--raw", tag=image.manifest.digest.replace(":", "-")))
+    assert [entry["digest"] for entry in listed["manifests"]] == [evidence.digest]
