@@ -9,7 +9,15 @@ from hypothesis import strategies as some
 from coldforge.errors import ColdforgeError
 from coldforge.trust.envelope import Envelope, seal, sign
 from coldforge.trust.keys import make_key, read_public
-from coldforge.trust.rotation import PAYLOAD_TYPE, Change, follow, rotate, succeed, wanting
+from coldforge.trust.rotation import (
+    PAYLOAD_TYPE,
+    Change,
+    follow,
+    remembered,
+    rotate,
+    succeed,
+    wanting,
+)
 from coldforge.trust.trust import Trust, admit, read_trust
 from tests.trust.conftest import NAMES, People
 
@@ -116,6 +124,13 @@ def test_people_sign_one_after_another(site: Site) -> None:
     assert site.rotate("ben") == (0, 0)
     follow(site.trust, site.out)
     assert [key.name for key in read_trust(site.trust).keys] == ["anna", "cleo"]
+
+
+def test_a_rotation_that_was_followed_is_kept_for_others_to_follow(site: Site) -> None:
+    before = read_trust(site.trust)
+    site.rotate("anna", "ben", threshold=1)
+    follow(site.trust, site.out)
+    assert succeed(before, remembered(site.trust)) == read_trust(site.trust)
 
 
 def test_the_same_rotation_is_not_taken_twice(site: Site) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PAYLOAD_TYPE = "application/vnd.coldforge.trust+json"
 WHAT = "a new trust document"
+FOLDER = "rotations"
 
 
 @dataclass(frozen=True)
@@ -155,5 +156,18 @@ def follow(place: Path, path: Path) -> Trust:
         version = document(envelope).version
         message = f"trust document {version} does not follow version {old.version} of this site"
         raise ColdforgeError(message, "take the versions in order, each signed by the one before")
+    remember(place, [envelope])
     write_trust(place, new)
     return new
+
+
+def remember(place: Path, envelopes: Iterable[Envelope]) -> None:
+    """Keep the rotations that led to the trust file at `place`, for others to follow."""
+    for envelope in envelopes:
+        data = msgspec.json.format(msgspec.json.encode(envelope), indent=1) + b"\n"
+        write_whole(place.with_name(FOLDER) / f"{document(envelope).version}.json", data)
+
+
+def remembered(place: Path) -> list[Envelope]:
+    """List the rotations kept beside the trust file at `place`: bundles carry them all."""
+    return [read_rotation(path) for path in sorted(place.with_name(FOLDER).glob("*.json"))]
