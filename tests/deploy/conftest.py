@@ -10,7 +10,7 @@ from typing import Any
 import docker.errors
 import pytest
 
-from coldforge.deploy import remote, upload
+from coldforge.deploy import push, remote, upload
 from coldforge.deploy.image import Image, find_image
 from coldforge.image.config import image_manifest
 from coldforge.image.layout import CONFIG, LAYER, MANIFEST, Layout
@@ -115,7 +115,8 @@ def bring(api: Api) -> Callable[..., None]:
 
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Shelf]:
-    """A registry; pieces are 1000 bytes, pauses none, and the user's own settings hidden."""
+    """A registry; pieces of 1000 bytes one after the other, no pauses, no settings of the user."""
+    monkeypatch.setattr(push, "TOGETHER", 1)
     monkeypatch.setattr(upload, "PIECE", 1000)
     monkeypatch.setattr(remote, "BACKOFF", 0.0)
     monkeypatch.setattr(distribution, "_speaks_tls", lambda _: False)

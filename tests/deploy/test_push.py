@@ -3,6 +3,7 @@ import json
 import logging
 import os
 import random
+import signal
 import stat
 from pathlib import Path
 from typing import Any
@@ -357,3 +358,32 @@ def test_a_tag_that_is_no_list_of_referrers_is_left_alone(
     shelf.manifests["team/demo"] = {tag: b'{"mediaType": "else"}'}
     with pytest.raises(ColdforgeError, match="lists something else than referrers"):
         push(made, target, notes)
+
+
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])
+def test_a_hangup_interrupts_at_the_end_of_a_piece_unless_it_is_ignored(
+    shelf: Shelf, image: Make, target: Target, notes: Path,
+    monkeypatch: pytest.MonkeyPatch, before: signal.Handlers,
+) -> None:  # fmt: skip
+    send = shelf.RequestHandlerClass._go_on
+    made = image(BIG)
+
+    def hung(self: Any, *words: Any) -> None:
+        if self.command == "PATCH" and not shelf.received:
+            os.kill(os.getpid(), signal.SIGHUP)
+        send(self, *words)
+
+    monkeypatch.setattr(shelf.RequestHandlerClass, "_go_on", hung)
+    held = signal.signal(signal.SIGHUP, before)
+    try:
+        if before is signal.SIG_IGN:
+            push(made, target, notes)
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                push(made, target, notes)
+            assert json.loads(unfinished(notes)[0].read_bytes())["offset"] % 1000 == 0
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+            push(made, target, notes)
+        assert shelf.received == blobs_of(made)
+    finally:
+        signal.signal(signal.SIGHUP, held)

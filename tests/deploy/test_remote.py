@@ -7,7 +7,7 @@ import pytest
 from coldforge.deploy.remote import Remote, said
 from coldforge.deploy.target import parse_target
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.origins.containers import Containers
+from coldforge.mirror.origins.containers import Containers, Mirror, Registry
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -65,3 +65,17 @@ def test_an_untrusted_certificate_is_said_with_what_to_do(tmp_path: Path) -> Non
     with pytest.raises(ColdforgeError, match="CERTIFICATE_VERIFY_FAILED") as caught:
         remote(fail).greet()
     assert "certificate" in caught.value.hint
+
+
+def test_a_registry_that_has_moved_is_found_and_its_mirrors_get_no_push() -> None:
+    table = Registry(
+        location="inner.example.org/all",
+        prefix="registry.example.org",
+        mirror=[Mirror("mirror.example.org")],
+    )
+    http = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200)))
+    target = parse_target("registry.example.org/team/demo")
+    there = Remote(http, target, Containers(registries=[table], mirrors=["https://m.example.org"]))
+    assert there.url("blobs", "uploads/") == (
+        "https://inner.example.org/v2/all/team/demo/blobs/uploads/"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from coldforge.bootstrap.folder import Folder, scan
 from coldforge.bootstrap.index import Index, parse_index
@@ -21,19 +22,22 @@ the keys in the trust file have signed, or the digest told by the sender is the 
 """
 
 
-def main(words: list[str], place: str) -> int:
+def main(words: list[str], place: Path) -> int:
     """Run `receive` of the bundle in folder `place`; the exit status."""
     given = _parse(words)
     try:
         command = _prepare(given, place)
+        os.execv(command[0], command)  # noqa: S606 - the tool just proved, or the site's own
     except ColdforgeError as error:
-        return _fail(error.message, error.hint, error.exit_code)
+        status = _fail(error.message, error.hint, error.exit_code)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
-        return _fail(f"{error.strerror or error}{where}", "the same command goes on", 1)
+        status = _fail(
+            f"{error.strerror or error}{where}", "mend that; the same command goes on", 1
+        )
     except KeyboardInterrupt:
-        return _fail("interrupted", "run the same command to continue", 130)
-    os.execv(command[0], command)  # noqa: S606 - the tool just proved, or the site's own
+        status = _fail("interrupted", "run the same command to continue", 130)
+    return status
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
@@ -44,7 +48,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    home = os.path.join(os.path.expanduser("~"), "coldforge")
+    home = str(Path("~", "coldforge").expanduser())
     parser.add_argument(
         "--into", default=home, metavar="DEST", help="folder to keep all in; ~/coldforge"
     )
@@ -58,10 +62,10 @@ def _parse(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _prepare(given: argparse.Namespace, place: str) -> list[str]:
+def _prepare(given: argparse.Namespace, place: Path) -> list[str]:
     """Lay out the tool unless one is in use; give the command that receives the bundle."""
-    dest = os.path.abspath(given.into)
-    current = os.path.join(dest, CURRENT)
+    dest = Path.cwd() / given.into
+    current = dest / CURRENT
     if os.path.lexists(current):
         if given.trust:
             _say(f"note: {dest} has keys it trusts already; --trust is not used")
@@ -69,29 +73,29 @@ def _prepare(given: argparse.Namespace, place: str) -> list[str]:
     folder = scan(place)
     trust = _trust_file(given, dest)
     bundle = _vouched(given, folder, trust)
-    index = parse_index(folder.copies[bundle].index)
+    index = parse_index(folder.copies[bundle].data)
     with alone(dest):
         _take(index, bundle, folder, dest)
         version = lay_out(dest, index.tool, lambda sha256: _blob(dest, sha256))
         if trust is not None:
-            _keep(os.path.join(dest, "site", "trust.json"), trust)
+            _keep(dest / "site" / "trust.json", trust)
     return _command(version, place, given.digest)
 
 
-def _command(version: str, place: str, digest: str | None) -> list[str]:
+def _command(version: Path, place: Path, digest: str | None) -> list[str]:
     told_digest = ["--digest", digest] if digest else []
-    return [os.path.join(version, "invokew"), "mirror.receive", place, *told_digest]
+    return [str(version / "invokew"), "mirror.receive", str(place), *told_digest]
 
 
-def _trust_file(given: argparse.Namespace, dest: str) -> bytes | None:
+def _trust_file(given: argparse.Namespace, dest: Path) -> bytes | None:
     """Read the trust file that counts: the one given, which must not contradict the site's."""
-    own = os.path.join(dest, "site", "trust.json")
-    there = _read(own) if os.path.exists(own) else None
+    own = dest / "site" / "trust.json"
+    there = _read(own) if own.exists() else None
     if given.digest:
         return None
     if not given.trust:
         return there
-    data = _read(given.trust)
+    data = _read(Path(given.trust))
     if there is not None and there != data:
         raise RefusedError(f"{own} is another trust file", "leave --trust out, or remove that file")
     return data
@@ -115,40 +119,40 @@ def _vouched(given: argparse.Namespace, folder: Folder, trust: bytes | None) -> 
     raise RefusedError(message, hint)
 
 
-def _take(index: Index, bundle: str, folder: Folder, dest: str) -> None:
+def _take(index: Index, bundle: str, folder: Folder, dest: Path) -> None:
     """Bring the tool's items into the mirror of DEST, each under its digest once it is proved."""
     size = sum(item.size for item in index.items.values())
     _say(f"Laying out the tool ({size / 1e6:.0f} MB) in {dest}")
-    partial = os.path.join(dest, "blobs", "partial")
-    os.makedirs(partial, exist_ok=True)
+    partial = dest / "blobs" / "partial"
+    partial.mkdir(parents=True, exist_ok=True)
     with Items(index, bundle, folder.volumes) as items:
         for item in index.items.values():
             place = _blob(dest, item.sha256)
-            if items.right(place, item):
+            if items.right(item, place):
                 continue
-            part = os.path.join(partial, f"{item.sha256}.tool")
+            part = partial / f"{item.sha256}.tool"
             items.take(item, part, _say)
-            os.makedirs(os.path.dirname(place), exist_ok=True)
-            os.chmod(part, 0o644)
-            os.replace(part, place)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            part.chmod(0o644)
+            part.replace(place)
 
 
-def _blob(dest: str, sha256: str) -> str:
-    return os.path.join(dest, "blobs", "sha256", sha256[:2], sha256)
+def _blob(dest: Path, sha256: str) -> Path:
+    return dest / "blobs" / "sha256" / sha256[:2] / sha256
 
 
-def _keep(place: str, data: bytes) -> None:
-    part = f"{place}.part"
-    with open(part, "wb") as out:
+def _keep(place: Path, data: bytes) -> None:
+    part = place.with_name(f"{place.name}.part")
+    with part.open("wb") as out:
         out.write(data)
         out.flush()
         os.fsync(out.fileno())
-    os.replace(part, place)
+    part.replace(place)
 
 
-def _read(path: str) -> bytes:
+def _read(path: Path) -> bytes:
     try:
-        with open(path, "rb") as stream:
+        with path.open("rb") as stream:
             return stream.read(1 << 21)
     except OSError as error:
         raise MissingInputError(f"cannot read {path}: {error.strerror}", EXAMPLE) from error
@@ -166,4 +170,4 @@ def _fail(message: str, hint: str, status: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.path.dirname(os.path.abspath(sys.argv[0]))))
+    sys.exit(main(sys.argv[1:], (Path.cwd() / sys.argv[0]).parent))

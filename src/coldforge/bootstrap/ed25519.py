@@ -6,13 +6,12 @@ Source: RFC 8032, sections 5.1.1 to 5.1.4 and 5.1.7; encodings must be the canon
 from __future__ import annotations
 
 import hashlib
-from typing import Tuple
 
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
 ROOT = pow(2, (P - 1) // 4, P)  # a square root of -1
-Point = Tuple[int, int, int, int]  # X, Y, Z, T with x = X/Z, y = Y/Z, xy = T/Z
+Point = tuple[int, int, int, int]  # X, Y, Z, T with x = X/Z, y = Y/Z, xy = T/Z
 NEUTRAL: Point = (0, 1, 1, 0)
 
 

@@ -6,8 +6,8 @@ Which file is which, the files say; their names only help where a file's end is 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from coldforge.bootstrap.volume import (
@@ -29,7 +29,7 @@ MOST_FILES = 100_000
 class Volume(NamedTuple):
     """A file, and which volume of which bundle it says it is."""
 
-    path: str
+    path: Path
     sort: str
     """`data` or `parity`."""
     number: int
@@ -40,7 +40,7 @@ class Volume(NamedTuple):
 class Copies(NamedTuple):
     """An index, and every copy of the signatures that was found with it; all unproved."""
 
-    index: bytes
+    data: bytes
     signatures: list[bytes]
 
 
@@ -53,48 +53,47 @@ class Folder(NamedTuple):
     """By name."""
 
 
-def scan(place: str) -> Folder:
+def scan(place: Path) -> Folder:
     """Look through a folder; raise ColdforgeError on links and whatever is no plain file."""
     found = Folder({}, [])
     try:
-        names = sorted(os.listdir(place))
+        names = sorted(path.name for path in place.iterdir())
     except OSError as error:
-        raise MissingInputError(
-            f"cannot read {place!r}: {error.strerror}", "name the bundle's folder"
-        ) from error
+        message = f"cannot read {str(place)!r}: {error.strerror}"
+        raise MissingInputError(message, "name the bundle's folder") from error
     if len(names) > MOST_FILES:
-        raise RefusedError(f"{place!r} holds {len(names)} files", "name the bundle's folder")
+        raise RefusedError(f"{str(place)!r} holds {len(names)} files", "name the bundle's folder")
     if "index.json" in names:
         _beside(place, names, found)
     for name in names:
         if name.endswith(".cfv"):
-            with open_plain(os.path.join(place, name)) as stream:
-                _volume(stream, name, found)
+            with open_plain(place / name) as stream:
+                _volume(stream, place / name, found)
     return found
 
 
-def _beside(place: str, names: list[str], found: Folder) -> None:
+def _beside(place: Path, names: list[str], found: Folder) -> None:
     """Take index.json and signatures.json."""
-    index = _whole(os.path.join(place, "index.json"), MOST_INDEX)
+    index = _whole(place / "index.json", MOST_INDEX)
     if index is not None:
         copies = Copies(index, [])
         found.copies[hashlib.sha256(index).hexdigest()] = copies
         if "signatures.json" in names:
-            signatures = _whole(os.path.join(place, "signatures.json"), MOST_SIGNATURES)
+            signatures = _whole(place / "signatures.json", MOST_SIGNATURES)
             if signatures is not None:
                 copies.signatures.append(signatures)
 
 
-def _volume(stream: BinaryIO, name: str, found: Folder) -> None:
+def _volume(stream: BinaryIO, path: Path, found: Folder) -> None:
     footer = read_footer(stream)
     if footer is not None:
-        volume = Volume(stream.name, footer.sort, footer.number, footer.bundle)
+        volume = Volume(path, footer.sort, footer.number, footer.bundle)
         found.volumes.append(volume)
         _copies(stream, footer, found)
         return
-    match = NAME.fullmatch(name)
+    match = NAME.fullmatch(path.name)
     if match and int(match[2]):
-        found.volumes.append(Volume(stream.name, SORTS[match[1]], int(match[2]), ""))
+        found.volumes.append(Volume(path, SORTS[match[1]], int(match[2]), ""))
 
 
 def _copies(stream: BinaryIO, footer: Footer, found: Folder) -> None:
@@ -110,7 +109,7 @@ def _copies(stream: BinaryIO, footer: Footer, found: Folder) -> None:
         known.append(signatures)
 
 
-def _whole(path: str, most: int) -> bytes | None:
+def _whole(path: Path, most: int) -> bytes | None:
     with open_plain(path) as stream:
         data = stream.read(most + 1)
     return data if len(data) <= most else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import BinaryIO, Callable, Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
 
 from coldforge.bootstrap.folder import Volume
 from coldforge.bootstrap.grid import starts
@@ -42,39 +44,49 @@ class Items:
             for stream in streams:
                 stream.close()
 
-    def take(self, item: Item, part: str, say: Callable[[str], object]) -> None:
+    def take(self, item: Item, part: Path, say: Callable[[str], object]) -> None:
         """Write an item, proved, to the file `part`; raise MissingInputError if it cannot be."""
         if _write(part, self._plain(item)) == item.sha256:
             return
         say(f"  {item.sha256[:12]}… is damaged or lost; trying to repair it")
         if _write(part, self._proved(item)) != item.sha256:
-            os.unlink(part)
+            part.unlink()
             raise self._lacking(item)
+
+    def right(self, item: Item, place: Path) -> bool:
+        """Tell whether the file `place` is an item, by its digest."""
+        digest = hashlib.sha256()
+        try:
+            with open_plain(place) as stream:
+                while data := stream.read(CHUNK):
+                    digest.update(data)
+        except FileNotFoundError:
+            return False
+        return digest.hexdigest() == item.sha256
 
     def _plain(self, item: Item) -> Iterator[bytes]:
         """Read the pieces as they are; what is missing is left out."""
         for volume, offset, size in item.parts:
             for stream in self._files.get(("data", volume), [])[:1]:
                 stream.seek(offset)
-                while size and (data := stream.read(min(CHUNK, size))):
-                    size -= len(data)
+                left = size
+                while left and (data := stream.read(min(CHUNK, left))):
+                    left -= len(data)
                     yield data
 
     def _proved(self, item: Item) -> Iterator[bytes]:
         """Read the pieces shard by shard, each from wherever it is right or can be rebuilt."""
         shard = self.index.shard
         for volume, offset, size in item.parts:
-            end = offset + size
-            while offset < end:
-                number = self._starts["data"][volume - 1] + offset // shard
-                data = self._shard("data", number)
-                if data is None:
-                    data = self._rebuilt(number)
+            place, end = offset, offset + size
+            while place < end:
+                number = self._starts["data"][volume - 1] + place // shard
+                data = self._shard("data", number) or self._rebuilt(number)
                 if data is None:
                     raise self._lacking(item)
-                skip = offset % shard
-                piece = data[skip : skip + end - offset]
-                offset += len(piece)
+                skip = place % shard
+                piece = data[skip : skip + end - place]
+                place += len(piece)
                 yield piece
 
     def _shard(self, sort: str, number: int) -> bytes | None:
@@ -96,15 +108,12 @@ class Items:
         row, group = divmod(number, grid.groups)
         found: dict[int, bytes] = {}
         for place in range(grid.rows + grid.parity):
-            if len(found) == grid.rows:
-                _volume, _local, size = self._locate("data", number)
-                return rebuild(grid.rows, found, [row])[row][:size]
             data = self._row(place, group)
             if data is not None:
                 found[place] = data.ljust(grid.shard, b"\0")
-        if len(found) == grid.rows:
-            _volume, _local, size = self._locate("data", number)
-            return rebuild(grid.rows, found, [row])[row][:size]
+            if len(found) == grid.rows:
+                size = self._locate("data", number)[2]
+                return rebuild(grid.rows, found, [row])[row][:size]
         return None
 
     def _row(self, place: int, group: int) -> bytes | None:
@@ -136,10 +145,10 @@ class Items:
         )
 
 
-def _write(part: str, chunks: Iterator[bytes]) -> str:
+def _write(part: Path, chunks: Iterator[bytes]) -> str:
     """Write a file, its bytes on disk; their sha256, hex."""
     digest = hashlib.sha256()
-    with open(part, "wb") as out:
+    with part.open("wb") as out:
         for chunk in chunks:
             digest.update(chunk)
             out.write(chunk)

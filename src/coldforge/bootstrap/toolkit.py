@@ -18,7 +18,8 @@ import os
 import pkgutil
 import shutil
 import subprocess
-from typing import Callable, Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from coldforge.bootstrap.index import Tool
 from coldforge.bootstrap.tree import Tree
@@ -28,25 +29,26 @@ from coldforge.errors import ColdforgeError, RefusedError
 LAYOUT = 1  # of DEST/tool/<id>
 SHARED = {"offline-mirror/blobs": "blobs", "offline-mirror/site": "site", "build": "build"}
 CURRENT = "coldforge"
+ASK = "ask the sender for another bundle"
 
 
 @contextlib.contextmanager
-def alone(dest: str) -> Iterator[None]:
+def alone(dest: Path) -> Iterator[None]:
     """Make DEST with what all versions share, and wait for any other run to end."""
     for name in ("blobs", "build", "site", "tool", "versions"):
-        os.makedirs(os.path.join(dest, name), exist_ok=True)
-    with open(os.path.join(dest, ".lock"), "w", encoding="utf-8") as lock:
+        (dest / name).mkdir(parents=True, exist_ok=True)
+    with (dest / ".lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def lay_out(dest: str, tool: Tool, blob: Callable[[str], str]) -> str:
+def lay_out(dest: Path, tool: Tool, blob: Callable[[str], Path]) -> Path:
     """Lay out a tool inside `alone`, if it is not there; return its folder below DEST/versions.
 
     `blob` gives the path of a verified blob by its sha256.
     """
     made = _put(dest, "tool", tool_id(tool), lambda part: _tool(part, tool, blob))
-    runtime = os.path.basename(made)
+    runtime = made.name
     return _put(
         dest, "versions", tool.project[:16], lambda part: _version(part, runtime, tool, blob)
     )
@@ -58,96 +60,86 @@ def tool_id(tool: Tool) -> str:
     return hashlib.sha256(what.encode()).hexdigest()[:16]
 
 
-def switch(dest: str, version: str) -> None:
+def switch(dest: Path, version: Path) -> None:
     """Make a version, a folder that `lay_out` returned, the one in use; others stay."""
-    link, part = os.path.join(dest, CURRENT), os.path.join(dest, f".{CURRENT}.{os.getpid()}")
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(part)
-    os.symlink(os.path.join("versions", os.path.basename(version)), part)
-    os.replace(part, link)
+    part = dest / f".{CURRENT}.{os.getpid()}"
+    part.unlink(missing_ok=True)
+    part.symlink_to(Path("versions", version.name))
+    part.replace(dest / CURRENT)
     _sync(dest)
 
 
-def _put(dest: str, room: str, name: str, make: Callable[[str], None]) -> str:
+def _put(dest: Path, room: str, name: str, make: Callable[[Path], None]) -> Path:
     """Make a folder DEST/room/name, whole or not at all; what a killed run left is removed."""
-    place = os.path.join(dest, room, name)
-    part = os.path.join(dest, room, f".{name}")
+    place, part = dest / room / name, dest / room / f".{name}"
     shutil.rmtree(part, ignore_errors=True)
-    if not os.path.isdir(place):
+    if not place.is_dir():
         try:
             make(part)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
         os.sync()  # a name must not outlive a power cut that its bytes did not
-        os.rename(part, place)
-        _sync(os.path.dirname(place))
+        part.rename(place)
+        _sync(place.parent)
     return place
 
 
-def _tool(part: str, tool: Tool, blob: Callable[[str], str]) -> None:
-    root = Tree(os.path.join(part, "root"), "the carried runtime")
+def _tool(part: Path, tool: Tool, blob: Callable[[str], Path]) -> None:
+    root = Tree(part / "root", "the carried runtime")
     for sha256 in tool.runtime:
         unpack_deb(blob(sha256), root)
-    packages = Tree(os.path.join(part, "site-packages"), "the carried libraries")
+    packages = Tree(part / "site-packages", "the carried libraries")
     for sha256 in sorted(tool.wheels):
         unpack_wheel(blob(sha256), packages)
-    library = f"usr/lib/python{tool.python}"
-    site = os.path.join(part, "root", library, "sitecustomize.py")
-    if os.path.lexists(site):
-        os.unlink(site)  # Debian's: it would look for a crash reporter
-    root.link("usr/lib/python3/dist-packages", "site-packages")
-    os.unlink(os.path.join(part, "root/usr/lib/python3/dist-packages"))
-    os.symlink(
-        "../../../../site-packages", os.path.join(part, "root/usr/lib/python3/dist-packages")
-    )
+    library = part / "root" / "usr" / "lib"
+    # Debian's would look for a crash reporter, which nobody carried.
+    (library / f"python{tool.python}" / "sitecustomize.py").unlink(missing_ok=True)
+    (library / "python3").mkdir(parents=True, exist_ok=True)
+    (library / "python3" / "dist-packages").symlink_to("../../../../site-packages")
     root.link("usr/bin/python", f"usr/bin/python{tool.python}")
-    os.symlink("root/usr/lib", os.path.join(part, "lib"))
-    _script(os.path.join(part, "python"), "python.sh")
-    _try(os.path.join(part, "python"))
+    (part / "lib").symlink_to("root/usr/lib")
+    _script(part / "python", "python.sh")
+    _try(part / "python")
 
 
-def _version(part: str, runtime: str, tool: Tool, blob: Callable[[str], str]) -> None:
+def _version(part: Path, runtime: str, tool: Tool, blob: Callable[[str], Path]) -> None:
     tree = Tree(part, "the carried project")
     unpack_tar(blob(tool.project), tree)
-    links = {**SHARED, ".tool": f"tool/{runtime}"}
-    for name, target in links.items():
-        place = os.path.join(part, name)
+    for name, target in {**SHARED, ".tool": f"tool/{runtime}"}.items():
+        place = part / name
         if os.path.lexists(place):
-            raise RefusedError(f"the carried project holds {name!r}", "ask for another bundle")
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        os.symlink("../" * (2 + name.count("/")) + target, place)
-    with open(os.path.join(part, "REVISION"), "w", encoding="utf-8") as out:
-        out.write(f"{tool.revision}\n")
-    if not os.access(os.path.join(part, "invokew"), os.X_OK):
-        raise RefusedError("the carried project holds no invokew", "ask for another bundle")
+            raise RefusedError(f"the carried project holds {name!r}", ASK)
+        place.parent.mkdir(exist_ok=True)
+        place.symlink_to("../" * (2 + name.count("/")) + target)
+    (part / "REVISION").write_text(f"{tool.revision}\n", "utf-8")
+    if not os.access(part / "invokew", os.X_OK):
+        raise RefusedError("the carried project holds no invokew", ASK)
 
 
-def _script(place: str, name: str) -> None:
-    data = pkgutil.get_data(__package__ or "coldforge.bootstrap", name)
+def _script(place: Path, name: str) -> None:
+    data = pkgutil.get_data("coldforge.bootstrap", name)
     if data is None:
         raise FileNotFoundError(name)
-    with open(place, "wb") as out:
-        out.write(data)
-    os.chmod(place, 0o755)
+    place.write_bytes(data)
+    place.chmod(0o755)
 
 
-def _try(python: str) -> None:
+def _try(python: Path) -> None:
     """Start the laid out Python; raise ColdforgeError if it does not run here."""
-    command = [python, "-c", "import ctypes, hashlib, lzma, ssl, zlib, invoke"]
+    command = [str(python), "-c", "import ctypes, hashlib, lzma, ssl, zlib, invoke"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        said = (
-            "" if done.returncode == 0 else (done.stderr.strip() or "no word why").splitlines()[-1]
-        )
+        said = (done.stderr.strip() or "no word why") if done.returncode else ""
     except OSError as error:
         said = str(error.strerror)
     if said:
         hint = "it needs x86-64 Linux, and a disk that is not mounted noexec"
-        raise ColdforgeError(f"the carried Python does not start: {said}", hint)
+        last = said.splitlines()[-1]
+        raise ColdforgeError(f"the carried Python does not start: {last}", hint)
 
 
-def _sync(folder: str) -> None:
+def _sync(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

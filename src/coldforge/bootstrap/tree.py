@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import shutil
+from pathlib import Path
 from typing import BinaryIO
 
 from coldforge.errors import RefusedError
@@ -13,10 +14,10 @@ from coldforge.errors import RefusedError
 class Tree:
     """A new folder; the first to write a path wins."""
 
-    def __init__(self, root: str, what: str) -> None:
+    def __init__(self, root: Path, what: str) -> None:
         """Make `root`, which must not be there; `what` is named when something is refused."""
         self.root, self.what = root, what
-        os.makedirs(root)
+        root.mkdir(parents=True)
         self._kinds: dict[str, str] = {"": "folder"}
 
     def folder(self, path: str) -> None:
@@ -26,7 +27,7 @@ class Tree:
             done = f"{done}/{name}" if done else name
             kind = self._kinds.get(done)
             if kind is None:
-                os.mkdir(self._place(done), 0o755)
+                self._place(done).mkdir(0o755)
                 self._kinds[done] = "folder"
             elif kind != "folder":
                 raise self._refused(f"{path!r} leads through a {kind}")
@@ -46,7 +47,7 @@ class Tree:
         place = self._new(path, "link")
         if place:
             here = posixpath.dirname(clean(path, self.what))
-            os.symlink(posixpath.relpath(inside or ".", here or "."), place)
+            place.symlink_to(posixpath.relpath(inside or ".", here or "."))
 
     def hard(self, path: str, target: str) -> None:
         """Make one more name of a file that was written before."""
@@ -57,8 +58,8 @@ class Tree:
         if place:
             os.link(self._place(inside), place)
 
-    def _new(self, path: str, kind: str) -> str:
-        """Give the place of a new entry, its folder made; nothing if the path is taken."""
+    def _new(self, path: str, kind: str) -> Path | None:
+        """Give the place of a new entry, its folder made; None if the path is taken."""
         path = clean(path, self.what)
         if not path:
             raise self._refused("an entry without a name")
@@ -68,12 +69,12 @@ class Tree:
         if path in self._kinds:
             if self._kinds[path] == "folder":
                 raise self._refused(f"{path!r} is there as a folder")
-            return ""
+            return None
         self._kinds[path] = kind
         return self._place(path)
 
-    def _place(self, path: str) -> str:
-        return os.path.join(self.root, *path.split("/"))
+    def _place(self, path: str) -> Path:
+        return self.root / path
 
     def _refused(self, why: str) -> RefusedError:
         return RefusedError(f"{self.what}: {why}", "ask the sender for another bundle")

@@ -10,8 +10,10 @@ import lzma
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Any, BinaryIO, Callable, Iterator, cast
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
 
 from coldforge.bootstrap.tree import Tree, clean, resolve
 from coldforge.errors import RefusedError
@@ -22,21 +24,21 @@ DAMAGE = (tarfile.TarError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, EOFE
 LIBRARIES = ("purelib", "platlib")
 
 
-def unpack_deb(path: str, tree: Tree) -> None:
+def unpack_deb(path: Path, tree: Tree) -> None:
     """Unpack the payload of a .deb; absolute links are made to lead below the tree's root."""
-    with _sound(tree.what), open(path, "rb") as stream:
+    with _sound(tree.what), path.open("rb") as stream:
         archive = cast("IO[bytes]", _data(stream, tree.what))
         with tarfile.open(fileobj=archive, mode="r|") as members:
             _members(members, tree, _merged)
 
 
-def unpack_tar(path: str, tree: Tree) -> None:
+def unpack_tar(path: Path, tree: Tree) -> None:
     """Unpack a tar, packed or not."""
     with _sound(tree.what), tarfile.open(path, mode="r:*") as members:
         _members(members, tree, lambda name: name)
 
 
-def unpack_wheel(path: str, tree: Tree) -> None:
+def unpack_wheel(path: Path, tree: Tree) -> None:
     """Unpack what of a wheel is imported; scripts, headers and manuals are left out."""
     with _sound(tree.what), zipfile.ZipFile(path) as archive:
         for info in archive.infolist():

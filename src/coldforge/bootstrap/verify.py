@@ -69,9 +69,9 @@ def signers(trust: Trust, payload: bytes, signatures: list[tuple[str, str]]) -> 
 def trusted(copies: dict[str, Copies], trust: Trust) -> str:
     """Choose the newest index that enough trusted keys signed; raise RefusedError if none is."""
     good = {
-        bundle: parse_index(held.index).serial
+        bundle: parse_index(held.data).serial
         for bundle, held in copies.items()
-        if len(signers(trust, held.index, claims(held))) >= trust.threshold
+        if len(signers(trust, held.data, claims(held))) >= trust.threshold
     }
     if good:
         return max(good, key=lambda bundle: (good[bundle], bundle))
@@ -82,7 +82,7 @@ def trusted(copies: dict[str, Copies], trust: Trust) -> str:
         raise RefusedError("the bundle is not signed", "have it signed: mirror.bundle --sign KEY")
     if not claimed & set(trust.keys):
         raise RefusedError("the bundle is signed by no key of the trust file", hint)
-    most = max(len(signers(trust, held.index, claims(held))) for held in copies.values())
+    most = max(len(signers(trust, held.data, claims(held))) for held in copies.values())
     if most:
         message = f"the bundle has {most} of the {trust.threshold} signatures needed"
         raise RefusedError(message, "have it signed with more of the trusted keys")

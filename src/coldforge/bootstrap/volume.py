@@ -10,6 +10,7 @@ import os
 import stat
 import struct
 import zlib
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from coldforge.errors import RefusedError
@@ -30,27 +31,24 @@ class Footer(NamedTuple):
     number: int
     """From 1."""
     payload: int
-    index: int
-    """Bytes of the packed index."""
-    signatures: int
-    """Bytes of the packed signatures."""
+    packed_index: int
+    packed_signatures: int
     bundle: str
     """sha256 of the index, hex."""
 
 
-def open_plain(path: str) -> BinaryIO:
+def open_plain(path: Path) -> BinaryIO:
     """Open a regular file; raise RefusedError on a link, device or pipe."""
-    name = os.path.basename(path)
     try:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         handle = os.open(path, flags)
     except OSError as error:
-        if os.path.islink(path):
-            raise RefusedError(f"{name!r} is a link; a bundle has none", HINT) from error
+        if path.is_symlink():
+            raise RefusedError(f"{path.name!r} is a link; a bundle has none", HINT) from error
         raise
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise RefusedError(f"{name!r} is no plain file; a bundle has nothing else", HINT)
+        raise RefusedError(f"{path.name!r} is no plain file; a bundle has nothing else", HINT)
     return os.fdopen(handle, "rb")
 
 
@@ -72,7 +70,7 @@ def read_footer(stream: BinaryIO) -> Footer | None:
 
 def read_index(stream: BinaryIO, footer: Footer) -> bytes | None:
     """Read the index that a volume repeats; None if it is damaged."""
-    data = _inflate(stream, footer.payload, footer.index, MOST_INDEX)
+    data = _inflate(stream, footer.payload, footer.packed_index, MOST_INDEX)
     if data is None or hashlib.sha256(data).hexdigest() != footer.bundle:
         return None
     return data
@@ -80,7 +78,8 @@ def read_index(stream: BinaryIO, footer: Footer) -> bytes | None:
 
 def read_signatures(stream: BinaryIO, footer: Footer) -> bytes | None:
     """Read the signatures that a volume repeats; None if they are damaged."""
-    return _inflate(stream, footer.payload + footer.index, footer.signatures, MOST_SIGNATURES)
+    place = footer.payload + footer.packed_index
+    return _inflate(stream, place, footer.packed_signatures, MOST_SIGNATURES)
 
 
 def _inflate(stream: BinaryIO, place: int, size: int, most: int) -> bytes | None:

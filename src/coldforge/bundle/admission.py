@@ -80,7 +80,7 @@ def _named(bundles: Mapping[str, Copies], digest: str) -> Admitted:
     bundle = digest.lower().removeprefix("sha256:")
     if copies := bundles.get(bundle):
         signatures = [*copies.signatures, b""][0]
-        return Admitted(bundle, read_index(copies.index), copies.index, signatures)
+        return Admitted(bundle, read_index(copies.data), copies.data, signatures)
     message = f"no index here has the sha256 {digest[:80]!r}"
     raise RefusedError(message, "compare it with what the sender told, digit by digit")
 
@@ -97,13 +97,13 @@ def _checked(bundle: str, copies: Copies, known: Trust) -> Admitted:
     for said in [_together(read), *read] if read else []:
         try:
             trust = succeed(known, said.trust)
-            check(trust, TYPE, copies.index, said.signatures, WHAT)
+            check(trust, TYPE, copies.data, said.signatures, WHAT)
         except ColdforgeError as error:
             refusal = error
             continue
         signatures = msgspec.json.encode(said)
         new = None if trust == known else trust
-        return Admitted(bundle, read_index(copies.index), copies.index, signatures, new)
+        return Admitted(bundle, read_index(copies.data), copies.data, signatures, new)
     raise refusal
 
 

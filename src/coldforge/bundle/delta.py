@@ -30,7 +30,7 @@ MAGIC = b"coldforge-delta1"
 STEP = struct.Struct(">cQQII")
 COPY, NEW, END = b"C", b"N", b"E"
 LEVEL = 8
-WORKERS = min(3, os.cpu_count() or 1)  # a full piece takes 300 MB of memory
+WORKERS = min(2, os.cpu_count() or 1)  # a full piece takes 300 MB of memory
 
 
 def encode(base: Path, new: Path, out: BinaryIO, advance: Callable[[int], object]) -> None:

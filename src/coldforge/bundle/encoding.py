@@ -3,7 +3,7 @@
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,44 +96,52 @@ def _encoded(folder: Path, job: Job, encoding: Encoding, current: Step) -> Sourc
     key = sha256_json([need.sha256, encoding, against, VERSION])[:32]
     path = next(iter(sorted(folder.glob(f"{key}.{'?' * 64}"))), None)
     if path is None:
-        path = _make(folder / key, job, encoding, current)
+        if base and sha256_file(base.path) != base.sha256:
+            raise damaged(raw(Need(base.sha256, base.size, need.store, base.kin, base.path)))
+        path = _make(folder / key, need, base, current)
     else:
         current.advance(2 * need.size)
     digest = path.name.partition(".")[2]
     return Source(need.sha256, need.size, need.store, need.name, encoding, against, path, digest)
 
 
-def _make(place: Path, job: Job, encoding: Encoding, current: Step) -> Path:
+def _make(place: Path, need: Need, base: Relative | None, current: Step) -> Path:
     """Encode, decode, and only then keep: damage here must not be noticed over there."""
-    need, part = job.need, part_of(place)
-    # Of a store's blobs all are in one folder each, or in folders of two digits.
-    base = _base_path(need, job.base)
+    part = part_of(place)
     with part.open("wb") as out:
-        if encoding == "delta":
-            delta.encode(base, need.path, out, current.advance)
+        if base:
+            delta.encode(base.path, need.path, out, current.advance)
         else:
             codec.pack(need.path, out, current.advance)
     with part.open("rb") as stream:
-        if _decoded(stream, need, encoding, base, current.advance) != need.sha256:
-            part.unlink()
+        if _decoded(stream, need, base, current) != need.sha256:
             raise damaged(raw(need))
     path = place.with_name(f"{place.name}.{sha256_file(part)}")
     publish(part, path)
     return path
 
 
-def _decoded(
-    stream: BinaryIO, need: Need, encoding: Encoding, base: Path, advance: Callable[[int], object]
-) -> str:
+def _decoded(stream: BinaryIO, need: Need, base: Relative | None, current: Step) -> str:
+    """Hash what an encoding decodes to; empty if it does not."""
     digest = hashlib.sha256()
-    if encoding == "delta":
-        chunks = delta.decode(base, stream, need.size)
-    else:
-        chunks = codec.unpack(stream, need.size)
+    size = need.size
+    chunks = delta.decode(base.path, stream, size) if base else codec.unpack(stream, size)
     try:
         for chunk in chunks:
             digest.update(chunk)
-            advance(len(chunk))
+            current.advance(len(chunk))
     except ColdforgeError:
         return ""
     return digest.hexdigest()
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Let one run at a time encode; another waits, and then finds most of it made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

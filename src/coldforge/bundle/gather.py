@@ -1,26 +1,37 @@
 """The files of a folder that hold volumes of one bundle, opened."""
 
 from contextlib import ExitStack
-from pathlib import Path
 
-from coldforge.bootstrap.folder import Volume
+from coldforge.bootstrap.folder import NAME, SORTS, Folder, Volume
 from coldforge.bootstrap.volume import open_plain
 from coldforge.bundle.holding import Holdings
 from coldforge.progress import say
 
 
-def gather(volumes: list[Volume], bundle: str, holdings: Holdings, stack: ExitStack) -> None:
-    """Open what claims to be of `bundle`, until `stack` ends; nothing is proved by that.
+def gather(found: Folder, bundle: str, holdings: Holdings, stack: ExitStack) -> None:
+    """Open what may be of `bundle`, until `stack` ends; every shard is proved when it is read.
 
-    Where a file's end is damaged, its name says what it is. Others are passed over with a line.
+    Where an end is damaged, what it says is not believed alone: the file's name counts as well.
+    What is not of this bundle is passed over with a line.
     """
-    for volume in volumes:
-        name = Path(volume.path).name
-        same = holdings.of["data" if volume.sort == "data" else "parity"]
-        if volume.bundle not in {"", bundle}:
-            say(f"note: {name} is of another bundle, {volume.bundle[:12]}…; passed over")
-        elif volume.number > len(same):
-            say(f"note: {name} is no volume of this bundle; passed over")
-        else:
-            stream = stack.enter_context(open_plain(volume.path))
-            same[volume.number - 1].carried.append(stream.fileno())
+    for volume in found.volumes:
+        places = {
+            (sort, number)
+            for sort, number in _claims(volume, bundle)
+            if number <= len(holdings.of["data" if sort == "data" else "parity"])
+        }
+        if not places or (volume.bundle != bundle and volume.bundle in found.copies):
+            say(f"note: {volume.path.name} is not of this bundle; passed over")
+            continue
+        handle = stack.enter_context(open_plain(volume.path)).fileno()
+        for sort, number in places:
+            holdings.of["data" if sort == "data" else "parity"][number - 1].carried.append(handle)
+
+
+def _claims(volume: Volume, bundle: str) -> set[tuple[str, int]]:
+    """List which volumes a file may be."""
+    said = {(volume.sort, volume.number)}
+    match = NAME.fullmatch(volume.path.name)
+    if volume.bundle != bundle and match and int(match[2]):
+        said.add((SORTS[match[1]], int(match[2])))
+    return said

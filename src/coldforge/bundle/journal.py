@@ -54,11 +54,18 @@ def begin(out: Path, index: Index, keys: list[str]) -> Journal | None:
     if (out / "index.json").is_file():
         _check_same(out, wanted)
         return None
-    if strays := sorted(path.name for path in out.iterdir() if not _nothing(path)):
-        raise _taken(out, strays[0])
+    check_free(out)
     journal = Journal(wanted, index.serial)
     journal.write(out)
     return journal
+
+
+def check_free(out: Path) -> None:
+    """Raise ColdforgeError if a folder holds what is no bundle, whole or begun."""
+    if not out.is_dir() or (out / NAME).is_file() or (out / "index.json").is_file():
+        return
+    if strays := sorted(path.name for path in out.iterdir() if not _nothing(path)):
+        raise _taken(out, strays[0])
 
 
 def end(out: Path) -> None:

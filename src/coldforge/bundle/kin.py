@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,6 +29,7 @@ class Relative(msgspec.Struct, frozen=True):
     sha256: str
     size: int
     kin: str
+    path: Path
 
 
 class Kinship:
@@ -35,10 +37,13 @@ class Kinship:
 
     def __init__(self, space: Workspace, have: "Have") -> None:
         """Look for what both sides have."""
-        stores = (("mirror", _mirror(space)), ("layout", _layout(Layout(space.build / "oci"))))
-        self._of: dict[str, list[Relative]] = {
-            name: [one for one in found if have.has(_store(name), one.sha256)]
-            for name, found in stores
+        found: dict[StoreName, Iterator[Relative]] = {
+            "mirror": _mirror(space),
+            "layout": _layout(Layout(space.build / "oci")),
+        }
+        self._of = {
+            store: [one for one in relatives if have.has(store, one.sha256)]
+            for store, relatives in found.items()
         }
 
     def base(self, need: Need) -> Relative | None:
@@ -77,7 +82,7 @@ def _mirror(space: Workspace) -> Iterator[Relative]:
     for sha256, kin in remember(space).items():
         path = store.path(sha256)
         if not kin.startswith("debian ") and path.is_file() and path.stat().st_size >= LEAST:
-            yield Relative(sha256, path.stat().st_size, kin)
+            yield Relative(sha256, path.stat().st_size, kin, path)
 
 
 def _layout(layout: Layout) -> Iterator[Relative]:
@@ -90,7 +95,8 @@ def _layout(layout: Layout) -> Iterator[Relative]:
             names |= layer_names(document)
     for path, size in sizes.items():
         if size >= LEAST:
-            yield Relative(path.name, size, f"layer {names[path.name]}" if path.name in names else "")
+            name = names.get(path.name, "")
+            yield Relative(path.name, size, f"layer {name}" if name else "", path)
 
 
 def _document(data: bytes) -> dict[str, object]:
@@ -102,7 +108,3 @@ def _document(data: bytes) -> dict[str, object]:
     except ValueError:
         return {}
     return found
-
-
-def _store(name: str) -> StoreName:
-    return "mirror" if name == "mirror" else "layout"

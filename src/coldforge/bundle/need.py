@@ -97,7 +97,11 @@ def for_install(space: Workspace, stack: str) -> Image:
     if labels_of(layout, tag["digest"]).get("coldforge.lock") != _lock_label(space, stack):
         raise ColdforgeError(f"the image of {stack} was built from another lock", hint)
     found = {need.sha256: need for need in _parts(layout, stack, tag)}
-    return Image(tag["digest"], {key: tag[key] for key in ("mediaType", "digest", "size")}, list(found.values()))
+    return Image(
+        tag["digest"],
+        {key: tag[key] for key in ("mediaType", "digest", "size")},
+        list(found.values()),
+    )
 
 
 def built_here(space: Workspace, stack: str) -> str:

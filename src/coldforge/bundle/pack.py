@@ -18,6 +18,7 @@ from coldforge.bundle.parity import add_parity
 from coldforge.bundle.payload import Payload
 from coldforge.bundle.readback import Readback
 from coldforge.bundle.readme import readme
+from coldforge.bundle.receiver import write_receive
 from coldforge.bundle.volume import Sort, trailer, volume_name
 from coldforge.digest import canonical_json
 from coldforge.errors import ColdforgeError
@@ -73,7 +74,8 @@ def _written(out: Path, plan: Index, sources: list[Source], journal: Journal) ->
             volume = _payload(_part(out, "data", number), plan, feeds, number, current)
             journal.volumes.append(volume)
             journal.write(out)
-        current.result = f"{amount(total)} in {len(plan.volumes)} volumes"
+        many = "s" * (len(plan.volumes) != 1)
+        current.result = f"{amount(total)} in {len(plan.volumes)} volume{many}"
     if plan.parity and not journal.parity:
         journal.parity = _parity(out, plan, journal)
         journal.write(out)
@@ -126,7 +128,7 @@ def _finish(out: Path, index: Index, signatures: bytes) -> None:
                     stream.seek(volume.size)
                     stream.write(trailer(sort, number, volume.size, data, signatures))
                 publish(part, out / volume_name(sort, number))
-    _write_receive(out / "receive")
+    write_receive(out / "receive")
     write_file(out / "README.txt", readme(index, signatures).encode())
     write_file(out / "signatures.json", signatures)
     write_file(out / "index.json", data)
@@ -135,14 +137,6 @@ def _finish(out: Path, index: Index, signatures: bytes) -> None:
 
 def _part(out: Path, sort: Sort, number: int) -> Path:
     return part_of(out / volume_name(sort, number))
-
-
-def _write_receive(path: Path) -> None:
-    try:
-        from coldforge.bundle.receiver import write_receive  # type: ignore
-    except ImportError:  # until it is there
-        return
-    write_receive(path)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Take a bundle in: every byte proved before it is visible, whatever arrives and when."""
 
+import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,13 +9,14 @@ import msgspec
 
 from coldforge.bootstrap.folder import Copies, Folder, scan
 from coldforge.bundle.admission import Admitted, admit
-from coldforge.bundle.finish import finish
+from coldforge.bundle.finish import change_tool, name_images
 from coldforge.bundle.gather import gather
 from coldforge.bundle.holding import Holdings
-from coldforge.bundle.index import Index, Item
+from coldforge.bundle.index import Item
 from coldforge.bundle.intake import take_all
 from coldforge.bundle.ledger import enter, read_ledger
 from coldforge.bundle.repair import Repair
+from coldforge.bundle.sense import read_index
 from coldforge.bundle.shortage import shortage
 from coldforge.bundle.site import alone, ledger_path, staging_path
 from coldforge.bundle.staging import Staging
@@ -34,7 +36,7 @@ class Options(msgspec.Struct, frozen=True):
     """sha256 of the index, told by hand: stands for signatures."""
 
 
-class Received(msgspec.Struct, frozen=True):
+class Received(msgspec.Struct):
     """What came of it."""
 
     bundle: str
@@ -66,24 +68,116 @@ def receive(space: Workspace, folder: Path, options: Options | None = None) -> R
     """
     options = options or Options()
     with alone(space), ExitStack() as stack:
-        found = scan(str(folder))
+        found = scan(folder)
         admitted = admit(_copies(space, found), space.trust, options.digest)
-        index = admitted.index
-        stores, ledger = Stores(space), read_ledger(ledger_path(space))
+        index, stores = admitted.index, Stores(space)
+        ledger = read_ledger(ledger_path(space))
         stack.enter_context(stores.layout.held())
         lacking = [item for item in index.items if not stores.has(item)]
-        done = not lacking and ledger.knows(admitted.bundle)
-        older = ledger.older(index)
+        done, older = not lacking and ledger.knows(admitted.bundle), ledger.older(index)
         if older and not (options.older or done):
             raise ledger.refuse(index)
         if admitted.trust:
             write_trust(space.trust, admitted.trust)
-        result = Received(admitted.bundle, index.stack, index.kind, index.serial)
+        result = Received(
+            admitted.bundle,
+            index.stack,
+            index.kind,
+            index.serial,
+            taken=len(lacking),
+            size=sum(item.size for item in lacking),
+            present=len(index.items) - len(lacking),
+            already=done,
+        )
         if not done:
-            repaired = _fill(space, admitted, stores, (found, lacking))
-            result = msgspec.structs.replace(
-                result,
-                taken=len(lacking),
-                size=sum(item.size for item in lacking),
-                repaired=repaired,
-            )
+            result.repaired = _fill(space, admitted, stores, found, lacking)
+            if not older:
+                result.images = name_images(index, stores)
+                result.project = change_tool(space, index, stores, ledger.leads(index))
+            enter(ledger_path(space), admitted.bundle, index, whole=not older)
+        _tidy(space, admitted)
+        return result
+
+
+def _fill(
+    space: Workspace, admitted: Admitted, stores: Stores, found: Folder, lacking: list[Item]
+) -> dict[int, int]:
+    """Bring what is lacking from the folder and the staging; return the repaired shards."""
+    holdings = Holdings(admitted.index)
+    with (
+        ExitStack() as stack,
+        Staging(staging_path(space, admitted.bundle), holdings) as staging,
+    ):
+        gather(found, admitted.bundle, holdings, stack)
+        repair = Repair(holdings, staging)
+        wanted = _shards(holdings, lacking)
+        sparse = not repair.hopeful(wanted)
+        _check_room(stores, staging, lacking, _needed(holdings, wanted) if sparse else [])
+        if sparse:
+            _stage(admitted, holdings, staging, wanted)
+        failed = take_all(lacking, holdings, stores, proved=False)
+        if failed:
+            repair.mend(_shards(holdings, failed))
+            failed = take_all(failed, holdings, stores, proved=True)
+        if failed:
+            if not sparse:
+                _stage(admitted, holdings, staging, _shards(holdings, failed))
+            raise shortage(failed, repair, stores)
+    return dict(repair.mended)
+
+
+def _shards(holdings: Holdings, items: list[Item]) -> set[int]:
+    return set().union(*(holdings.shards(item.parts) for item in items))
+
+
+def _needed(holdings: Holdings, wanted: set[int]) -> list[tuple[Sort, int]]:
+    """List the carried volumes to keep: with parity each helps, else those that items are in."""
+    volumes = {place[0] for shard in wanted if (place := holdings.at("data", shard))}
+    sorts: tuple[Sort, ...] = ("data", "parity")
+    return [
+        (sort, number)
+        for sort in sorts
+        for number, holding in enumerate(holdings.of[sort], 1)
+        if holding.carried and (holdings.grid or number - 1 in volumes)
+    ]
+
+
+def _stage(admitted: Admitted, holdings: Holdings, staging: Staging, wanted: set[int]) -> None:
+    """Keep what is right of the volumes in the folder: the next call may come without them."""
+    volumes = _needed(holdings, wanted)
+    staging.keep_index(admitted.data, admitted.signatures)
+    total = sum(holdings.of[sort][number - 1].size for sort, number in volumes)
+    with step(f"Keeping {len(volumes)} volumes until the rest is here", total) as current:
+        for sort, number in volumes:
+            staging.keep(sort, number, current.advance)
+
+
+def _check_room(
+    stores: Stores, staging: Staging, items: list[Item], kept: list[tuple[Sort, int]]
+) -> None:
+    needs = [
+        (root, sum(item.size for item in items if item.store == store))
+        for store, root in stores.roots().items()
+    ]
+    of = staging.holdings.of
+    wants = sum(staging.wants(of[sort][number - 1]) for sort, number in kept)
+    check_room([*needs, (staging.folder, wants)])
+
+
+def _copies(space: Workspace, found: Folder) -> Mapping[str, Copies]:
+    """Give the indexes of a folder; if no volume there has a whole one, those of the staging."""
+    if found.copies or not found.volumes:
+        return found.copies
+    folders = sorted(path for path in staging_path(space).glob("*") if path.is_dir())
+    return {key: copies for path in folders for key, copies in scan(path).copies.items()}
+
+
+def _tidy(space: Workspace, admitted: Admitted) -> None:
+    """Forget the staging of a complete bundle, and of older ones that it stands for."""
+    index = admitted.index
+    for path in sorted(staging_path(space).glob("*")):
+        for bundle, copies in scan(path).copies.items():
+            other = read_index(copies.data)
+            same = (other.stack, other.kind) == (index.stack, index.kind)
+            if bundle == admitted.bundle or (same and other.serial < index.serial):
+                shutil.rmtree(path, ignore_errors=True)

@@ -11,12 +11,12 @@ DATE = (1980, 1, 1, 0, 0, 0)  # the first a zip can tell
 MAIN = '''\
 """Start the receiver; argv[0] is the file that holds this zip."""
 
-import os
 import sys
+from pathlib import Path
 
 from coldforge.bootstrap.__main__ import main
 
-sys.exit(main(sys.argv[1:], os.path.dirname(os.path.abspath(sys.argv[0]))))
+sys.exit(main(sys.argv[1:], (Path.cwd() / sys.argv[0]).parent))
 '''
 
 

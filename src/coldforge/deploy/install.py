@@ -18,7 +18,6 @@ from coldforge.image.engine import image_name, is_image, load
 if TYPE_CHECKING:
     import docker
 
-KEEP = 3
 Bring = Callable[["docker.DockerClient", Image, str], None]
 """Makes an engine hold an image under a name."""
 

@@ -4,7 +4,7 @@ import json
 import signal
 import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -100,15 +100,26 @@ def _upload(remote: Remote, blobs: list[Blob], sessions: Sessions, title: str) -
     """Send blobs side by side; the first failure stops the others at the end of their pieces."""
     if not blobs:
         return []
+
+    def send(blob: Blob) -> Sent:
+        with _stopping(remote):
+            return upload(remote, blob, sessions, progress.advance)
+
     with step(title, sum(blob.size for blob in blobs)) as progress:
-        with ThreadPoolExecutor(TOGETHER) as pool:
-            work = [pool.submit(upload, remote, b, sessions, progress.advance) for b in blobs]
-            try:
-                wait(work, return_when=FIRST_EXCEPTION)
-            finally:
-                if not all(one.done() and not one.exception() for one in work):
-                    remote.stop.set()
+        with ThreadPoolExecutor(TOGETHER) as pool, _stopping(remote):
+            work = [pool.submit(send, blob) for blob in blobs]
+            wait(work)
         return [one.result() for one in sorted(work, key=_stopped)]
+
+
+@contextmanager
+def _stopping(remote: Remote) -> Iterator[None]:
+    """Let whatever ends this early end every other request too."""
+    try:
+        yield
+    except BaseException:
+        remote.stop.set()
+        raise
 
 
 def _stopped(work: "Future[Sent]") -> bool:
@@ -122,11 +133,12 @@ def _gently() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {
-        n: signal.signal(n, signal.default_int_handler) for n in (signal.SIGTERM, signal.SIGHUP)
-    }
+    # One that is ignored stays so: nohup means it.
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)

@@ -42,6 +42,7 @@ class Tunnel:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.path))
         self._listener.listen()
+        self._lock = threading.Lock()
         self._running: list[subprocess.Popen[bytes]] = []
         self._ends: list[threading.Thread] = []
         self._said: tuple[int, str] = (0, "")
@@ -54,7 +55,9 @@ class Tunnel:
 
     def trouble(self, url: str) -> ColdforgeError | None:
         """Say why the connections that failed did so; None if ssh and Docker have no complaint."""
-        for end in self._ends:
+        with self._lock:
+            ends = list(self._ends)
+        for end in ends:
             end.join(LAST_WORDS)
         code, words = self._said
         if not code:
@@ -84,15 +87,16 @@ class Tunnel:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            with connection:
+            # Whoever sees a connection end, and asks why, finds it listed here.
+            with connection, self._lock:
                 wire = connection.fileno()
                 process = subprocess.Popen(
                     self._command, stdin=wire, stdout=wire, stderr=subprocess.PIPE
                 )
-            self._running.append(process)
-            end = threading.Thread(target=self._listen, args=(process,), daemon=True)
-            self._ends.append(end)
-            end.start()
+                self._running.append(process)
+                end = threading.Thread(target=self._listen, args=(process,), daemon=True)
+                self._ends.append(end)
+                end.start()
 
     def _listen(self, process: "subprocess.Popen[bytes]") -> None:
         """Wait for a connection's end; keep the last line of what it complains about."""

@@ -1,0 +1,81 @@
+"""Time a bundle and its receive, beside `tar | zstd` and `sha256sum` of the same bytes.
+
+For each kind of bundle of stack cpu: pack it for a place that has nothing, with nothing encoded
+before; tar and pack the same blobs; receive the bundle in an empty place; hash the same blobs. MB
+are of the blobs, not of what becomes of them. Both writers wait until their bytes are on the disk.
+Needs the stack built from this commit (image.build), the tool's blobs (mirror.fetch --stack tool)
+and zstd. Run: .venv/bin/python benchmarks/bundle.py
+"""
+
+import hashlib
+import shlex
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from noop_build import timed
+
+from coldforge.bundle.index import Index, Kind
+from coldforge.bundle.make import bundle
+from coldforge.bundle.receive import Options, receive
+from coldforge.bundle.stores import Stores
+from coldforge.paths import Workspace
+
+RUNS = 3
+ROOT = Path(__file__).resolve().parent.parent
+STACK = "cpu"
+KINDS: tuple[Kind, ...] = ("build", "install")
+
+
+def main() -> None:
+    """Print medians and ratios for both kinds."""
+    for kind in KINDS:
+        runs = [run(kind) for _ in range(RUNS)]
+        ours, peer, taking, hashing = (
+            statistics.median(column) for column in zip(*runs, strict=True)
+        )
+        print(f"{kind:<8} bundle   {ours:5.0f} MB/s    tar | zstd {peer:5.0f} MB/s", end="")
+        print(f"    time by time {peer / ours:.2f}")
+        print(f"{'':<8} receive  {taking:5.0f} MB/s    sha256sum  {hashing:5.0f} MB/s", end="")
+        print(f"    time by time {hashing / taking:.2f}")
+
+
+def run(kind: Kind) -> list[float]:
+    """Do all four once; return the MB/s of each."""
+    space = Workspace(ROOT)
+    shutil.rmtree(space.build / "bundle" / "encoded", ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=space.build) as name:
+        folder, start = Path(name), time.perf_counter()
+        index = bundle(space, STACK, kind, folder / "bundle")
+        seconds = [time.perf_counter() - start]
+        blobs = blobs_of(index, space)
+        seconds.append(timed(["sh", "-c", tar_zstd(blobs, folder / "peer")]))
+        seconds.append(take(Workspace(folder / "closed"), folder / "bundle"))
+        seconds.append(timed(["sha256sum", *blobs]))
+    size = sum(item.size for item in index.items) / 1e6
+    return [size / each for each in seconds]
+
+
+def blobs_of(index: Index, space: Workspace) -> list[str]:
+    """Name the files of a bundle's blobs."""
+    stores = Stores(space)
+    return [str(stores.path(item.store, item.sha256)) for item in index.items]
+
+
+def tar_zstd(blobs: list[str], out: Path) -> str:
+    """Spell the peer's command; its output is removed again."""
+    return f"tar -cPf - {shlex.join(blobs)} | zstd -q -T0 -o {out} && sync {out} && rm {out}"
+
+
+def take(space: Workspace, bundle: Path) -> float:
+    """Receive a bundle of which the digest is known; return the seconds."""
+    told = Options(digest=hashlib.sha256((bundle / "index.json").read_bytes()).hexdigest())
+    start = time.perf_counter()
+    receive(space, bundle, told)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The last steps of a bundle that is complete: names for its images, and the tool it carries."""
+
+import json
+from pathlib import Path
+
+from coldforge.bootstrap import toolkit
+from coldforge.bootstrap.index import Tool as Carried
+from coldforge.bundle.durable import sync_folder
+from coldforge.bundle.index import Index
+from coldforge.bundle.stores import Stores
+from coldforge.errors import MissingInputError
+from coldforge.image import referrers
+from coldforge.image.index import changed
+from coldforge.image.layout import Descriptor, Layout, blobs_of
+from coldforge.paths import Workspace
+from coldforge.progress import say
+from coldforge.stack.lock import lock_digest
+
+SMALL = 1 << 20  # bytes of a blob that may be a manifest
+
+
+def name_images(index: Index, stores: Stores) -> list[str]:
+    """Give the images their names in the layout, once all of each is there; return the names.
+
+    Raise MissingInputError if a part of an image is nowhere: the bundle counted on it.
+    """
+    layout = stores.layout
+    images = {
+        name: Descriptor(tag["mediaType"], tag["digest"], tag["size"])
+        for name, tag in index.tags.items()
+    }
+    for name, image in images.items():
+        wanted = blobs_of(layout.read(image.digest)) if layout.blob(image.digest).exists() else {""}
+        if lacking := [digest for digest in wanted if not layout.blob(digest).is_file()]:
+            message = f"image {name} lacks {len(lacking)} parts that the sender took to be here"
+            raise MissingInputError(
+                message, "have a bundle made with a new mirror.have of this place"
+            )
+    _list_referrers(index, layout)
+    if images:
+        sync_folder(layout.root / "blobs" / "sha256")
+    for name, image in images.items():
+        layout.tag(name, image)
+    return sorted(images)
+
+
+def _list_referrers(index: Index, layout: Layout) -> None:
+    """Enter in the layout's index what of the items refers to an image."""
+    found = []
+    for item in index.items:
+        if item.store == "layout" and item.size <= SMALL:
+            document = _document(layout.blob(item.sha256))
+            if referrers.subject(document) and document.get("mediaType") == referrers.MANIFEST:
+                descriptor = Descriptor(referrers.MANIFEST, f"sha256:{item.sha256}", item.size)
+                found.append(descriptor.json() | referrers.summary(document))
+    if found:
+        with changed(layout.root) as entries:
+            known = {entry["digest"] for entry in entries}
+            entries += [entry for entry in found if entry["digest"] not in known]
+
+
+def _document(path: Path) -> dict[str, object]:
+    """Read a blob as a JSON object; empty if it is something else."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return {}
+    named = isinstance(document, dict) and isinstance(document.get("subject"), dict)
+    return document if named else {}
+
+
+def change_tool(space: Workspace, index: Index, stores: Stores, newest: bool) -> str:
+    """Lay out the carried tool and put it in use, where the tool is a carried one; say what was.
+
+    `newest`: whether no newer bundle is here. A checkout of git is left as it is.
+    """
+    dest = carried(space)
+    if dest is None:
+        return _compare_locks(space, index)
+    tool = index.tool
+    parts = [*tool.runtime, *tool.wheels, tool.project]
+    if not newest:
+        return "the tool stays: a newer bundle brought it"
+    if lacking := [one for one in parts if not stores.mirror.path(one).is_file()]:
+        return f"the tool stays: {len(lacking)} of its files are not here"
+    new = Carried(tool.revision, tool.python, tool.runtime, list(tool.wheels), tool.project)
+    with toolkit.alone(dest):
+        version = toolkit.lay_out(dest, new, stores.mirror.path)
+        current = dest / toolkit.CURRENT
+        if current.is_symlink() and current.resolve() == version.resolve():
+            return f"the tool is revision {tool.revision[:12]}, as before"
+        toolkit.switch(dest, version)
+    return f"the tool is now revision {tool.revision[:12]}, in {current}"
+
+
+def carried(space: Workspace) -> Path | None:
+    """Give the folder that bundles' tools are laid out in, if this is one of them."""
+    root = space.root.resolve()
+    if (root / ".tool").is_symlink() and root.parent.name == "versions":
+        return root.parent.parent
+    return None
+
+
+def _compare_locks(space: Workspace, index: Index) -> str:
+    path = space.lock(index.stack)
+    if path.is_file() and lock_digest(path) == index.lock:
+        return ""
+    said = f"{path.name} of this checkout is not the one that the bundle was made from"
+    say(f"note: {said}")
+    return said

@@ -1,0 +1,117 @@
+"""Two sides of an air gap in one folder: a sender with a key, and a place that trusts it."""
+
+import hashlib
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from coldforge.bundle.draft import Draft, Source
+from coldforge.bundle.index import Index, Tool
+from coldforge.bundle.pack import pack
+from coldforge.bundle.stores import Stores
+from coldforge.paths import Workspace
+from coldforge.trust.keys import Key, public_text
+from coldforge.trust.trust import Trust, write_trust
+
+SERIAL = 1_700_000_000
+TOOL = Tool(version="0", revision="0", python="3.11", runtime=[], wheels={}, project="")
+
+
+def private(name: str) -> Ed25519PrivateKey:
+    """A key that is the same in every run."""
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
+
+
+def trust(*names: str, threshold: int = 1, version: int = 1) -> Trust:
+    keys = [Key(name, public_text(private(name))) for name in names]
+    return Trust(1, version, threshold, keys)
+
+
+def place(root: Path, trusted: Trust | None = None) -> Workspace:
+    """A place with empty stores, which trusts key `sender`."""
+    space = Workspace(root)
+    space.mirror.mkdir(parents=True)
+    write_trust(space.trust, trusted or trust("sender"))
+    return space
+
+
+def noise(seed: object, size: int) -> bytes:
+    return Random(repr(seed)).randbytes(size)
+
+
+def source(
+    folder: Path, name: str, data: bytes, encoded: bytes | None = None, **other: Any
+) -> Source:
+    """An item; `encoded`: what is sent for it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sent = data if encoded is None else encoded
+    path = folder / hashlib.sha256(sent).hexdigest()
+    path.write_bytes(sent)
+    fields: dict[str, Any] = {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "size": len(data),
+        "store": "mirror",
+        "name": name,
+        "encoding": "raw",
+        "base": "",
+        "path": path,
+        "digest": path.name,
+    }
+    return Source(**fields | other)
+
+
+def sources(folder: Path, count: int = 6, size: int = 100_000) -> list[Source]:
+    """Items of both stores, of all sizes up to `size`."""
+    stores = ("mirror", "layout")
+    return [
+        source(folder, f"item {n}", noise(n, 1 + (n + 1) * size // count), store=stores[n % 2])
+        for n in range(count)
+    ]
+
+
+def draft(items: list[Source], **other: Any) -> Draft:
+    fields: dict[str, Any] = {
+        "kind": "build",
+        "stack": "demo",
+        "serial": SERIAL,
+        "lock": "0" * 64,
+        "image": "",
+        "tags": {},
+        "tool": TOOL,
+        "sources": items,
+    }
+    return Draft(**fields | other)
+
+
+def bundle(
+    out: Path, items: list[Source], split: int = 0, share: float = 0.0, **other: Any
+) -> Index:
+    """Pack a bundle that `sender` signs."""
+    keys = other.pop("keys", [private("sender")])
+    rotations = other.pop("rotations", ())
+    return pack(out, draft(items, **other), split, share, keys, rotations)
+
+
+def wrong(space: Workspace) -> list[Path]:
+    """List visible blobs whose bytes are not what their names say."""
+    stores = Stores(space)
+    layout = sorted((stores.layout.root / "blobs" / "sha256").glob("[0-9a-f]*"))
+    blobs = [*stores.mirror.blobs(), *layout]
+    return [path for path in blobs if hashlib.sha256(path.read_bytes()).hexdigest() != path.name]
+
+
+def visible(space: Workspace) -> set[str]:
+    """Name all visible blobs."""
+    stores = Stores(space)
+    layout = (stores.layout.root / "blobs" / "sha256").glob("[0-9a-f]*")
+    return {path.name for path in (*stores.mirror.blobs(), *layout)}
+
+
+def spoil(path: Path, *ranges: tuple[int, int]) -> None:
+    """Turn over every bit of some stretches (offset, size) of a file."""
+    data = bytearray(path.read_bytes())
+    for offset, size in ranges:
+        data[offset : offset + size] = bytes(255 - byte for byte in data[offset : offset + size])
+    path.write_bytes(bytes(data))
