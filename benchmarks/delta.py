@@ -14,13 +14,13 @@ import tempfile
 from pathlib import Path
 
 import msgspec
-from bundle import take
+from bundle import clone
 from cuda_build import forget
 
-from coldforge.bundle.have import Have
-from coldforge.bundle.have import take as inventory
+from coldforge.bundle.have import Have, take
 from coldforge.bundle.index import Kind
-from coldforge.bundle.make import bundle
+from coldforge.bundle.make import Terms, bundle
+from coldforge.bundle.receive import Options, receive
 from coldforge.image.layout import Layout
 from coldforge.paths import Workspace
 from coldforge.progress import amount
@@ -36,10 +36,12 @@ def main() -> None:
     """Print the bytes of both bundles, of docker save, and the ratios."""
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as name:
         space, closed = clone(Path(name) / "open"), Workspace(Path(name) / "closed")
+        shutil.copy(space.stacks / "cpu.toml", space.stacks / f"{STACK}.toml")
+        copy_lock(space)
         older(space)
         for kind in KINDS:
             send(space, closed, kind, None)
-        have = inventory(closed)
+        have = take(closed)
         newer(space)
         sizes = {kind: send(space, closed, kind, have) for kind in KINDS}
         digests = [Layout(one.build / "oci").tags()[STACK]["digest"] for one in (space, closed)]
@@ -49,18 +51,6 @@ def main() -> None:
     forget(f"localhost/coldforge/{STACK}:latest")
     for kind, size in sizes.items():
         print(f"{kind:<8} {amount(size)} of {amount(saved)}: {size / saved:.2%}")
-
-
-def clone(root: Path) -> Workspace:
-    """Make a checkout of this commit that has its blobs and built layers, and stack bench-delta."""
-    subprocess.run(["git", "clone", "-q", str(ROOT), str(root)], check=True)
-    here, space = Workspace(ROOT), Workspace(root)
-    for folder in ("offline-mirror/blobs", "build/oci/blobs", "build/wheels"):
-        shutil.copytree(ROOT / folder, root / folder, copy_function=os.link)
-    shutil.copytree(here.build / "cache", space.build / "cache")
-    shutil.copy(space.stacks / "cpu.toml", space.stacks / f"{STACK}.toml")
-    copy_lock(space)
-    return space
 
 
 def copy_lock(space: Workspace) -> None:
@@ -97,11 +87,10 @@ def invoke(space: Workspace, task: str) -> None:
 def send(space: Workspace, closed: Workspace, kind: Kind, have: Have | None) -> int:
     """Bundle for a place, and have it received there; return the bytes of the bundle's files."""
     out = space.build / "out"
-    bundle(space, STACK, kind, out, have)
-    take(closed, out)
-    size = sum(path.stat().st_size for path in out.iterdir())
+    made = bundle(space, STACK, kind, out, Terms(have))
+    receive(closed, out, Options(digest=made.bundle))
     shutil.rmtree(out)
-    return size
+    return made.size
 
 
 def weigh(image: str) -> int:

@@ -5,13 +5,17 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from coldforge.bundle.draft import Draft, Source
-from coldforge.bundle.index import Index, Tool
+from coldforge.bundle.index import TYPE, Index, Tool
 from coldforge.bundle.pack import pack
 from coldforge.bundle.stores import Stores
+from coldforge.bundle.volume import FOOTER, Sort, trailer
+from coldforge.digest import canonical_json
 from coldforge.paths import Workspace
+from coldforge.trust.envelope import sign
 from coldforge.trust.keys import Key, public_text
 from coldforge.trust.trust import Trust, write_trust
 
@@ -115,3 +119,23 @@ def spoil(path: Path, *ranges: tuple[int, int]) -> None:
     for offset, size in ranges:
         data[offset : offset + size] = bytes(255 - byte for byte in data[offset : offset + size])
     path.write_bytes(bytes(data))
+
+
+def payloads(out: Path) -> dict[Path, tuple[Sort, int, bytes]]:
+    """Read every volume: its sort, its number, its payload."""
+    found: dict[Path, tuple[Sort, int, bytes]] = {}
+    for path in out.glob("*.cfv"):
+        data = path.read_bytes()
+        _, mark, number, size, *_ = FOOTER.unpack(data[-FOOTER.size :])
+        found[path] = ("data" if mark == b"data" else "parity", number, data[:size])
+    return found
+
+
+def seal_again(out: Path, index: bytes, *names: str, signatures: bytes = b"") -> None:
+    """Put another index, signed by `names` or with `signatures`, into every place of a bundle."""
+    signed = [msgspec.to_builtins(sign(TYPE, index, private(name))) for name in names]
+    signatures = signatures or canonical_json({"signatures": signed, "trust": []})
+    for path, (sort, number, payload) in payloads(out).items():
+        path.write_bytes(payload + trailer(sort, number, len(payload), index, signatures))
+    (out / "index.json").write_bytes(index)
+    (out / "signatures.json").write_bytes(signatures)

@@ -112,7 +112,6 @@ def _version(part: Path, runtime: str, tool: Tool, blob: Callable[[str], Path]) 
             raise RefusedError(f"the carried project holds {name!r}", ASK)
         place.parent.mkdir(exist_ok=True)
         place.symlink_to("../" * (2 + name.count("/")) + target)
-    (part / "REVISION").write_text(f"{tool.revision}\n", "utf-8")
     if not os.access(part / "invokew", os.X_OK):
         raise RefusedError("the carried project holds no invokew", ASK)
 

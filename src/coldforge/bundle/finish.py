@@ -7,8 +7,9 @@ from coldforge.bootstrap import toolkit
 from coldforge.bootstrap.index import Tool as Carried
 from coldforge.bundle.durable import sync_folder
 from coldforge.bundle.index import Index
+from coldforge.bundle.sense import DIGEST
 from coldforge.bundle.stores import Stores
-from coldforge.errors import MissingInputError
+from coldforge.errors import MissingInputError, RefusedError
 from coldforge.image import referrers
 from coldforge.image.index import changed
 from coldforge.image.layout import Descriptor, Layout, blobs_of
@@ -30,18 +31,31 @@ def name_images(index: Index, stores: Stores) -> list[str]:
         for name, tag in index.tags.items()
     }
     for name, image in images.items():
-        wanted = blobs_of(layout.read(image.digest)) if layout.blob(image.digest).exists() else {""}
-        if lacking := [digest for digest in wanted if not layout.blob(digest).is_file()]:
+        lacking = [one for one in _parts(layout, name, image) if not layout.blob(one).is_file()]
+        if lacking:
             message = f"image {name} lacks {len(lacking)} parts that the sender took to be here"
-            raise MissingInputError(
-                message, "have a bundle made with a new mirror.have of this place"
-            )
+            hint = "have a bundle made with a new mirror.have of this place"
+            raise MissingInputError(message, hint)
     _list_referrers(index, layout)
     if images:
         sync_folder(layout.root / "blobs" / "sha256")
     for name, image in images.items():
         layout.tag(name, image)
     return sorted(images)
+
+
+def _parts(layout: Layout, name: str, image: Descriptor) -> set[str]:
+    """List the digests of an image's parts; of a manifest that is not here, its own."""
+    if not layout.blob(image.digest).is_file():
+        return {image.digest}
+    try:
+        parts = blobs_of(layout.read(image.digest))
+        if all(DIGEST.fullmatch(part) for part in parts):
+            return parts
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass
+    message = f"what the bundle names {name} is no image"
+    raise RefusedError(message, "ask the sender for a new bundle")
 
 
 def _list_referrers(index: Index, layout: Layout) -> None:

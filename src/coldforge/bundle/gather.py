@@ -11,13 +11,13 @@ from coldforge.progress import say
 def gather(found: Folder, bundle: str, holdings: Holdings, stack: ExitStack) -> None:
     """Open what may be of `bundle`, until `stack` ends; every shard is proved when it is read.
 
-    Where an end is damaged, what it says is not believed alone: the file's name counts as well.
-    What is not of this bundle is passed over with a line.
+    An end may be damaged, so the file's name counts beside what it says. What is not of this
+    bundle is passed over with a line.
     """
     for volume in found.volumes:
         places = {
             (sort, number)
-            for sort, number in _claims(volume, bundle)
+            for sort, number in _claims(volume)
             if number <= len(holdings.of["data" if sort == "data" else "parity"])
         }
         if not places or (volume.bundle != bundle and volume.bundle in found.copies):
@@ -28,10 +28,10 @@ def gather(found: Folder, bundle: str, holdings: Holdings, stack: ExitStack) -> 
             holdings.of["data" if sort == "data" else "parity"][number - 1].carried.append(handle)
 
 
-def _claims(volume: Volume, bundle: str) -> set[tuple[str, int]]:
+def _claims(volume: Volume) -> set[tuple[str, int]]:
     """List which volumes a file may be."""
     said = {(volume.sort, volume.number)}
     match = NAME.fullmatch(volume.path.name)
-    if volume.bundle != bundle and match and int(match[2]):
+    if match and int(match[2]):
         said.add((SORTS[match[1]], int(match[2])))
     return said

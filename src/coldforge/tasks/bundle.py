@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from coldforge.errors import ColdforgeError
+from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.tasks._task import emit, task
 
 if TYPE_CHECKING:
+    from coldforge.bundle.look import Seen
+    from coldforge.bundle.make import Made
     from coldforge.bundle.receive import Received
 
 JSON = "Print the result for programs."
@@ -47,6 +49,73 @@ def have(context: Context, out: str, qr: str = "", json: bool = False) -> None:
 
 @partial(
     task,
+    name="bundle",
+    iterable=["sign"],
+    help={
+        "out": "Folder to fill: a disk, or a folder to copy to one.",
+        "stack": "Name of docker/stacks/NAME.toml.",
+        "for": "build: all that a build reads. install: the built image and its evidence.",
+        "have": "What the receiver has, by mirror.have; or a text file of its scanned codes.",
+        "split": "The most a file may have: 4G fits any stick. Default: one volume.",
+        "parity": "Share that may be lost or damaged and is rebuilt: 10%.",
+        "sign": "Private key to sign with; repeatable.",
+        "json": JSON,
+    },
+)
+def pack(  # noqa: PLR0913, PLR0917 - one flag each
+    context: Context,
+    out: str,
+    sign: list[str],
+    stack: str = "cpu",
+    for_: str = "build",
+    have: str = "",
+    split: str = "",
+    parity: str = "",
+    json: bool = False,
+) -> None:
+    """Pack exactly what a receiver lacks, and the tool; the same command continues a killed run.
+
+    Example: invoke mirror.bundle --out /media/usb --split 4G --parity 10% --sign ~/keys/anna
+    """
+    from coldforge.bundle.make import Terms
+    from coldforge.bundle.make import bundle as make
+    from coldforge.bundle.qr import read_have
+    from coldforge.bundle.quantity import parse_share, parse_size
+    from coldforge.paths import Workspace
+    from coldforge.trust.keys import read_private
+
+    if for_ not in ("build", "install"):
+        raise UnknownNameError("kind of bundle", for_, ["build", "install"])
+    size, share = parse_size(split), parse_share(parity)
+    keys = [read_private(Path(name).expanduser()) for name in sign]
+    terms = Terms(read_have(Path(have)) if have else None, size, share, keys)
+    made = make(
+        Workspace.find(), stack, "install" if for_ == "install" else "build", Path(out), terms
+    )
+    emit(_made(made), json, _made_text(made, out))
+
+
+@partial(
+    task,
+    positional=["folder"],
+    help={"folder": "Folder that holds the bundle, or some volumes of it.", "json": JSON},
+)
+def inspect(context: Context, folder: str, json: bool = False) -> None:
+    """Say what a bundle holds, and whether the keys trusted here vouch for it; take nothing in.
+
+    Example: invoke mirror.inspect /media/usb
+    """
+    import msgspec
+
+    from coldforge.bundle.look import inspect as look
+    from coldforge.paths import Workspace
+
+    seen = look(Workspace.find(), _folder(folder))
+    emit(msgspec.to_builtins(seen), json, _seen_text(seen))
+
+
+@partial(
+    task,
     positional=["folder"],
     help={
         "folder": "Folder that holds the bundle, or some volumes of it.",
@@ -70,11 +139,54 @@ def receive(
     from coldforge.bundle.receive import receive as take_in
     from coldforge.paths import Workspace
 
-    place = Path(folder)
-    if not place.is_dir():
-        raise ColdforgeError(f"{folder} is no folder", "name the folder that holds the volumes")
-    done = take_in(Workspace.find(), place, Options(older, digest))
+    done = take_in(Workspace.find(), _folder(folder), Options(older, digest))
     emit(msgspec.to_builtins(done), json, _received_text(done))
+
+
+def _folder(name: str) -> Path:
+    if not Path(name).is_dir():
+        raise ColdforgeError(f"{name} is no folder", "name the folder that holds the volumes")
+    return Path(name)
+
+
+def _made(made: "Made") -> dict[str, object]:
+    return {
+        "bundle": made.bundle,
+        "bytes": made.size,
+        "files": made.files,
+        "items": len(made.index.items),
+        "left_out": made.left_out,
+        "left_out_bytes": made.left_out_bytes,
+        "saved_by_deltas": made.saved,
+    }
+
+
+def _made_text(made: "Made", out: str) -> str:
+    from coldforge.progress import amount
+
+    index = made.index
+    lines = [f"{out}: {len(index.items)} items in {len(made.files)} files, {amount(made.size)}"]
+    if made.left_out:
+        lines.append(f"left out, the receiver has it: {amount(made.left_out_bytes)}")
+    if made.saved:
+        lines.append(f"saved by deltas: {amount(made.saved)}")
+    return "\n".join([*lines, f"bundle {made.bundle}"])
+
+
+def _seen_text(seen: "Seen") -> str:
+    from coldforge.bundle.ledger import day
+    from coldforge.progress import amount
+
+    vouched = "the keys trusted here vouch for it" if seen.trusted else seen.why
+    size = amount(sum(item.size for item in seen.items))
+    lines = [f"bundle {seen.bundle}, {vouched}"]
+    lines += [f"for {seen.kind} of {seen.stack}, {day(seen.serial)}, tool {seen.revision[:12]}"]
+    lines += [f"{len(seen.items)} items, {size}"]
+    lines += [
+        f"{file.name}  {amount(file.size):>9}  {'here' if file.present else 'not here'}"
+        for file in seen.volumes
+    ]
+    return "\n".join(lines)
 
 
 def _received_text(done: "Received") -> str:

@@ -1,4 +1,4 @@
-"""mirror.add, mirror.fetch, mirror.status, mirror.verify: the locked bytes on this machine."""
+"""mirror.add, .fetch, .status, .verify: the locked bytes on this machine."""
 
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,7 @@ from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
 from coldforge.tasks._task import emit, task
+from coldforge.tasks.bundle import have, inspect, pack, receive
 
 if TYPE_CHECKING:
     from coldforge.mirror.add import Added
@@ -201,4 +202,4 @@ def _verify_text(found: "Verified") -> str:
     return "\n".join(lines)
 
 
-namespace = Collection("mirror", add, fetch, status, verify)
+namespace = Collection("mirror", add, fetch, status, verify, have, pack, inspect, receive)
