@@ -89,6 +89,6 @@ def test_a_plan_is_what_is_left_of_an_index_without_time_and_hashes(tmp_path: Pa
 def test_a_source_that_is_gone_is_named(tmp_path: Path) -> None:
     made = draft(tmp_path, {"torch 2": b"a"})
     made.sources[0].path.unlink()
-    with pytest.raises(ColdforgeError, match="torch 2 .* is damaged here") as caught:
+    with pytest.raises(ColdforgeError, match=r"torch 2 .* is damaged here") as caught:
         arrange(made, 0, 0.0, 0)
     assert "./invokew mirror.verify" in caught.value.hint

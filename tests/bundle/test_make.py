@@ -63,13 +63,12 @@ def test_a_changed_layer_crosses_as_what_changed(tmp_path: Path) -> None:
     made = bundle(space, "demo", "install", tmp_path / "out", Terms(have))
     [layer] = [item for item in made.index.items if item.name == "layer python"]
     assert (layer.encoding, layer.base in held) == ("delta", True)
-    assert made.saved > 2_900_000
-    assert made.size < 300_000
+    assert made.saved > layer.size / 2
 
 
 def test_what_is_made_is_what_a_receiver_takes(tmp_path: Path) -> None:
     space, out = open_side(tmp_path / "here"), tmp_path / "out"
-    image(space, {"python": noise(1, 200_000)})
+    image(space, {"python": noise(1, 500_000)})
     made = bundle(space, "demo", "install", out, Terms(None, 300_000, 0.1, [KEY]))
     data = (out / "index.json").read_bytes()
     assert read_index(data) == made.index

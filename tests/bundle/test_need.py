@@ -80,7 +80,8 @@ def test_a_layer_that_was_removed_is_named(tmp_path: Path) -> None:
 def test_only_an_image_of_this_very_checkout_is_promised(tmp_path: Path) -> None:
     space = open_side(tmp_path / "here")
     assert built_here(space, "demo") == ""
-    assert built_here(space, "demo") == image(space, {"base": b"base"}).digest
+    manifest = image(space, {"base": b"base"})
+    assert built_here(space, "demo") == manifest.digest
     image(space, {"base": b"base"}, **{"org.opencontainers.image.revision": "another"})
     assert built_here(space, "demo") == ""
 

@@ -137,7 +137,7 @@ def test_damaged_packed_bytes_are_found_by_their_own_digest(tmp_path: Path) -> N
     item = source(tmp_path, "layer", b"unpacked", encoding="zstd", digest=good, store="layout")
     item.path.write_bytes(b"pAcked")
     made = draft(tmp_path, {}, sources=[item])
-    with pytest.raises(ColdforgeError, match="layer .* is damaged here") as caught:
+    with pytest.raises(ColdforgeError, match=r"layer .* is damaged here") as caught:
         pack(tmp_path / "out", made)
     assert caught.value.hint.startswith("remove ")
 
@@ -153,7 +153,7 @@ def test_a_cut_item_is_proved_though_its_beginning_was_packed_earlier(
     path = made.sources[0].path
     right = path.read_bytes()
     path.write_bytes(b"?" + right[1:])
-    with pytest.raises(ColdforgeError, match="big .* is damaged"):
+    with pytest.raises(ColdforgeError, match=r"big .* is damaged"):
         pack(tmp_path / "out", made, SPLIT)
     path.write_bytes(right)
     assert unpacked(tmp_path / "out", pack(tmp_path / "out", made, SPLIT))["big"] == right

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -30,12 +31,18 @@ from tests.bundle.carry import (
 A, B = noise("a", 50_000), noise("b", 50_000)
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sound bundle of two items of the same size, signed by `sender`."""
-    folder = tmp_path / "in"
-    bundle(tmp_path / "out", [source(folder, "a", A), source(folder, "b", B)])
-    return tmp_path / "out"
+    folder = tmp_path_factory.mktemp("sound")
+    bundle(folder / "out", [source(folder / "in", "a", A), source(folder / "in", "b", B)])
+    return folder / "out"
+
+
+@pytest.fixture
+def out(tmp_path: Path, sound: Path) -> Path:
+    """A copy of it, to be tampered with."""
+    return shutil.copytree(sound, tmp_path / "out")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from coldforge.bootstrap.folder import Folder, scan
 from coldforge.bootstrap.index import Index, parse_index
 from coldforge.bootstrap.items import Items
 from coldforge.bootstrap.toolkit import CURRENT, alone, lay_out
-from coldforge.bootstrap.verify import claims, need_one, parse_trust, told, trusted
+from coldforge.bootstrap.verify import as_trust, claims, need_one, parse_trust, told, trusted
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
 
 EXAMPLE = "example: sh receive --into /srv/coldforge --trust trust.json"
@@ -54,7 +54,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     )
     vouched = parser.add_mutually_exclusive_group()
     vouched.add_argument(
-        "--trust", metavar="FILE", help="trust file, come another way than the bundle"
+        "--trust", metavar="FILE", help="trust file or public key, come another way than the bundle"
     )
     vouched.add_argument(
         "--digest", metavar="SHA256", help="digest of the bundle, as its sender told"
@@ -95,7 +95,7 @@ def _trust_file(given: argparse.Namespace, dest: Path) -> bytes | None:
         return None
     if not given.trust:
         return there
-    data = _read(Path(given.trust))
+    data = as_trust(_read(Path(given.trust)))
     if there is not None and there != data:
         raise RefusedError(f"{own} is another trust file", "leave --trust out, or remove that file")
     return data

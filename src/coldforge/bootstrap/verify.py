@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 from coldforge.bootstrap.dsse import decode64, fingerprint, key_bytes, pae
@@ -16,6 +17,7 @@ TYPE = "application/vnd.coldforge.bundle+json"
 FORMAT = 1
 MOST_TRUST = 1 << 20  # bytes
 MOST_KEYS = 64
+MOST_KEY_FILE = 1 << 14  # bytes
 MOST_COUNTED = 256  # signatures looked at
 
 
@@ -42,6 +44,16 @@ def parse_trust(data: bytes) -> Trust:
     if not 1 <= value["threshold"] <= len(keys):
         raise ColdforgeError("the trust file's threshold cannot be met", "make it anew")
     return Trust(value["threshold"], keys)
+
+
+def as_trust(data: bytes) -> bytes:
+    """Turn the file of one public key into the trust file that names it alone; others stay."""
+    words = data[:MOST_KEY_FILE].decode("utf-8", "replace").split()
+    if not (words and words[0].startswith("ed25519:") and len(words) <= 2):
+        return data
+    key = {"name": words[-1] if len(words) == 2 else "sender", "key": words[0]}
+    document = {"format": FORMAT, "keys": [key], "threshold": 1, "version": 1}
+    return json.dumps(document, indent=1).encode() + b"\n"
 
 
 def parse_signatures(data: bytes) -> list[tuple[str, str]]:
