@@ -19,6 +19,7 @@ GOOD = Facts(
     disks={"checkout": 90 * GB},
     python=(3, 11, 2),
     pip="25.0",
+    carried=False,
     index="ok",
     engine=ENGINE,
     engine_trouble=("", ""),
@@ -97,6 +98,10 @@ def test_an_ubuntu_counts_as_debian_like() -> None:
 def test_a_complete_mirror_needs_no_origin(name: str) -> None:
     check = found(name, mirrored=True, archives=0, index="unreachable")
     assert (check.status, check.found) == ("ok", "not needed: the mirror is complete")
+
+
+def test_a_python_that_a_bundle_carried_needs_no_pip() -> None:
+    assert found("python", pip="", carried=True).status == "ok"
 
 
 def test_the_index_is_not_asked_unless_wanted() -> None:

@@ -66,6 +66,8 @@ def _python(facts: Facts) -> Check:
     version = ".".join(str(part) for part in facts.python)
     if facts.python < (3, 11):
         return Check("python", "miss", version, "install Python 3.11 or newer")
+    if facts.carried:
+        return Check("python", "ok", f"{version}, carried by the bundle")
     if not facts.pip:
         return Check("python", "miss", f"{version}, no pip", "remove .venv and rerun ./invokew")
     return Check("python", "ok", f"{version}, pip {facts.pip}")

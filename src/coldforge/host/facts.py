@@ -40,6 +40,8 @@ class Facts:
     """Free bytes by what lies there."""
     python: tuple[int, int, int]
     pip: str
+    carried: bool
+    """The Python came in a bundle: it needs no pip, and there is no index."""
     index: str
     """What pip said of its index: `ok`, a complaint, or empty when it was not asked."""
     engine: EngineFacts | None
@@ -82,6 +84,7 @@ def gather(space: Workspace, name: str, online: bool) -> Facts:
         disks=free_space(space.root, Path(engine.root) if engine else None),
         python=sys.version_info[:3],
         pip=_said([sys.executable, "-m", "pip", "--version"], r"pip (\S+)"),
+        carried=(space.root / ".tool").exists(),
         index=_index() if online else "",
         engine=engine,
         engine_trouble=trouble,
