@@ -32,33 +32,38 @@ KINDS: tuple[Kind, ...] = ("build", "install")
 
 def main() -> None:
     """Print medians and ratios for both kinds."""
-    for kind in KINDS:
-        runs = [run(kind) for _ in range(RUNS)]
-        ours, peer, taking, hashing = (
-            statistics.median(column) for column in zip(*runs, strict=True)
-        )
-        print(f"{kind:<8} bundle   {ours:5.0f} MB/s    tar | zstd {peer:5.0f} MB/s", end="")
-        print(f"    time by time {peer / ours:.2f}")
-        print(f"{'':<8} receive  {taking:5.0f} MB/s    sha256sum  {hashing:5.0f} MB/s", end="")
-        print(f"    time by time {hashing / taking:.2f}")
+    with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
+        space = clone(Path(folder) / "open")
+        for kind in KINDS:
+            runs = [run(space, kind, Path(folder)) for _ in range(RUNS)]
+            report(kind, [statistics.median(column) for column in zip(*runs, strict=True)])
 
 
-def run(kind: Kind) -> list[float]:
+def report(kind: Kind, speeds: list[float]) -> None:
+    """Print two lines: writing and taking in, each beside its peer."""
+    ours, peer, taking, hashing = speeds
+    print(f"{kind:<8} bundle   {ours:5.0f} MB/s    tar | zstd {peer:5.0f} MB/s", end="")
+    print(f"    ratio of times {peer / ours:.2f}")
+    print(f"{'':<8} receive  {taking:5.0f} MB/s    sha256sum  {hashing:5.0f} MB/s", end="")
+    print(f"    ratio of times {hashing / taking:.2f}")
+
+
+def run(space: Workspace, kind: Kind, folder: Path) -> list[float]:
     """Do all four once; return the MB/s of each."""
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as name:
-        folder = Path(name)
-        space = clone(folder / "open")
-        start = time.perf_counter()
-        made = bundle(space, STACK, kind, folder / "bundle")
-        seconds = [time.perf_counter() - start]
-        index, blobs = made.index, blobs_of(made.index, space)
-        seconds.append(timed(["sh", "-c", tar_zstd(blobs, folder / "peer")]))
-        closed = Workspace(folder / "closed")
-        start = time.perf_counter()
-        receive(closed, folder / "bundle", Options(digest=made.bundle))
-        seconds.append(time.perf_counter() - start)
-        seconds.append(timed(["sha256sum", *blobs]))
-    size = sum(item.size for item in index.items) / 1e6
+    out, closed = folder / "bundle", Workspace(folder / "closed")
+    shutil.rmtree(space.build / "bundle" / "encoded", ignore_errors=True)
+    start = time.perf_counter()
+    made = bundle(space, STACK, kind, out)
+    seconds = [time.perf_counter() - start]
+    blobs = blobs_of(made.index, space)
+    seconds.append(timed(["sh", "-c", tar_zstd(blobs, folder / "peer")]))
+    start = time.perf_counter()
+    receive(closed, out, Options(digest=made.bundle))
+    seconds.append(time.perf_counter() - start)
+    seconds.append(timed(["sha256sum", *blobs]))
+    shutil.rmtree(out)
+    shutil.rmtree(closed.root)
+    size = sum(item.size for item in made.index.items) / 1e6
     return [size / each for each in seconds]
 
 
@@ -67,7 +72,6 @@ def clone(root: Path) -> Workspace:
     subprocess.run(["git", "clone", "-q", str(ROOT), str(root)], check=True)
     for folder in ("offline-mirror/blobs", "build/oci/blobs", "build/wheels"):
         shutil.copytree(ROOT / folder, root / folder, copy_function=os.link)
-    shutil.copytree(ROOT / "build" / "cache", root / "build" / "cache")
     for name in ("oci-layout", "index.json"):
         shutil.copy(ROOT / "build" / "oci" / name, root / "build" / "oci" / name)
     return Workspace(root)

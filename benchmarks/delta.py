@@ -36,6 +36,7 @@ def main() -> None:
     """Print the bytes of both bundles, of docker save, and the ratios."""
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as name:
         space, closed = clone(Path(name) / "open"), Workspace(Path(name) / "closed")
+        shutil.copytree(ROOT / "build" / "cache", space.build / "cache")
         shutil.copy(space.stacks / "cpu.toml", space.stacks / f"{STACK}.toml")
         copy_lock(space)
         older(space)

@@ -38,7 +38,9 @@ def test_earlier_layers_and_a_killed_build_s_leavings_go(tiny: Workspace) -> Non
     (folder / ".part-x").write_bytes(b"56")
     (tiny.build / "verify" / "oci").mkdir(parents=True)
     (tiny.build / "verify" / "oci" / "layer").write_bytes(b"7")
-    assert prune(tiny.build) == (3, 7)
+    (tiny.build / "bundle" / "encoded").mkdir(parents=True)
+    (tiny.build / "bundle" / "encoded" / "layer").write_bytes(b"89")
+    assert prune(tiny.build) == (4, 9)
     assert blobs(tiny) == kept
     assert not (tiny.build / "verify").exists()
 

@@ -6,17 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from coldforge.errors import ColdforgeError
-from coldforge.trust.envelope import Signature, fits, pae, read_envelope, seal, sign
+from coldforge.trust.envelope import Signature, fits, read_envelope, seal, sign
 from tests.trust.conftest import People
 
 KIND = "application/x"
 PAYLOAD = b'{"a":1}'
-
-
-def test_type_and_payload_are_encoded_as_dsse_says() -> None:
-    assert pae("http://example.com/HelloWorld", b"hello world") == (
-        b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
-    )
 
 
 def test_an_envelope_is_json_as_dsse_names_it(people: People) -> None:

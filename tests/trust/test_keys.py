@@ -13,7 +13,6 @@ from coldforge.trust.keys import (
     fingerprint,
     make_key,
     public_text,
-    raw,
     read_private,
     read_public,
 )
@@ -87,13 +86,13 @@ def test_the_fingerprint_is_of_the_32_bytes() -> None:
 )
 def test_what_is_no_public_key_is_refused(text: str) -> None:
     with pytest.raises(ColdforgeError, match="is not a public key"):
-        raw(text)
+        fingerprint(text)
 
 
 def test_a_key_has_one_spelling() -> None:
     # The last character before = carries two bits that decode to nothing.
     with pytest.raises(ColdforgeError):
-        raw("ed25519:" + "A" * 42 + "B=")
+        fingerprint("ed25519:" + "A" * 42 + "B=")
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "a\nb", "x" * 65, "\x1b[31m"])

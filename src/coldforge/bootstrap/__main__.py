@@ -125,7 +125,7 @@ def _take(index: Index, bundle: str, folder: Folder, dest: Path) -> None:
     _say(f"Laying out the tool ({size / 1e6:.0f} MB) in {dest}")
     partial = dest / "blobs" / "partial"
     partial.mkdir(parents=True, exist_ok=True)
-    with Items(index, bundle, folder.volumes) as items:
+    with Items(index, bundle, folder) as items:
         for item in index.items.values():
             place = _blob(dest, item.sha256)
             if items.right(item, place):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -35,6 +36,17 @@ class Volume(NamedTuple):
     number: int
     bundle: str
     """sha256 of the index; empty where the file's end is damaged."""
+
+    def places(self, bundle: str, copies: Container[str]) -> set[tuple[str, int]]:
+        """List which volumes of `bundle` it may be: by what it says, and by its name.
+
+        Its end may be damaged, so only one that is of another bundle of `copies` is none.
+        """
+        if self.bundle != bundle and self.bundle in copies:
+            return set()
+        match = NAME.fullmatch(self.path.name)
+        named = {(SORTS[match[1]], int(match[2]))} if match and int(match[2]) else set()
+        return {(self.sort, self.number)} | named
 
 
 class Copies(NamedTuple):
@@ -110,6 +122,10 @@ def _copies(stream: BinaryIO, footer: Footer, found: Folder) -> None:
 
 
 def _whole(path: Path, most: int) -> bytes | None:
+    """Read a small file; None if it is too large to be ours, or the disk cannot."""
     with open_plain(path) as stream:
-        data = stream.read(most + 1)
+        try:
+            data = stream.read(most + 1)
+        except OSError:
+            return None
     return data if len(data) <= most else None

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from coldforge.bootstrap.folder import Volume
+from coldforge.bootstrap.folder import Folder
 from coldforge.bootstrap.grid import starts
 from coldforge.bootstrap.index import SHORT, Index, Item, Payload
 from coldforge.bootstrap.repair import rebuild
-from coldforge.bootstrap.volume import open_plain
+from coldforge.bootstrap.volume import open_plain, read_at
 from coldforge.errors import MissingInputError
 
 CHUNK = 1 << 20
@@ -21,18 +21,17 @@ CHUNK = 1 << 20
 class Items:
     """The items of a bundle's tool, read from the volumes that are here."""
 
-    def __init__(self, index: Index, bundle: str, volumes: list[Volume]) -> None:
-        """Open the volumes of `bundle`, and those whose end is too damaged to tell."""
+    def __init__(self, index: Index, bundle: str, folder: Folder) -> None:
+        """Open what may be a volume of `bundle`."""
         self.index = index
         self._files: dict[tuple[str, int], list[BinaryIO]] = {}
         self._starts = {
             "data": starts([payload.size for payload in index.data], index.shard),
             "parity": starts([payload.size for payload in index.parity], index.shard),
         }
-        for volume in volumes:
-            if volume.bundle in (bundle, ""):
-                stream = open_plain(volume.path)
-                self._files.setdefault((volume.sort, volume.number), []).append(stream)
+        for volume in folder.volumes:
+            for place in volume.places(bundle, folder.copies):
+                self._files.setdefault(place, []).append(open_plain(volume.path))
 
     def __enter__(self) -> Items:
         """Keep the files open inside."""
@@ -49,9 +48,13 @@ class Items:
         if _write(part, self._plain(item)) == item.sha256:
             return
         say(f"  {item.sha256[:12]}… is damaged or lost; trying to repair it")
-        if _write(part, self._proved(item)) != item.sha256:
-            part.unlink()
+        try:
+            if _write(part, self._proved(item)) == item.sha256:
+                return
             raise self._lacking(item)
+        except MissingInputError:
+            part.unlink()
+            raise
 
     def right(self, item: Item, place: Path) -> bool:
         """Tell whether the file `place` is an item, by its digest."""
@@ -68,10 +71,9 @@ class Items:
         """Read the pieces as they are; what is missing is left out."""
         for volume, offset, size in item.parts:
             for stream in self._files.get(("data", volume), [])[:1]:
-                stream.seek(offset)
-                left = size
-                while left and (data := stream.read(min(CHUNK, left))):
-                    left -= len(data)
+                place, end = offset, offset + size
+                while data := read_at(stream, place, min(CHUNK, end - place)):
+                    place += len(data)
                     yield data
 
     def _proved(self, item: Item) -> Iterator[bytes]:
@@ -94,8 +96,7 @@ class Items:
         volume, local, size = self._locate(sort, number)
         right = self._payloads(sort)[volume].shards[SHORT * local : SHORT * (local + 1)]
         for stream in self._files.get((sort, volume + 1), []):
-            stream.seek(local * self.index.shard)
-            data = stream.read(size)
+            data = read_at(stream, local * self.index.shard, size)
             if hashlib.sha256(data).digest()[:SHORT] == right:
                 return data
         return None

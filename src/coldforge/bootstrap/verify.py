@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 from coldforge.bootstrap.dsse import decode64, fingerprint, key_bytes, pae
@@ -17,6 +18,7 @@ TYPE = "application/vnd.coldforge.bundle+json"
 FORMAT = 1
 MOST_TRUST = 1 << 20  # bytes
 MOST_KEYS = 64
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 MOST_KEY_FILE = 1 << 14  # bytes
 MOST_COUNTED = 256  # signatures looked at
 
@@ -35,6 +37,7 @@ def parse_trust(data: bytes) -> Trust:
         texts = [entry["key"] for entry in value["keys"]]
         known = all(set(entry) == {"name", "key"} for entry in value["keys"])
         known = known and set(value) == {"format", "version", "threshold", "keys"}
+        known = known and all(NAME.fullmatch(entry["name"]) for entry in value["keys"])
         known = known and value["format"] == FORMAT and type(value["threshold"]) is int
         keys = {fingerprint(raw): raw for raw in map(key_bytes, texts)}
     except (KeyError, TypeError, AttributeError):

@@ -55,12 +55,10 @@ def open_plain(path: Path) -> BinaryIO:
 def read_footer(stream: BinaryIO) -> Footer | None:
     """Read the footer; None if it is damaged or does not fit the file."""
     size = stream.seek(0, os.SEEK_END)
-    if size < FOOTER.size:
+    data = read_at(stream, size - FOOTER.size, FOOTER.size) if size >= FOOTER.size else b""
+    if len(data) != FOOTER.size:
         return None
-    stream.seek(size - FOOTER.size)
-    magic, sort, number, payload, index, signatures, digest = FOOTER.unpack(
-        stream.read(FOOTER.size)
-    )
+    magic, sort, number, payload, index, signatures, digest = FOOTER.unpack(data)
     if magic != MAGIC or sort not in SORTS or not number:
         return None
     if payload + index + signatures + FOOTER.size != size:
@@ -86,11 +84,19 @@ def _inflate(stream: BinaryIO, place: int, size: int, most: int) -> bytes | None
     """Unpack `size` bytes to at most `most`, however much they would unpack to."""
     if size > most + 1024:
         return None
-    stream.seek(place)
     unpacker = zlib.decompressobj()
     try:
-        data = unpacker.decompress(stream.read(size), most + 1)
+        data = unpacker.decompress(read_at(stream, place, size), most + 1)
     except zlib.error:
         return None
     whole = unpacker.eof and not unpacker.unused_data and len(data) <= most
     return data if whole else None
+
+
+def read_at(stream: BinaryIO, place: int, size: int) -> bytes:
+    """Read some bytes; fewer where the disk cannot."""
+    try:
+        stream.seek(place)
+        return stream.read(size)
+    except OSError:
+        return b""

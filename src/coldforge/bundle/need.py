@@ -72,6 +72,7 @@ def blobs(
             kin_of(entry),
         )
     if missing:
+        missing = list(dict.fromkeys(missing))
         some = ", ".join(missing[:SHOWN])
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         hint = f"run: ./invokew mirror.fetch --stack {stack}"

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from coldforge.bundle.arrange import SHORT
@@ -21,6 +22,8 @@ class Payload:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         self._block = shard * max(1, BLOCK // shard)
         self._held = bytearray()
+        self._pool = ThreadPoolExecutor(1)
+        self._hashing: Future[None] | None = None
 
     def __enter__(self) -> "Payload":
         """Keep the file open inside."""
@@ -28,6 +31,7 @@ class Payload:
 
     def __exit__(self, *_: object) -> None:
         """Close the file."""
+        self._pool.shutdown()
         os.close(self._file)
 
     def write(self, data: bytes) -> None:
@@ -42,14 +46,22 @@ class Payload:
         """Bring all to disk; tell size and hashes."""
         self._put(bytes(self._held))
         self._held.clear()
+        self._hashed()
         volume = self.shards.volume()
         os.ftruncate(self._file, volume.size)
         os.fsync(self._file)
         return volume
 
     def _put(self, block: bytes) -> None:
-        write_at(self._file, block, self.shards.size)
-        self.shards.add(block)
+        """Hash a block while it, and what follows, is written."""
+        self._hashed()
+        place = self.shards.size
+        self._hashing = self._pool.submit(self.shards.add, block)
+        write_at(self._file, block, place)
+
+    def _hashed(self) -> None:
+        if self._hashing:
+            self._hashing.result()
 
 
 class Shards:

@@ -114,14 +114,16 @@ def _fill(
         sparse = not repair.hopeful(wanted)
         _check_room(stores, staging, lacking, _needed(holdings, wanted) if sparse else [])
         if sparse:
-            _stage(admitted, holdings, staging, wanted)
+            staging.keep_index(admitted.data, admitted.signatures)
+            _stage(holdings, staging, wanted)
         failed = take_all(lacking, holdings, stores, proved=False)
         if failed:
+            staging.keep_index(admitted.data, admitted.signatures)
             repair.mend(_shards(holdings, failed))
             failed = take_all(failed, holdings, stores, proved=True)
         if failed:
             if not sparse:
-                _stage(admitted, holdings, staging, _shards(holdings, failed))
+                _stage(holdings, staging, _shards(holdings, failed))
             raise shortage(failed, repair, stores)
     return dict(repair.mended)
 
@@ -142,10 +144,9 @@ def _needed(holdings: Holdings, wanted: set[int]) -> list[tuple[Sort, int]]:
     ]
 
 
-def _stage(admitted: Admitted, holdings: Holdings, staging: Staging, wanted: set[int]) -> None:
+def _stage(holdings: Holdings, staging: Staging, wanted: set[int]) -> None:
     """Keep what is right of the volumes in the folder: the next call may come without them."""
     volumes = _needed(holdings, wanted)
-    staging.keep_index(admitted.data, admitted.signatures)
     total = sum(holdings.of[sort][number - 1].size for sort, number in volumes)
     with step(f"Keeping {len(volumes)} volumes until the rest is here", total) as current:
         for sort, number in volumes:
@@ -175,9 +176,10 @@ def _copies(space: Workspace, found: Folder) -> Mapping[str, Copies]:
 def _tidy(space: Workspace, admitted: Admitted) -> None:
     """Forget the staging of a complete bundle, and of older ones that it stands for."""
     index = admitted.index
+    shutil.rmtree(staging_path(space, admitted.bundle), ignore_errors=True)
     for path in sorted(staging_path(space).glob("*")):
-        for bundle, copies in scan(path).copies.items():
+        for copies in scan(path).copies.values():
             other = read_index(copies.data)
             same = (other.stack, other.kind) == (index.stack, index.kind)
-            if bundle == admitted.bundle or (same and other.serial < index.serial):
+            if same and other.serial < index.serial:
                 shutil.rmtree(path, ignore_errors=True)

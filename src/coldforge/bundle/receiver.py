@@ -1,5 +1,6 @@
 """`receive`: some lines of shell, then a zip of the room that runs before anything is installed."""
 
+import contextlib
 import io
 import zipfile
 from pathlib import Path
@@ -14,6 +15,9 @@ MAIN = '''\
 import sys
 from pathlib import Path
 
+if sys.version_info < (3, 9):
+    sys.exit("error: this Python is too old\\n hint: start it with sh, or with Python 3.9 or newer")
+
 from coldforge.bootstrap.__main__ import main
 
 sys.exit(main(sys.argv[1:], (Path.cwd() / sys.argv[0]).parent))
@@ -23,7 +27,8 @@ sys.exit(main(sys.argv[1:], (Path.cwd() / sys.argv[0]).parent))
 def write_receive(path: Path) -> None:
     """Write a bundle's `receive`: sh and Python 3.9 run it; equal sources give equal bytes."""
     write_file(path, receive())
-    path.chmod(0o755)
+    with contextlib.suppress(OSError):
+        path.chmod(0o755)  # A stick's file system may have no modes, and sh needs none.
 
 
 def receive() -> bytes:

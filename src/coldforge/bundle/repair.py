@@ -1,7 +1,8 @@
 """Shards that are wrong or not there, rebuilt from the others of their group."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from coldforge.bootstrap.grid import Grid
 from coldforge.bundle import parity
@@ -9,6 +10,8 @@ from coldforge.bundle.holding import Holdings
 from coldforge.bundle.staging import Staging
 from coldforge.bundle.volume import Sort
 from coldforge.progress import amount, say, step
+
+WORKERS = 2  # groups at a time; each takes some 30 MB of memory, of large bundles more
 
 
 class Repair:
@@ -43,8 +46,8 @@ class Repair:
         before = Counter(self.mended)
         groups = sorted({shard % grid.groups for shard in self.lost})
         with step("Repairing", len(groups), "groups") as current:
-            for group in groups:
-                self._group(grid, group)
+            for group, rows in self._each(grid, groups):
+                self._keep(grid, group, rows)
                 current.advance(1)
             current.result = amount((self.mended - before).total(), "shards")
         for volume, count in sorted((self.mended - before).items()):
@@ -76,16 +79,27 @@ class Repair:
             count += self._present("parity", row * grid.groups + group)
         return count
 
-    def _group(self, grid: Grid, group: int) -> None:
-        """Rebuild the bad ones of a group, or note how many right ones it lacks."""
+    def _each(self, grid: Grid, groups: list[int]) -> Iterator[tuple[int, list[bytes]]]:
+        """Rebuild groups, some at a time: zfec lets other threads run."""
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for start in range(0, len(groups), WORKERS):
+                some = groups[start : start + WORKERS]
+                yield from zip(some, pool.map(self._rows, [grid] * len(some), some), strict=True)
+
+    def _rows(self, grid: Grid, group: int) -> list[bytes]:
+        """Rebuild the data shards of a group; none if it lacks right ones, and note how many."""
         count, found = self._reach(grid, group), {}
         if count >= grid.rows:
             found = self._collect(grid, group)
             count = len(found)
         if count < grid.rows:
             self.short[group] = grid.rows - count
-            return
-        for row, padded in enumerate(parity.rebuild(grid, found)):
+            return []
+        return parity.rebuild(grid, found)
+
+    def _keep(self, grid: Grid, group: int, rows: list[bytes]) -> None:
+        """Put those into the staging that were lost."""
+        for row, padded in enumerate(rows):
             shard = row * grid.groups + group
             place = self.holdings.at("data", shard)
             if place and shard in self.lost and self._put(*place, padded):

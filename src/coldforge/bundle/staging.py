@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -73,10 +72,6 @@ class Staging:
         """Bound the bytes that keeping a volume may take more than it takes now."""
         held = 0 if holding.staged is None else 512 * os.fstat(holding.staged).st_blocks
         return max(0, holding.size - held)
-
-    def remove(self) -> None:
-        """Forget all of it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _open(self, sort: Sort, number: int) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

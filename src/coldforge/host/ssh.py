@@ -71,14 +71,12 @@ class Tunnel:
         return ColdforgeError(message, "on that host, `docker version` must work for this user")
 
     def close(self) -> None:
-        """End the listener and every connection."""
+        """End the listener and every connection; wait for none, as any thread may call this."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for process in self._running:
             process.terminate()
-        for end in self._ends:
-            end.join(LAST_WORDS)
         self._folder.cleanup()
 
     def _serve(self) -> None:
@@ -95,8 +93,8 @@ class Tunnel:
                 )
                 self._running.append(process)
                 end = threading.Thread(target=self._listen, args=(process,), daemon=True)
-                self._ends.append(end)
                 end.start()
+                self._ends.append(end)
 
     def _listen(self, process: "subprocess.Popen[bytes]") -> None:
         """Wait for a connection's end; keep the last line of what it complains about."""

@@ -14,8 +14,12 @@ class Pruned(NamedTuple):
     size: int
 
 
+MADE = ("verify", "bundle/encoded")
+"""What is kept beside the layout to be looked at, or to save time."""
+
+
 def prune(root: Path) -> Pruned:
-    """Remove every blob in `root`/oci that no name leads to, and a kept second build.
+    """Remove every blob in `root`/oci that no name leads to, a second build, encoded layers.
 
     What is removed can be made again. Raise ColdforgeError while a build is under way.
     """
@@ -24,10 +28,11 @@ def prune(root: Path) -> Pruned:
         layout.forget_strays()
         kept = {layout.blob(digest) for digest in layout.reachable()}
         blobs = (root / "oci" / "blobs" / "sha256").glob("*")
-        second = (path for path in (root / "verify").rglob("*") if path.is_file())
-        gone = [path for path in (*blobs, *second) if path not in kept]
+        beside = [path for made in MADE for path in (root / made).rglob("*") if path.is_file()]
+        gone = [path for path in (*blobs, *beside) if path not in kept]
         size = sum(path.stat().st_size for path in gone)
         for path in gone:
             path.unlink()
-        shutil.rmtree(root / "verify", ignore_errors=True)
+        for made in MADE:
+            shutil.rmtree(root / made, ignore_errors=True)
     return Pruned(len(gone), size)

@@ -4,14 +4,15 @@ Source: Dead Simple Signing Envelope, protocol and envelope of version 1.
 """
 
 import base64
-import binascii
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from coldforge.bootstrap.dsse import decode64, key_bytes, pae
+from coldforge.bootstrap.strict import HINT
 from coldforge.errors import ColdforgeError
-from coldforge.trust.keys import Key, fingerprint, public_text, raw
+from coldforge.trust.keys import Key, fingerprint, public_text
 from coldforge.trust.strict import read_strict
 
 if TYPE_CHECKING:
@@ -38,7 +39,10 @@ class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def content(self) -> bytes:
         """Decode the payload; raise ColdforgeError."""
-        return _decode(self.payload, "an envelope's payload")
+        data = decode64(self.payload)
+        if data is None:
+            raise ColdforgeError("an envelope's payload is not base64", HINT)
+        return data
 
 
 def seal(payload_type: str, payload: bytes, signatures: Iterable[Signature]) -> Envelope:
@@ -53,12 +57,6 @@ def read_envelope(data: bytes, what: str) -> Envelope:
     return read_strict(data, Envelope, what)
 
 
-def pae(payload_type: str, payload: bytes) -> bytes:
-    """Encode type and payload so that no other pair gives the same bytes."""
-    kind = payload_type.encode()
-    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-
-
 def sign(payload_type: str, payload: bytes, key: "Ed25519PrivateKey") -> Signature:
     """Sign bytes of a type."""
     signature = key.sign(pae(payload_type, payload))
@@ -70,19 +68,12 @@ def fits(key: Key, payload_type: str, payload: bytes, signature: Signature) -> b
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+    data = decode64(signature.sig)
+    if data is None:
+        return False
+    public = Ed25519PublicKey.from_public_bytes(key_bytes(key.key))
     try:
-        data = _decode(signature.sig, "a signature")
-        Ed25519PublicKey.from_public_bytes(raw(key.key)).verify(data, pae(payload_type, payload))
-    except (InvalidSignature, ValueError, ColdforgeError):
+        public.verify(data, pae(payload_type, payload))
+    except InvalidSignature:
         return False
     return True
-
-
-def _decode(text: str, what: str) -> bytes:
-    try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError):
-        data = None
-    if data is None or base64.b64encode(data).decode() != text:
-        raise ColdforgeError(f"{what} is not base64", "get it again from where it came")
-    return data

@@ -4,9 +4,7 @@ Sources: RFC 8032; PKCS #8 (RFC 5958) for the private half.
 """
 
 import base64
-import binascii
 import getpass
-import hashlib
 import os
 import re
 import sys
@@ -15,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from coldforge.bootstrap.dsse import PREFIX, key_bytes
+from coldforge.bootstrap.dsse import fingerprint as name_bytes
 from coldforge.errors import ColdforgeError, MissingInputError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-PREFIX = "ed25519:"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 PASSPHRASE = "COLDFORGE_KEY_PASSPHRASE"  # noqa: S105 - the variable's name
 MOST = 1 << 14  # bytes of a key file
@@ -92,7 +91,7 @@ def read_public(path: Path) -> Key:
     words = data.decode("utf-8", "replace").split()
     if not words or len(words) > 2:
         raise ColdforgeError(f"{path} holds no public key", "give the .pub file of key.make")
-    raw(words[0])
+    key_bytes(words[0])
     return Key(check_name(words[1] if len(words) == 2 else path.stem), words[0])
 
 
@@ -102,29 +101,15 @@ def public_text(private: "Ed25519PrivateKey") -> str:
     return PREFIX + base64.b64encode(data).decode()
 
 
-def raw(text: str) -> bytes:
-    """Decode a public key's text to its 32 bytes; raise ColdforgeError."""
-    try:
-        data = base64.b64decode(text.removeprefix(PREFIX).encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError):
-        data = b""
-    if len(data) != 32 or text != PREFIX + base64.b64encode(data).decode():
-        shown = text[:60].encode("ascii", "replace").decode()
-        raise ColdforgeError(f"'{shown}' is not a public key", "it reads ed25519:<44 characters>")
-    return data
-
-
 def fingerprint(text: str) -> str:
     """Name a public key: SHA256: and unpadded base64 of the digest of its 32 bytes."""
-    digest = hashlib.sha256(raw(text)).digest()
-    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+    return name_bytes(key_bytes(text))
 
 
 def check_name(name: str) -> str:
     """Return an owner's name that is fit to be printed; raise ColdforgeError."""
     if not NAME.fullmatch(name):
-        shown = name[:60].encode("ascii", "replace").decode()
-        raise ColdforgeError(f"'{shown}' names no key", "use letters, digits and . _ @ + -")
+        raise ColdforgeError(f"{name[:60]!r} names no key", "use letters, digits and . _ @ + -")
     return name
 
 

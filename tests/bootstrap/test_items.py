@@ -1,0 +1,88 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from coldforge.bootstrap.folder import scan
+from coldforge.bootstrap.index import Index, Item, parse_index
+from coldforge.bootstrap.items import Items
+from coldforge.bundle.index import encode
+from coldforge.errors import MissingInputError
+from tests.bootstrap.carried import carry
+from tests.bundle.carry import spoil
+
+SIZE = 400_000
+
+
+class Bundle:
+    """A bundle of two volumes and a fifth of parity, and where its items go."""
+
+    def __init__(self, root: Path, share: float = 0.2) -> None:
+        self.root, self.out = root, root / "out"
+        data = encode(carry(self.out, root / "in", SIZE, share=share, split=700_000))
+        self.index: Index = parse_index(data)
+        self.digest = hashlib.sha256(data).hexdigest()
+        self.said: list[str] = []
+
+    def take(self) -> None:
+        """Take every item; the digest of each must be right."""
+        part = self.root / "part"
+        with Items(self.index, self.digest, scan(self.out)) as items:
+            for item in self.index.items.values():
+                items.take(item, part, self.said.append)
+                assert items.right(item, part)
+                part.unlink()
+
+    def largest(self) -> Item:
+        return max(self.index.items.values(), key=lambda item: item.size)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    return Bundle(tmp_path)
+
+
+def test_items_are_read_from_sound_volumes(bundle: Bundle) -> None:
+    bundle.take()
+    assert bundle.said == []
+
+
+def test_damage_is_repaired(bundle: Bundle) -> None:
+    spoil(bundle.out / "volume-001.cfv", (1000, 60_000), (300_000, 10), (500_000, 1))
+    bundle.take()
+    assert "trying to repair" in bundle.said[0]
+
+
+def test_a_damaged_end_of_a_volume_is_no_harm(bundle: Bundle) -> None:
+    path = bundle.out / "volume-001.cfv"
+    spoil(path, (path.stat().st_size - 40, 40))
+    bundle.take()
+
+
+def test_a_volume_that_says_it_is_another_is_found_by_its_name(bundle: Bundle) -> None:
+    path = bundle.out / "volume-001.cfv"
+    spoil(path, (path.stat().st_size - 32, 32), (path.stat().st_size - 54, 2))
+    bundle.take()
+
+
+def test_a_lost_volume_without_enough_parity_is_named(bundle: Bundle) -> None:
+    (bundle.out / "volume-001.cfv").unlink()
+    with pytest.raises(MissingInputError, match="volume 1") as caught:
+        bundle.take()
+    assert caught.value.exit_code == 3
+    assert not (bundle.root / "part").exists()
+
+
+def test_damage_without_parity_is_named(tmp_path: Path) -> None:
+    bundle = Bundle(tmp_path, share=0.0)
+    spoil(bundle.out / "volume-001.cfv", (1000, 1))
+    with pytest.raises(MissingInputError, match="beyond repair"):
+        bundle.take()
+
+
+def test_a_file_that_is_not_the_item_is_told_from_it(bundle: Bundle) -> None:
+    place = bundle.root / "blob"
+    with Items(bundle.index, bundle.digest, scan(bundle.out)) as items:
+        assert not items.right(bundle.largest(), place)
+        place.write_bytes(b"wrong")
+        assert not items.right(bundle.largest(), place)

@@ -1,0 +1,192 @@
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from coldforge.bootstrap.folder import Copies
+from coldforge.bootstrap.verify import (
+    TYPE,
+    as_trust,
+    claims,
+    parse_signatures,
+    parse_trust,
+    signers,
+    told,
+    trusted,
+)
+from coldforge.bundle.index import TYPE as THEIRS
+from coldforge.digest import canonical_json
+from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
+from coldforge.trust.envelope import Signature, sign
+from coldforge.trust.trust import parse_trust as theirs
+from coldforge.trust.trust import signers as their_signers
+from tests.bundle.carry import private, trust
+
+NAMES = ("anna", "ben", "cleo")
+
+
+def index(serial: int = 1) -> bytes:
+    """The least that is an index: a tool of one item."""
+    sha256 = "a" * 64
+    tool = {"revision": "", "python": "3.11", "runtime": [], "wheels": {}, "project": sha256}
+    item = {"sha256": sha256, "size": 0, "store": "mirror", "parts": []}
+    value = {"format": 1, "serial": serial, "tool": tool, "items": [item]}
+    return json.dumps(value | {"volumes": [], "parity_volumes": []}).encode()
+
+
+def signed(data: bytes, *names: str, kind: str = TYPE) -> list[Signature]:
+    return [sign(kind, data, private(name)) for name in names]
+
+
+def document(signatures: list[Signature]) -> bytes:
+    return canonical_json({"signatures": msgspec.to_builtins(signatures), "trust": []})
+
+
+def copies(*each: tuple[bytes, list[Signature]]) -> dict[str, Copies]:
+    return {
+        hashlib.sha256(data).hexdigest(): Copies(data, [document(signatures)])
+        for data, signatures in each
+    }
+
+
+def test_both_sides_sign_the_same_type() -> None:
+    assert TYPE == THEIRS
+
+
+@settings(max_examples=40)
+@given(
+    known=some.lists(some.sampled_from(NAMES), min_size=1, unique=True),
+    by=some.lists(some.sampled_from(NAMES), max_size=4),
+    spoilt=some.sets(some.integers(0, 3)),
+    threshold=some.integers(1, 3),
+)
+def test_it_judges_as_the_tool_does(
+    known: list[str], by: list[str], spoilt: set[int], threshold: int
+) -> None:
+    trusting = trust(*known, threshold=min(threshold, len(known)))
+    data = index()
+    signatures = [
+        sign(TYPE, data + b" " * (place in spoilt), private(name)) for place, name in enumerate(by)
+    ]
+    said = their_signers(trusting, TYPE, data, signatures)
+    plain = parse_trust(trusting.payload)
+    held = copies((data, signatures))
+    assert signers(plain, data, claims(next(iter(held.values())))) == said
+    if len(said) >= trusting.threshold:
+        assert trusted(held, plain) == next(iter(held))
+    else:
+        with pytest.raises(RefusedError):
+            trusted(held, plain)
+
+
+@pytest.mark.parametrize(
+    ("by", "kind", "why"),
+    [
+        ((), TYPE, "is not signed"),
+        (("cleo",), TYPE, "signed by no key of the trust file"),
+        (("anna",), TYPE, "has 1 of the 2 signatures needed"),
+        (("anna", "anna"), TYPE, "has 1 of the 2 signatures needed"),
+        (("anna", "ben"), "application/x", "does not fit its signatures"),
+    ],
+)
+def test_each_refusal_has_its_own_line(by: tuple[str, ...], kind: str, why: str) -> None:
+    plain = parse_trust(trust("anna", "ben", threshold=2).payload)
+    data = index()
+    with pytest.raises(RefusedError, match=why) as caught:
+        trusted(copies((data, signed(data, *by, kind=kind))), plain)
+    assert caught.value.hint
+    assert caught.value.exit_code == 4
+
+
+def test_of_two_bundles_the_newest_that_is_signed_counts() -> None:
+    plain = parse_trust(trust("anna").payload)
+    old, new, newest = index(1), index(2), index(3)
+    held = copies((new, signed(new, "anna")), (old, signed(old, "anna")), (newest, []))
+    assert trusted(held, plain) == hashlib.sha256(new).hexdigest()
+
+
+def test_signatures_of_several_copies_count_together() -> None:
+    data = index()
+    held = Copies(data, [document(signed(data, name)) for name in ("anna", "ben")])
+    plain = parse_trust(trust("anna", "ben", threshold=2).payload)
+    assert trusted({"x": held}, plain) == "x"
+
+
+def test_a_digest_told_by_hand_names_its_index() -> None:
+    held = copies((index(), []))
+    (digest,) = held
+    assert told(held, f" {digest.upper()}\n") == digest
+    with pytest.raises(RefusedError) as caught:
+        told(held, "\x1b[2J" + "0" * 64)
+    assert digest in caught.value.hint
+    assert caught.value.message.isprintable()
+
+
+def test_no_index_at_all_is_something_missing() -> None:
+    with pytest.raises(MissingInputError):
+        told({}, "0" * 64)
+    with pytest.raises(MissingInputError):
+        trusted({}, parse_trust(trust("anna").payload))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"signatures": 1}',
+        b'{"signatures": [1]}',
+        b'{"signatures": [{"keyid": 1, "sig": ""}]}',
+        b'{"signatures": [], "signatures": []}',
+    ],
+)
+def test_odd_signatures_are_none(data: bytes) -> None:
+    assert parse_signatures(data) == []
+
+
+KEY = {"name": "anna", "key": f"ed25519:{'A' * 43}="}
+SOUND: dict[str, Any] = {"format": 1, "version": 1, "threshold": 1, "keys": [KEY]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"threshold": 0},
+        {"threshold": 2},
+        {"threshold": True},
+        {"keys": []},
+        {"keys": 1},
+        {"keys": [1]},
+        {"keys": ["name"]},
+        {"keys": [KEY, KEY]},
+        {"keys": [KEY | {"more": 1}]},
+        {"keys": [KEY | {"key": 1}]},
+        {"keys": [KEY | {"name": "a\nb"}]},
+        {"more": 1},
+    ],
+)
+def test_an_odd_trust_file_is_refused_here_and_by_the_tool(change: dict[str, Any]) -> None:
+    data = json.dumps(SOUND | change).encode()
+    assert parse_trust(json.dumps(SOUND).encode()).threshold == 1
+    for parse in (parse_trust, lambda data: theirs(data, "it")):
+        with pytest.raises(ColdforgeError) as caught:
+            parse(data)
+        assert caught.value.message.isprintable()
+
+
+@pytest.mark.parametrize(("text", "name"), [(" anna\n", "anna"), ("\n", "sender")])
+def test_one_public_key_is_a_trust_file(text: str, name: str) -> None:
+    made = as_trust((KEY["key"] + text).encode())
+    assert theirs(made, "it").keys[0].name == name
+    assert len(parse_trust(made).keys) == 1
+
+
+def test_a_trust_file_stays_what_it_is() -> None:
+    data = json.dumps(SOUND).encode()
+    assert as_trust(data) == data
