@@ -28,6 +28,15 @@ exit 7
 OLD_PYTHON = "#!/bin/sh\nexit 1\n"
 
 
+# Stands in for the Python that a bundle carried: what it is asked, and what it inherits.
+CARRIED = """\
+#!/bin/sh
+echo "cwd=$PWD root=$COLDFORGE_ROOT path=$PYTHONPATH cache=$PYTHONPYCACHEPREFIX"
+for word; do echo "arg=$word"; done
+exit 7
+"""
+
+
 class Machine:
     """A checkout and a PATH that hold nothing but what a test puts there."""
 
@@ -188,6 +197,42 @@ def test_a_python_without_venv_is_named(machine: Machine) -> None:
     assert status == 1
     assert "python3 cannot make environments" in err
     assert len(err.splitlines()) == 2
+
+
+@pytest.fixture
+def carried(machine: Machine) -> Machine:
+    """A checkout as a bundle lays it out, on a host without a Python."""
+    (machine.bin / "python3").unlink()
+    (machine.checkout / ".tool").mkdir()
+    (machine.checkout / ".tool" / "python").write_text(CARRIED, "utf-8")
+    (machine.checkout / ".tool" / "python").chmod(0o755)
+    return machine
+
+
+def test_a_carried_tool_is_run_as_it_is(carried: Machine, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "else where"
+    elsewhere.mkdir()
+    status, out, err = carried.run("key.list", "a b", cwd=elsewhere, PYTHONPATH="/elsewhere")
+    root = carried.checkout
+    words = ["-m", "invoke", "--write-pyc", "--search-root", str(root), "key.list", "a b"]
+    assert (status, err) == (7, "")
+    assert out.splitlines() == [
+        f"cwd={elsewhere} root={root} path={root}/src cache={root}/build/pycache",
+        *(f"arg={word}" for word in words),
+    ]
+
+
+def test_a_carried_tool_makes_no_environment(carried: Machine) -> None:
+    carried.run()
+    assert not carried.venv.exists()
+
+
+def test_a_link_to_a_version_runs_that_version(carried: Machine, tmp_path: Path) -> None:
+    link = tmp_path / "current"
+    link.symlink_to(carried.checkout)
+    command = [str(link / "invokew")]
+    done = subprocess.run(command, env=carried.environ, capture_output=True, text=True, check=False)
+    assert f"root={carried.checkout} " in done.stdout
 
 
 @pytest.fixture

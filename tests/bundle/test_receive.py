@@ -19,7 +19,7 @@ from coldforge.image.layout import CONFIG, LAYER, Layout
 from coldforge.image.referrers import MANIFEST
 from coldforge.paths import Workspace
 from coldforge.trust.envelope import Envelope, seal, sign
-from coldforge.trust.rotation import PAYLOAD_TYPE
+from coldforge.trust.rotation import PAYLOAD_TYPE, remembered
 from coldforge.trust.trust import Trust, read_trust
 from tests.bundle.carry import (
     SERIAL,
@@ -361,6 +361,7 @@ def test_a_rotation_comes_with_the_bundle_that_needs_it(
     bundle(out, items, keys=[private("successor")], rotations=[envelope])
     receive(space, out)
     assert read_trust(space.trust) == new
+    assert remembered(space.trust) == [envelope]  # for the bundles that this place makes
 
 
 def test_a_rotation_that_the_old_keys_did_not_sign_changes_nothing(

@@ -1,6 +1,6 @@
 """Which of the indexes at hand counts: the one that enough trusted keys signed, or none."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,7 @@ from coldforge.bundle.sense import read_index
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
 from coldforge.progress import say
 from coldforge.trust.envelope import Envelope, Signature
-from coldforge.trust.rotation import succeed
+from coldforge.trust.rotation import document, steps
 from coldforge.trust.strict import read_strict
 from coldforge.trust.trust import Trust, check, read_trust
 
@@ -36,8 +36,8 @@ class Admitted(msgspec.Struct, frozen=True):
     """index.json."""
     signatures: bytes
     """signatures.json, of what was found of it."""
-    trust: Trust | None = None
-    """What is to be trusted from now on, if that changed on the way."""
+    rotations: Sequence[Envelope] = ()
+    """What led to other keys that are to be trusted from now on."""
 
 
 def admit(bundles: Mapping[str, Copies], trust: Path, digest: str = "") -> Admitted:
@@ -96,14 +96,14 @@ def _checked(bundle: str, copies: Copies, known: Trust) -> Admitted:
             refusal = error
     for said in [_together(read), *read] if read else []:
         try:
-            trust = succeed(known, said.trust)
+            rotations = steps(known, said.trust)
+            trust = document(rotations[-1]) if rotations else known
             check(trust, TYPE, copies.data, said.signatures, WHAT)
         except ColdforgeError as error:
             refusal = error
             continue
         signatures = msgspec.json.encode(said)
-        new = None if trust == known else trust
-        return Admitted(bundle, read_index(copies.data), copies.data, signatures, new)
+        return Admitted(bundle, read_index(copies.data), copies.data, signatures, rotations)
     raise refusal
 
 

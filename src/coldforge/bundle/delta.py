@@ -88,9 +88,9 @@ def _packed(
 def _pack(old: Blob, step: Step, made: Blob, offset: int) -> bytes:
     import zstandard
 
-    # The table is to know a place for each four bytes of the region; zstd's own choice, made for
+    # The table is to know a place for every other byte of the region; zstd's own choice, made for
     # small dictionaries, would overlook most of it.
-    table = max(14, (max(step.region, step.size) - 1).bit_length() - 2)
+    table = max(14, (max(step.region, step.size) - 1).bit_length() - 1)
     shape: dict[str, Any] = {"hash_log": table, "chain_log": table, "write_checksum": True}
     shape["window_log"] = max(17, (step.size + step.region).bit_length())
     parameters = zstandard.ZstdCompressionParameters.from_level(LEVEL, **shape)

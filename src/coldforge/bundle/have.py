@@ -3,8 +3,8 @@
 A blob is known by the first 80 bits of its sha256: 10 bytes a blob. Digests are random; sorted,
 their differences would save a seventh of that, which nobody would notice. That the receiver has n
 blobs and one of m others passes for one of them has a chance of n*m/2^80: one in 10^16 for 10,000
-each. Who makes digests collide on purpose gains nothing: the blob is then not sent, receiving says that it
-is missing, and nothing wrong is ever used.
+each. Who makes digests collide on purpose gains nothing: the blob is then not sent, receiving says
+that it is missing, and nothing wrong is ever used.
 
 Form: b"coldforge-have" and a byte of version, msgpack of Have, sha256 of all before it.
 """

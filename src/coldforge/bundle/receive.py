@@ -24,7 +24,7 @@ from coldforge.bundle.stores import Stores, check_room
 from coldforge.bundle.volume import Sort
 from coldforge.paths import Workspace
 from coldforge.progress import step
-from coldforge.trust.trust import write_trust
+from coldforge.trust.rotation import adopt
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -77,8 +77,7 @@ def receive(space: Workspace, folder: Path, options: Options | None = None) -> R
         done, older = not lacking and ledger.knows(admitted.bundle), ledger.older(index)
         if older and not (options.older or done):
             raise ledger.refuse(index)
-        if admitted.trust:
-            write_trust(space.trust, admitted.trust)
+        adopt(space.trust, admitted.rotations)
         result = Received(
             admitted.bundle,
             index.stack,

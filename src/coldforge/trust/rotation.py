@@ -124,7 +124,13 @@ def wanting(trust: Trust, envelope: Envelope) -> tuple[int, int]:
 
 
 def succeed(trust: Trust, envelopes: Iterable[Envelope]) -> Trust:
-    """Follow a chain of rotations from `trust`, in any order, as far as it leads.
+    """Follow a chain of rotations from `trust`, in any order, as far as it leads; see `steps`."""
+    taken = steps(trust, envelopes)
+    return document(taken[-1]) if taken else trust
+
+
+def steps(trust: Trust, envelopes: Iterable[Envelope]) -> list[Envelope]:
+    """List the rotations, of those given in any order, that lead on from `trust`.
 
     Each step must be signed by a threshold of the keys it replaces and by a threshold of its
     own, or ColdforgeError is raised. A document as old as `trust`, or older, is passed over. So
@@ -133,8 +139,9 @@ def succeed(trust: Trust, envelopes: Iterable[Envelope]) -> Trust:
     chain: dict[bytes, list[Signature]] = {}
     for envelope in envelopes:
         chain.setdefault(document(envelope).payload, []).extend(envelope.signatures)
-    steps = [(parse_trust(payload, WHAT), signed) for payload, signed in chain.items()]
-    for new, signed in sorted(steps, key=lambda step: step[0].version):
+    found = [(parse_trust(payload, WHAT), signed) for payload, signed in chain.items()]
+    taken = []
+    for new, signed in sorted(found, key=lambda step: step[0].version):
         if new.version <= trust.version:
             continue
         given = (PAYLOAD_TYPE, new.payload, signed)
@@ -144,8 +151,9 @@ def succeed(trust: Trust, envelopes: Iterable[Envelope]) -> Trust:
             continue
         check(trust, *given, what=name)
         check(new, *given, what=f"{name}, to be signed by its own keys too,")
+        taken.append(seal(*given))
         trust = new
-    return trust
+    return taken
 
 
 def follow(place: Path, path: Path) -> Trust:
@@ -156,16 +164,19 @@ def follow(place: Path, path: Path) -> Trust:
         version = document(envelope).version
         message = f"trust document {version} does not follow version {old.version} of this site"
         raise ColdforgeError(message, "take the versions in order, each signed by the one before")
-    remember(place, [envelope])
-    write_trust(place, new)
+    adopt(place, [envelope])
     return new
 
 
-def remember(place: Path, envelopes: Iterable[Envelope]) -> None:
-    """Keep the rotations that led to the trust file at `place`, for others to follow."""
+def adopt(place: Path, envelopes: Iterable[Envelope]) -> None:
+    """Let rotations, proved by `steps`, replace the trust file at `place`.
+
+    They are kept beside it, for others to follow.
+    """
     for envelope in envelopes:
         data = msgspec.json.format(msgspec.json.encode(envelope), indent=1) + b"\n"
         write_whole(place.with_name(FOLDER) / f"{document(envelope).version}.json", data)
+        write_trust(place, document(envelope))
 
 
 def remembered(place: Path) -> list[Envelope]:
