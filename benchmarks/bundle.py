@@ -19,8 +19,8 @@ from pathlib import Path
 from noop_build import timed
 
 from coldforge.bundle.index import Index, Kind
-from coldforge.bundle.make import bundle
-from coldforge.bundle.receive import Options, receive
+from coldforge.bundle.packing.make import bundle
+from coldforge.bundle.receiving.receive import Options, receive
 from coldforge.bundle.stores import Stores
 from coldforge.paths import Workspace
 

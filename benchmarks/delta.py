@@ -19,8 +19,8 @@ from cuda_build import forget
 
 from coldforge.bundle.have import Have, take
 from coldforge.bundle.index import Kind
-from coldforge.bundle.make import Terms, bundle
-from coldforge.bundle.receive import Options, receive
+from coldforge.bundle.packing.make import Terms, bundle
+from coldforge.bundle.receiving.receive import Options, receive
 from coldforge.image.layout import Layout
 from coldforge.paths import Workspace
 from coldforge.progress import amount

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from coldforge.bundle.draft import Draft, Source
 from coldforge.bundle.index import TYPE, Index, Tool
-from coldforge.bundle.pack import pack
+from coldforge.bundle.packing.draft import Draft, Source
+from coldforge.bundle.packing.pack import pack
 from coldforge.bundle.stores import Stores
 from coldforge.bundle.volume import FOOTER, Sort, trailer
 from coldforge.digest import canonical_json

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from coldforge.bundle.have import Have
-from coldforge.bundle.tool import RUNTIME
+from coldforge.bundle.packing.tool import RUNTIME
 from coldforge.image.config import image_manifest
 from coldforge.image.layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
 from coldforge.image.member import Member

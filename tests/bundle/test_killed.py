@@ -15,9 +15,9 @@ import pytest
 import zstandard
 
 from coldforge.bundle import delta
-from coldforge.bundle.draft import Source
-from coldforge.bundle.receive import receive
-from coldforge.bundle.shortage import ShortageError
+from coldforge.bundle.packing.draft import Source
+from coldforge.bundle.receiving.receive import receive
+from coldforge.bundle.receiving.shortage import ShortageError
 from coldforge.bundle.site import ledger_path, staging_path
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace

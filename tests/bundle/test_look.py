@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.bundle.look import inspect
-from coldforge.bundle.pack import pack
+from coldforge.bundle.packing.pack import pack
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.paths import Workspace
 from tests.bundle.carry import draft, place, private, sources

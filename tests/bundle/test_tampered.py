@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from coldforge.bundle.receive import receive
+from coldforge.bundle.receiving.receive import receive
 from coldforge.bundle.volume import FOOTER, MAGIC, trailer
 from coldforge.digest import canonical_json
 from coldforge.errors import ColdforgeError, MissingInputError

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 
 from coldforge.bootstrap.folder import Folder, scan
-from coldforge.bundle.admission import admit
 from coldforge.bundle.index import Encoding, Index, StoreName
+from coldforge.bundle.receiving.admission import admit
 from coldforge.bundle.sense import read_index
 from coldforge.bundle.volume import Sort, volume_name
 from coldforge.errors import ColdforgeError, MissingInputError

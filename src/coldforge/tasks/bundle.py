@@ -11,8 +11,8 @@ from coldforge.tasks._task import emit, task
 
 if TYPE_CHECKING:
     from coldforge.bundle.look import Seen
-    from coldforge.bundle.make import Made
-    from coldforge.bundle.receive import Received
+    from coldforge.bundle.packing.make import Made
+    from coldforge.bundle.receiving.receive import Received
 
 JSON = "Print the result for programs."
 
@@ -77,8 +77,8 @@ def pack(  # noqa: PLR0913, PLR0917 - one flag each
 
     Example: invoke mirror.bundle --out /media/usb --split 4G --parity 10% --sign ~/keys/anna
     """
-    from coldforge.bundle.make import Terms
-    from coldforge.bundle.make import bundle as make
+    from coldforge.bundle.packing.make import Terms
+    from coldforge.bundle.packing.make import bundle as make
     from coldforge.bundle.qr import read_have
     from coldforge.bundle.quantity import parse_share, parse_size
     from coldforge.paths import Workspace
@@ -135,8 +135,8 @@ def receive(
     """
     import msgspec
 
-    from coldforge.bundle.receive import Options
-    from coldforge.bundle.receive import receive as take_in
+    from coldforge.bundle.receiving.receive import Options
+    from coldforge.bundle.receiving.receive import receive as take_in
     from coldforge.paths import Workspace
 
     done = take_in(Workspace.find(), _folder(folder), Options(older, digest))

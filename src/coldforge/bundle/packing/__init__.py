@@ -1,0 +1,1 @@
+"""The open side: what a receiver lacks, laid out in volumes and written."""

@@ -1,0 +1,1 @@
+"""The closed side: volumes in any order, proved, repaired, made visible."""

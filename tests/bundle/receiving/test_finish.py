@@ -1,0 +1,106 @@
+"""What happens to the tool of a place where it was carried to, and to a checkout."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from coldforge.bootstrap import toolkit
+from coldforge.bootstrap.index import Tool as Carried
+from coldforge.bundle.index import Tool
+from coldforge.bundle.packing.draft import Source
+from coldforge.bundle.receiving.finish import carried
+from coldforge.bundle.receiving.receive import receive
+from coldforge.errors import RefusedError
+from coldforge.paths import Workspace
+from coldforge.trust.trust import write_trust
+from tests.bundle.carry import SERIAL, bundle, source, trust, visible
+
+
+def project(folder: Path, version: str, *names: str) -> Source:
+    """A project that consists of `invokew`, and of members called `names`."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name in ("invokew", *names):
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(version), 0o755
+            archive.addfile(info, io.BytesIO(version.encode()))
+    return source(folder, f"project {version}", out.getvalue())
+
+
+def tool(project: Source, revision: str) -> Tool:
+    return Tool("0", revision, "3.11", [], {}, project.sha256)
+
+
+@pytest.fixture
+def dest(tmp_path: Path) -> Path:
+    """A folder that a first bundle's tool was laid out in; its runtime is a pretence."""
+    dest = tmp_path / "site"
+    first = project(tmp_path / "in", "one")
+    what = Carried("r1", "3.11", [], [], first.sha256)
+    with toolkit.alone(dest):
+        (dest / "tool" / toolkit.tool_id(what)).mkdir()
+        version = toolkit.lay_out(dest, what, lambda _: first.path)
+        toolkit.switch(dest, version)
+    write_trust(dest / "site" / "trust.json", trust("sender"))
+    return dest
+
+
+def space(dest: Path) -> Workspace:
+    return Workspace((dest / "coldforge").resolve())
+
+
+def running(dest: Path) -> str:
+    return (dest / "coldforge" / "invokew").read_text("utf-8")
+
+
+def test_a_carried_place_is_told_from_a_checkout(dest: Path, tmp_path: Path) -> None:
+    assert carried(space(dest)) == dest
+    assert carried(Workspace(dest / "coldforge")) == dest
+    assert carried(Workspace(tmp_path)) is None
+
+
+def test_a_newer_bundle_brings_a_newer_tool(dest: Path, tmp_path: Path) -> None:
+    second = project(tmp_path / "in", "two")
+    bundle(tmp_path / "out", [second], tool=tool(second, "r2"))
+    assert running(dest) == "one"
+    done = receive(space(dest), tmp_path / "out")
+    assert running(dest) == "two"
+    assert "now revision r2" in done.project
+    assert json.loads((dest / "site" / "received.json").read_bytes())["bundles"]
+
+
+def test_an_older_bundle_of_another_stack_leaves_the_tool(dest: Path, tmp_path: Path) -> None:
+    second, third = (project(tmp_path / "in", name) for name in ("two", "three"))
+    bundle(tmp_path / "new", [second], tool=tool(second, "r2"), serial=SERIAL + 1)
+    bundle(tmp_path / "old", [third], tool=tool(third, "r3"), stack="other")
+    receive(space(dest), tmp_path / "new")
+    assert "a newer bundle brought it" in receive(space(dest), tmp_path / "old").project
+    assert running(dest) == "two"
+
+
+def test_a_tool_of_which_a_part_is_missing_is_not_used(dest: Path, tmp_path: Path) -> None:
+    second = project(tmp_path / "in", "two")
+    lacking = msgspec.structs.replace(tool(second, "r2"), runtime=["c" * 64])
+    bundle(tmp_path / "out", [second], tool=lacking)
+    assert "1 of its files are not here" in receive(space(dest), tmp_path / "out").project
+    assert running(dest) == "one"
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/escaped", "a/../../escaped", "build"])
+def test_a_project_that_leads_out_of_its_folder_is_refused(
+    dest: Path, tmp_path: Path, name: str
+) -> None:
+    second = project(tmp_path / "in", "two", name)
+    bundle(tmp_path / "out", [second], tool=tool(second, "r2"))
+    before = {path for path in tmp_path.rglob("*") if "blobs" not in path.parts}
+    with pytest.raises(RefusedError, match=r"leads out|the carried project holds 'build'"):
+        receive(space(dest), tmp_path / "out")
+    assert running(dest) == "one"
+    assert visible(space(dest)) == {second.sha256}
+    after = {path for path in tmp_path.rglob("*") if "blobs" not in path.parts}
+    assert not any("escaped" in path.name for path in after - before)
+    assert not (dest / "site" / "received.json").exists()
