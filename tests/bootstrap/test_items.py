@@ -67,7 +67,7 @@ def test_a_volume_that_says_it_is_another_is_found_by_its_name(bundle: Bundle) -
 
 def test_a_lost_volume_without_enough_parity_is_named(bundle: Bundle) -> None:
     (bundle.out / "volume-001.cfv").unlink()
-    with pytest.raises(MissingInputError, match="volume 1") as caught:
+    with pytest.raises(MissingInputError, match=r"not here: it is in volume-001\.cfv") as caught:
         bundle.take()
     assert caught.value.exit_code == 3
     assert not (bundle.root / "part").exists()

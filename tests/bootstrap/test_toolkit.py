@@ -99,6 +99,17 @@ def test_the_version_in_use_is_switched_at_once(lab: Lab) -> None:
         assert (lab.dest / toolkit.CURRENT).readlink() == Path("versions/project")
 
 
+def test_the_version_before_stays_and_older_ones_go_with_their_tools(lab: Lab) -> None:
+    (lab.blobs / "more").write_bytes(wheel({"more.py": b""}))
+    both = ("more", "wheel")
+    for name, wheels in {"one": ("wheel",), "two": both, "three": both}.items():
+        (lab.blobs / name).write_bytes((lab.blobs / "project").read_bytes())
+        toolkit.switch(lab.dest, lab.lay_out(lab.tool(name, wheels)))
+    assert {path.name for path in (lab.dest / "versions").iterdir()} == {"two", "three"}
+    (tool,) = (lab.dest / "tool").iterdir()
+    assert tool.name == toolkit.tool_id(lab.tool(wheels=both))
+
+
 @pytest.mark.parametrize("name", ["build", ".tool", "offline-mirror/blobs", "offline-mirror/site"])
 def test_a_project_that_holds_what_is_shared_is_refused(lab: Lab, name: str) -> None:
     (lab.blobs / "project").write_bytes(tar({"invokew": b"#!", name: "x"}))

@@ -106,7 +106,7 @@ def carry_all(space: Workspace, folders: list[Path], random: Random) -> Coldforg
     times, deaths = [random.randrange(len(folders)) for _ in range(KILLS)], 0
     for number, disk in enumerate(folders):
         for _ in range(times.count(number)):
-            deaths += killed(space, disk, random.uniform(0, 0.12))
+            deaths += killed(space, disk, random.expovariate(1 / 0.02))
             assert wrong(space) == []
         try:
             receive(space, disk)

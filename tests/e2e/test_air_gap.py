@@ -90,3 +90,48 @@ def test_a_second_bundle_for_what_the_site_has_holds_no_blob_of_the_stack(
     made = cli.json(*command, "--sign", str(site.bundle.parent / "anna"))
     assert made["items"] == 0
     assert sum(path.stat().st_size for path in out.iterdir()) < 1_000_000
+
+
+def test_two_sides_that_built_the_same_image_both_vouch_for_it(
+    site: Site, cli: Cli, tmp_path: Path
+) -> None:
+    site.json("image.build", "--stack", "cpu")
+    anna, ben = str(site.bundle.parent / "anna"), str(tmp_path / "ben")
+    cli.run("image.attest", "--stack", "cpu", "--key", anna)
+    have, out = str(tmp_path / "have.cfh"), str(tmp_path / "evidence")
+    site.json("mirror.have", "--out", have)
+    terms = ["--stack", "cpu", "--for", "install", "--have", have, "--sign", anna]
+    assert cli.json("mirror.bundle", *terms, "--out", out)["bytes"] < 1_000_000
+    site.json("mirror.receive", out)
+    site.json("key.make", ben)
+    site.json("key.trust", "--key", f"{ben}.pub")
+    wanted = ["image.install", "--stack", "cpu", "--quorum", "2"]
+    early = site.closed.run("./invokew", *wanted, cwd=site.checkout, ok=False)
+    assert early.returncode != 0
+    assert "Traceback" not in early.stderr
+    site.json("image.attest", "--stack", "cpu", "--key", ben)
+    assert site.json(*wanted)["generation"] == 1
+    assert (
+        "FAILED"
+        not in site.closed.run("./invokew", "image.evidence", "--verify", cwd=site.checkout).stdout
+    )
+
+
+def test_a_place_without_a_mirror_installs_the_finished_image(
+    site: Site, cli: Cli, tmp_path: Path
+) -> None:
+    out, place = tmp_path / "image", tmp_path / "production"
+    anna = str(site.bundle.parent / "anna")
+    terms = ["--stack", "cpu", "--for", "install", "--sign", anna]
+    made = cli.json("mirror.bundle", *terms, "--out", str(out))
+    command = ["sh", str(out / "receive"), "--into", str(place), "--trust", f"{anna}.pub"]
+    site.closed.run(*command, cwd=tmp_path)
+    there = Site(site.closed, out, place)
+    assert (
+        there.json("image.install", "--stack", "cpu")["digest"]
+        in cli.json("image.build", "--stack", "cpu")["digest"]
+    )
+    assert made["bytes"] < 600_000_000
+    checks = there.closed.run("./invokew", "image.evidence", "--verify", cwd=there.checkout)
+    assert "FAILED" not in checks.stdout
+    shutil.rmtree(place)

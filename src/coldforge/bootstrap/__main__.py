@@ -10,7 +10,7 @@ from pathlib import Path
 from coldforge.bootstrap.folder import Folder, scan
 from coldforge.bootstrap.index import Index, parse_index
 from coldforge.bootstrap.items import Items
-from coldforge.bootstrap.toolkit import CURRENT, alone, lay_out
+from coldforge.bootstrap.toolkit import CURRENT, alone, lay_out, switch
 from coldforge.bootstrap.verify import as_trust, claims, need_one, parse_trust, told, trusted
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
 
@@ -79,7 +79,8 @@ def _prepare(given: argparse.Namespace, place: Path) -> list[str]:
         version = lay_out(dest, index.tool, lambda sha256: _blob(dest, sha256))
         if trust is not None:
             _keep(dest / "site" / "trust.json", trust)
-    return _command(version, place, given.digest)
+        switch(dest, version)  # nothing is in use yet: further volumes are given to this one
+    return _command(current, place, given.digest)
 
 
 def _command(version: Path, place: Path, digest: str | None) -> list[str]:

@@ -138,12 +138,21 @@ class Items:
         return self.index.data if sort == "data" else self.index.parity
 
     def _lacking(self, item: Item) -> MissingInputError:
-        volumes = sorted({volume for volume, _offset, size in item.parts if size})
-        names = " and ".join(f"volume {volume}" for volume in volumes)
-        message = f"a part of the tool is not here, or damaged beyond repair: it is in {names}"
-        return MissingInputError(
-            message, "put that volume into the same folder, then run this again"
-        )
+        """Name what a part of the tool is in, and what else would help to repair it."""
+        needed = sorted({volume for volume, _offset, size in item.parts if size})
+        lost = [n for n in needed if ("data", n) not in self._files]
+        state = "not here" if lost else "damaged beyond repair"
+        message = f"a part of the tool is {state}: it is in {_names(lost or needed)}"
+        others = range(1, len(self.index.data) + 1)
+        away = [n for n in others if ("data", n) not in self._files and n not in needed]
+        hint = f"put {'it' if lost else 'a good copy'} into the same folder, then run this again"
+        if self.index.grid and away:
+            hint += f"; {_names(away)} would help to repair it too"
+        return MissingInputError(message, hint)
+
+
+def _names(volumes: list[int]) -> str:
+    return " and ".join(f"volume-{number:03}.cfv" for number in volumes)
 
 
 def _write(part: Path, chunks: Iterator[bytes]) -> str:

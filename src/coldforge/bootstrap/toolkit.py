@@ -61,12 +61,26 @@ def tool_id(tool: Tool) -> str:
 
 
 def switch(dest: Path, version: Path) -> None:
-    """Make a version, a folder that `lay_out` returned, the one in use; others stay."""
+    """Make a version, a folder that `lay_out` returned, the one in use.
+
+    The one before stays, to go back to by hand; older ones, and tools that none of the two runs
+    on, are removed.
+    """
+    current = dest / CURRENT
+    kept = {version.name, current.resolve().name if current.is_symlink() else ""}
     part = dest / f".{CURRENT}.{os.getpid()}"
     part.unlink(missing_ok=True)
     part.symlink_to(Path("versions", version.name))
-    part.replace(dest / CURRENT)
+    part.replace(current)
     _sync(dest)
+    _forget(dest / "versions", kept)
+    links = (dest / "versions" / name / ".tool" for name in kept if name)
+    _forget(dest / "tool", {link.resolve().name for link in links})
+
+
+def _forget(room: Path, kept: set[str]) -> None:
+    for place in [place for place in room.iterdir() if place.name not in kept]:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _put(dest: Path, room: str, name: str, make: Callable[[Path], None]) -> Path:

@@ -137,9 +137,15 @@ def receive(
 
     from coldforge.bundle.receiving.receive import Options
     from coldforge.bundle.receiving.receive import receive as take_in
+    from coldforge.bundle.receiving.shortage import ShortageError
     from coldforge.paths import Workspace
 
-    done = take_in(Workspace.find(), _folder(folder), Options(older, digest))
+    try:
+        done = take_in(Workspace.find(), _folder(folder), Options(older, digest))
+    except ShortageError as error:
+        if json:
+            emit({"missing": msgspec.to_builtins(error.lacks)}, json, "")
+        raise
     emit(msgspec.to_builtins(done), json, _received_text(done))
 
 

@@ -102,7 +102,7 @@ def change_tool(space: Workspace, index: Index, stores: Stores, newest: bool) ->
         version = toolkit.lay_out(dest, new, stores.mirror.path)
         current = dest / toolkit.CURRENT
         if current.is_symlink() and current.resolve() == version.resolve():
-            return f"the tool is revision {tool.revision[:12]}, as before"
+            return f"the tool is revision {tool.revision[:12]}, in {current}"
         toolkit.switch(dest, version)
     return f"the tool is now revision {tool.revision[:12]}, in {current}"
 

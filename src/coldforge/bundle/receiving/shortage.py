@@ -11,6 +11,8 @@ from coldforge.digest import sha256_file
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
 from coldforge.progress import amount, say
 
+SHOWN = 8  # names a line
+
 
 class Lack(msgspec.Struct, frozen=True):
     """An item that could not be had, and the volumes' files that it needs right."""
@@ -55,8 +57,7 @@ def _names(holdings: Holdings, lost: set[int]) -> tuple[str, ...]:
 def _report(needs: dict[tuple[str, ...], list[Item]], repair: Repair) -> ShortageError:
     lacks = []
     for names, items in sorted(needs.items()):
-        shown = ", ".join(f"{item.name} ({amount(item.size)})" for item in items)
-        say(f"still missing, from {' and '.join(names)}: {shown}")
+        say(f"still missing, from {' and '.join(names)}: {_shown(items)}")
         lacks += [Lack(item.name, item.sha256, item.size, names) for item in items]
     size = amount(sum(lack.size for lack in lacks))
     first = ", ".join(lack.name for lack in lacks[:3])
@@ -65,6 +66,14 @@ def _report(needs: dict[tuple[str, ...], list[Item]], repair: Repair) -> Shortag
     files = sorted({name for lack in lacks for name in lack.volumes})
     hint = f"bring {', '.join(files)}{_instead(repair)}; what is right so far is kept"
     return ShortageError(message, hint, lacks)
+
+
+def _shown(items: list[Item]) -> str:
+    """Name the largest; `lacks` holds them all, for --json."""
+    first = sorted(items, key=lambda item: -item.size)[:SHOWN]
+    names = ", ".join(f"{item.name} ({amount(item.size)})" for item in first)
+    rest = items[SHOWN:] and f" and {len(items) - SHOWN} more (--json lists them)"
+    return names + (rest or "")
 
 
 def _instead(repair: Repair) -> str:
