@@ -34,6 +34,17 @@ def test_a_missing_volume_is_told(tmp_path: Path) -> None:
     assert [file.name for file in seen.volumes if not file.present] == ["volume-002.cfv"]
 
 
+def test_a_volume_that_was_damaged_on_the_way_is_told(tmp_path: Path) -> None:
+    out = a_bundle(tmp_path)
+    with (out / "volume-002.cfv").open("r+b") as stream:
+        stream.seek(1000)
+        stream.write(b"\0\0\0\0")
+    (out / "volume-003.cfv").unlink()
+    seen = inspect(place(tmp_path / "here"), out, verify=True)
+    assert [file.right for file in seen.volumes if "volume" in file.name] == [True, False, None]
+    assert all(file.right for file in seen.volumes if "parity" in file.name)
+
+
 def test_a_volume_alone_tells_all(tmp_path: Path) -> None:
     out = a_bundle(tmp_path)
     alone = tmp_path / "alone"

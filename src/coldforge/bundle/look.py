@@ -1,16 +1,20 @@
 """Look into a bundle without taking anything in."""
 
+import hashlib
 from pathlib import Path
 
 import msgspec
 
 from coldforge.bootstrap.folder import Folder, scan
-from coldforge.bundle.index import Encoding, Index, StoreName
+from coldforge.bootstrap.volume import open_plain, read_at
+from coldforge.bundle.index import Encoding, Index, StoreName, Volume
 from coldforge.bundle.receiving.admission import admit
 from coldforge.bundle.sense import read_index
 from coldforge.bundle.volume import Sort, volume_name
+from coldforge.digest import CHUNK
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.paths import Workspace
+from coldforge.progress import step
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -33,6 +37,8 @@ class File(msgspec.Struct, frozen=True):
     size: int
     """Bytes of its payload."""
     present: bool
+    right: bool | None = None
+    """Whether its payload is what the index says; None: nobody looked."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -56,10 +62,10 @@ class Seen(msgspec.Struct, frozen=True):
     """Share of all volumes that may be lost."""
 
 
-def inspect(space: Workspace, folder: Path) -> Seen:
-    """Read the index of the bundle in `folder`; nothing is written, no payload is read.
+def inspect(space: Workspace, folder: Path, verify: bool = False) -> Seen:
+    """Read the index of the bundle in `folder`; nothing is written.
 
-    Raise ColdforgeError if there is no index, a strange one, or several.
+    With `verify` each volume that is there is hashed too. Raise ColdforgeError if there is no index, a strange one, or several.
     """
     found = scan(folder)
     trusted, why = _vouched(space, found)
@@ -77,7 +83,7 @@ def inspect(space: Workspace, folder: Path) -> Seen:
         trusted=trusted,
         why=why,
         items=_items(index),
-        volumes=_volumes(found, bundle, index),
+        volumes=_volumes(found, bundle, index, verify),
         parity=grid.parity / (grid.rows + grid.parity) if grid else 0.0,
     )
 
@@ -119,14 +125,32 @@ def _items(index: Index) -> list[Content]:
     ]
 
 
-def _volumes(found: Folder, bundle: str, index: Index) -> list[File]:
-    there = {(file.sort, file.number) for file in found.volumes if file.bundle in ("", bundle)}
-    sorts: list[tuple[Sort, list[int]]] = [
-        ("data", [volume.size for volume in index.volumes]),
-        ("parity", [volume.size for volume in index.parity_volumes]),
+def _volumes(found: Folder, bundle: str, index: Index, verify: bool) -> list[File]:
+    there: dict[tuple[str, int], list[Path]] = {}
+    for file in found.volumes:
+        if file.bundle in ("", bundle):
+            there.setdefault((file.sort, file.number), []).append(file.path)
+    sorts: list[tuple[Sort, list[Volume]]] = [
+        ("data", index.volumes),
+        ("parity", index.parity_volumes),
     ]
-    return [
-        File(volume_name(sort, number), size, (sort, number) in there)
-        for sort, sizes in sorts
-        for number, size in enumerate(sizes, 1)
-    ]
+    files = []
+    for sort, volumes in sorts:
+        for number, volume in enumerate(volumes, 1):
+            name, paths = volume_name(sort, number), there.get((sort, number), [])
+            right = any(_right(path, name, volume) for path in paths) if verify and paths else None
+            files.append(File(name, volume.size, bool(paths), right))
+    return files
+
+
+def _right(path: Path, name: str, volume: Volume) -> bool:
+    """Hash a volume's payload; a disk that cannot be read is wrong."""
+    digest, left = hashlib.sha256(), volume.size
+    with step(f"Verifying {name}", volume.size) as current, open_plain(path) as stream:
+        while left and (data := read_at(stream, volume.size - left, min(CHUNK, left))):
+            digest.update(data)
+            left -= len(data)
+            current.advance(len(data))
+        right = digest.hexdigest() == volume.sha256
+        current.result = "right" if right else "damaged"
+    return right

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from coldforge.bundle.receiving.receive import Received
 
 JSON = "Print the result for programs."
+STATES = {
+    (False, None): "not here",
+    (True, None): "here",
+    (True, True): "right",
+    (True, False): "damaged",
+}
 
 
 @partial(
@@ -98,20 +104,26 @@ def pack(  # noqa: PLR0913, PLR0917 - one flag each
 @partial(
     task,
     positional=["folder"],
-    help={"folder": "Folder that holds the bundle, or some volumes of it.", "json": JSON},
+    help={
+        "folder": "Folder that holds the bundle, or some volumes of it.",
+        "verify": "Hash each volume that is there; exit 1 if one is damaged.",
+        "json": JSON,
+    },
 )
-def inspect(context: Context, folder: str, json: bool = False) -> None:
+def inspect(context: Context, folder: str, verify: bool = False, json: bool = False) -> None:
     """Say what a bundle holds, and whether the keys trusted here vouch for it; take nothing in.
 
-    Example: invoke mirror.inspect /media/usb
+    Example: invoke mirror.inspect /media/usb --verify
     """
     import msgspec
 
     from coldforge.bundle.look import inspect as look
     from coldforge.paths import Workspace
 
-    seen = look(Workspace.find(), _folder(folder))
+    seen = look(Workspace.find(), _folder(folder), verify)
     emit(msgspec.to_builtins(seen), json, _seen_text(seen))
+    if any(file.right is False for file in seen.volumes):
+        raise SystemExit(1)
 
 
 @partial(
@@ -189,7 +201,7 @@ def _seen_text(seen: "Seen") -> str:
     lines += [f"for {seen.kind} of {seen.stack}, {day(seen.serial)}, tool {seen.revision[:12]}"]
     lines += [f"{len(seen.items)} items, {size}"]
     lines += [
-        f"{file.name}  {amount(file.size):>9}  {'here' if file.present else 'not here'}"
+        f"{file.name}  {amount(file.size):>9}  {STATES[file.present, file.right]}"
         for file in seen.volumes
     ]
     return "\n".join(lines)

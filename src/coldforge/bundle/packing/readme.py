@@ -16,7 +16,13 @@ PURPOSES = {
 
 def readme(index: Index, signatures: bytes) -> str:
     """Describe a bundle; `signatures` is its signatures.json."""
-    parts = (_head(index, signatures), _volumes(index, signatures), RECEIVE, _damage(index))
+    parts = (
+        _head(index, signatures),
+        _volumes(index, signatures),
+        RECEIVE,
+        _damage(index),
+        _contents(index),
+    )
     return "\n".join(part.strip("\n") + "\n" for part in parts)
 
 
@@ -48,6 +54,15 @@ def _volumes(index: Index, signatures: bytes) -> str:
 
 def _rows(sort: Sort, volumes: list[Volume]) -> list[tuple[str, int]]:
     return [(volume_name(sort, number), volume.size) for number, volume in enumerate(volumes, 1)]
+
+
+def _contents(index: Index) -> str:
+    lines = [
+        f"  {volume_name('data', item.parts[0].volume) if item.parts else '-':<16}"
+        f" {amount(item.size):>10}  {item.name}" + f" ({item.encoding})" * (item.encoding != "raw")
+        for item in index.items
+    ]
+    return "\n".join(["Contents, by the volume that each begins in", "", *lines])
 
 
 def _damage(index: Index) -> str:
