@@ -65,7 +65,8 @@ class Seen(msgspec.Struct, frozen=True):
 def inspect(space: Workspace, folder: Path, verify: bool = False) -> Seen:
     """Read the index of the bundle in `folder`; nothing is written.
 
-    With `verify` each volume that is there is hashed too. Raise ColdforgeError if there is no index, a strange one, or several.
+    With `verify` each volume that is there is hashed too. Raise ColdforgeError if there is no
+    index, a strange one, or several.
     """
     found = scan(folder)
     trusted, why = _vouched(space, found)
