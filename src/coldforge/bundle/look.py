@@ -70,7 +70,7 @@ def inspect(space: Workspace, folder: Path, verify: bool = False) -> Seen:
     """
     found = scan(folder)
     trusted, why = _vouched(space, found)
-    bundle, index = _index(found)
+    bundle, index = only_index(found)
     grid = index.parity
     return Seen(
         bundle=bundle,
@@ -84,7 +84,7 @@ def inspect(space: Workspace, folder: Path, verify: bool = False) -> Seen:
         trusted=trusted,
         why=why,
         items=_items(index),
-        volumes=_volumes(found, bundle, index, verify),
+        volumes=check_volumes(found, bundle, index, verify),
         parity=grid.parity / (grid.rows + grid.parity) if grid else 0.0,
     )
 
@@ -99,7 +99,8 @@ def _vouched(space: Workspace, found: Folder) -> tuple[bool | None, str]:
     return True, ""
 
 
-def _index(found: Folder) -> tuple[str, Index]:
+def only_index(found: Folder) -> tuple[str, Index]:
+    """Read the one index in a folder; raise ColdforgeError if there is none, or several."""
     if not found.copies:
         message = "no index of a bundle is here, or none that can be read"
         raise MissingInputError(message, "name the folder that holds the volumes")
@@ -126,7 +127,8 @@ def _items(index: Index) -> list[Content]:
     ]
 
 
-def _volumes(found: Folder, bundle: str, index: Index, verify: bool) -> list[File]:
+def check_volumes(found: Folder, bundle: str, index: Index, verify: bool) -> list[File]:
+    """Say of each volume whether it is there and, with `verify`, whether its payload is right."""
     there: dict[tuple[str, int], list[Path]] = {}
     for file in found.volumes:
         if file.bundle in ("", bundle):

@@ -1,4 +1,4 @@
-"""mirror.have, mirror.bundle, mirror.inspect, mirror.receive: across the air gap."""
+"""mirror.have, .bundle, .sign, .inspect, .receive: across the air gap."""
 
 from functools import partial
 from pathlib import Path
@@ -124,6 +124,34 @@ def inspect(context: Context, folder: str, verify: bool = False, json: bool = Fa
     emit(msgspec.to_builtins(seen), json, _seen_text(seen))
     if any(file.right is False for file in seen.volumes):
         raise SystemExit(1)
+
+
+@partial(
+    task,
+    positional=["folder"],
+    iterable=["key"],
+    help={
+        "folder": "Folder that holds the bundle.",
+        "key": "Private key; repeatable.",
+        "json": JSON,
+    },
+)
+def sign(context: Context, folder: str, key: list[str], json: bool = False) -> None:
+    """Add a signature to a bundle that is made, every byte of it checked first.
+
+    For receivers that want the word of several people: mirror.bundle has made it with the first's.
+
+    Example: invoke mirror.sign /media/usb --key ~/keys/ben
+    """
+    from coldforge.bundle.packing.endorse import endorse
+    from coldforge.trust.keys import read_private
+
+    if not key:
+        raise ColdforgeError("no key to sign with was named", "give --key FILE")
+    place = _folder(folder)
+    done = endorse(place, [read_private(Path(name).expanduser()) for name in key])
+    signers = "\n".join(f"signed by {keyid}" for keyid in done.signers)
+    emit(done._asdict(), json, f"bundle {done.bundle}\n{signers}")
 
 
 @partial(

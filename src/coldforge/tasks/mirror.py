@@ -9,7 +9,7 @@ from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
 from coldforge.tasks._task import emit, task
-from coldforge.tasks.bundle import have, inspect, pack, receive
+from coldforge.tasks.bundle import have, inspect, pack, receive, sign
 
 if TYPE_CHECKING:
     from coldforge.mirror.add import Added
@@ -202,4 +202,4 @@ def _verify_text(found: "Verified") -> str:
     return "\n".join(lines)
 
 
-namespace = Collection("mirror", add, fetch, status, verify, have, pack, inspect, receive)
+namespace = Collection("mirror", add, fetch, status, verify, have, pack, sign, inspect, receive)

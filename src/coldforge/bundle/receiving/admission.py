@@ -9,22 +9,14 @@ from coldforge.bootstrap.folder import Copies
 from coldforge.bundle.index import TYPE, Index
 from coldforge.bundle.ledger import day
 from coldforge.bundle.sense import read_index
+from coldforge.bundle.signatures import Signatures, read_signatures, together
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
 from coldforge.progress import say
-from coldforge.trust.envelope import Envelope, Signature
+from coldforge.trust.envelope import Envelope
 from coldforge.trust.rotation import document, steps
-from coldforge.trust.strict import read_strict
 from coldforge.trust.trust import Trust, check, read_trust
 
 WHAT = "the bundle's index"
-
-
-class Signatures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The content of signatures.json."""
-
-    signatures: list[Signature]
-    trust: list[Envelope] = []
-    """Newer trust documents, each signed by the keys that it replaces."""
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -91,10 +83,10 @@ def _checked(bundle: str, copies: Copies, known: Trust) -> Admitted:
     read: list[Signatures] = []
     for data in copies.signatures:
         try:
-            read.append(read_strict(data, Signatures, "signatures.json"))
+            read.append(read_signatures(data))
         except ColdforgeError as error:
             refusal = error
-    for said in [_together(read), *read] if read else []:
+    for said in [together(read), *read] if read else []:
         try:
             rotations = steps(known, said.trust)
             trust = document(rotations[-1]) if rotations else known
@@ -102,13 +94,6 @@ def _checked(bundle: str, copies: Copies, known: Trust) -> Admitted:
         except ColdforgeError as error:
             refusal = error
             continue
-        signatures = msgspec.json.encode(said)
+        signatures = said.encode()
         return Admitted(bundle, read_index(copies.data), copies.data, signatures, rotations)
     raise refusal
-
-
-def _together(read: list[Signatures]) -> Signatures:
-    return Signatures(
-        list(dict.fromkeys(one for said in read for one in said.signatures)),
-        [one for said in read for one in said.trust],
-    )
