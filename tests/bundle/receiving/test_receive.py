@@ -443,4 +443,12 @@ def test_a_checkout_with_another_lock_is_told(
     out: Path, items: list[Source], space: Workspace
 ) -> None:
     bundle(out, items)
+    space.lock("demo").write_text("another\n", "utf-8")
     assert "demo.lock of this checkout is not the one" in receive(space, out).project
+
+
+def test_a_place_without_that_stack_is_told_nothing_of_locks(
+    out: Path, items: list[Source], space: Workspace
+) -> None:
+    bundle(out, items)
+    assert receive(space, out).project == ""

@@ -117,7 +117,7 @@ def carried(space: Workspace) -> Path | None:
 
 def _compare_locks(space: Workspace, index: Index) -> str:
     path = space.lock(index.stack)
-    if path.is_file() and lock_digest(path) == index.lock:
+    if not path.is_file() or lock_digest(path) == index.lock:
         return ""
     said = f"{path.name} of this checkout is not the one that the bundle was made from"
     say(f"note: {said}")
