@@ -18,7 +18,7 @@ class Bundle:
     """A bundle of two volumes and a fifth of parity, and where its items go."""
 
     def __init__(self, root: Path, share: float = 0.2) -> None:
-        self.root, self.out = root, root / "out"
+        self.root, self.out, self.staging = root, root / "out", root / "staging"
         data = encode(carry(self.out, root / "in", SIZE, share=share, split=700_000))
         self.index: Index = parse_index(data)
         self.digest = hashlib.sha256(data).hexdigest()
@@ -27,7 +27,7 @@ class Bundle:
     def take(self) -> None:
         """Take every item; the digest of each must be right."""
         part = self.root / "part"
-        with Items(self.index, self.digest, scan(self.out)) as items:
+        with Items(self.index, self.digest, scan(self.out), self.staging) as items:
             for item in self.index.items.values():
                 items.take(item, part, self.said.append)
                 assert items.right(item, part)
@@ -82,7 +82,40 @@ def test_damage_without_parity_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_the_item_is_told_from_it(bundle: Bundle) -> None:
     place = bundle.root / "blob"
-    with Items(bundle.index, bundle.digest, scan(bundle.out)) as items:
+    with Items(bundle.index, bundle.digest, scan(bundle.out), bundle.staging) as items:
         assert not items.right(bundle.largest(), place)
         place.write_bytes(b"wrong")
         assert not items.right(bundle.largest(), place)
+
+
+def test_volumes_may_come_one_at_a_time_in_any_order(bundle: Bundle) -> None:
+    away = bundle.root / "away"
+    away.mkdir()
+    volumes = sorted(bundle.out.glob("*.cfv"))
+    for volume in [*volumes, bundle.out / "index.json", bundle.out / "signatures.json"]:
+        volume.rename(away / volume.name)
+    spoil(away / "volume-001.cfv", (2000, 50_000))
+    ends = []
+    for volume in reversed(volumes):
+        (away / volume.name).rename(volume)
+        try:
+            bundle.take()
+            ends.append("whole")
+        except MissingInputError as error:
+            assert "what is right so far is kept" in error.hint
+            with Items(bundle.index, bundle.digest, scan(bundle.out), bundle.staging) as items:
+                items.keep()
+            ends.append("kept")
+        volume.unlink()
+    assert ends == ["kept"] * (len(volumes) - 1) + ["whole"]
+
+
+def test_what_was_kept_is_proved_again(bundle: Bundle) -> None:
+    (bundle.out / "volume-002.cfv").rename(bundle.root / "volume-002.cfv")
+    with Items(bundle.index, bundle.digest, scan(bundle.out), bundle.staging) as items:
+        items.keep()
+    (bundle.out / "volume-001.cfv").unlink()
+    (bundle.root / "volume-002.cfv").rename(bundle.out / "volume-002.cfv")
+    spoil(bundle.staging / "data-001", (0, 100), (200_000, 100))
+    bundle.take()
+    assert any("trying to repair" in line for line in bundle.said)

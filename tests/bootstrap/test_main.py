@@ -222,6 +222,17 @@ def test_a_dest_that_is_a_file_is_two_lines(host: Host) -> None:
     assert [line[:6] for line in done.stderr.splitlines()[-2:]] == ["error:", " hint:"]
 
 
+def test_a_volume_without_the_tool_is_kept_and_the_next_may_lie_elsewhere(host: Host) -> None:
+    elsewhere = host.root / "another disk"
+    elsewhere.mkdir()
+    (host.out / "volume-001.cfv").rename(elsewhere / "volume-001.cfv")
+    said = host.refused(host.trusting(), 3)
+    assert "volume-001.cfv" in said
+    assert (host.dest / "site" / "trust.json").read_bytes() == host.trust.read_bytes()
+    done = host.run(str(elsewhere))
+    assert done.stdout == ran(host).replace(str(host.out), str(elsewhere)), done.stderr
+
+
 def test_killed_at_any_moment_the_same_command_goes_on(host: Host) -> None:
     words = host.command("--trust", str(host.trust))
     for wait in (0.05, 0.1, 0.15, 0.2, 0.3):

@@ -26,7 +26,7 @@ def main(words: list[str], place: Path) -> int:
     """Run `receive` of the bundle in folder `place`; the exit status."""
     given = _parse(words)
     try:
-        command = _prepare(given, place)
+        command = _prepare(given, Path.cwd() / given.folder if given.folder else place)
         os.execv(command[0], command)  # noqa: S606 - the tool just proved, or the site's own
     except ColdforgeError as error:
         status = _fail(error.message, error.hint, error.exit_code)
@@ -49,6 +49,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     home = str(Path("~", "coldforge").expanduser())
+    parser.add_argument(
+        "folder", nargs="?", metavar="FOLDER", help="folder of the bundle, or of more volumes of it"
+    )
     parser.add_argument(
         "--into", default=home, metavar="DEST", help="folder to keep all in; ~/coldforge"
     )
@@ -75,10 +78,10 @@ def _prepare(given: argparse.Namespace, place: Path) -> list[str]:
     bundle = _vouched(given, folder, trust)
     index = parse_index(folder.copies[bundle].data)
     with alone(dest):
-        _take(index, bundle, folder, dest)
-        version = lay_out(dest, index.tool, lambda sha256: _blob(dest, sha256))
         if trust is not None:
             _keep(dest / "site" / "trust.json", trust)
+        _take(index, bundle, folder, dest)
+        version = lay_out(dest, index.tool, lambda sha256: _blob(dest, sha256))
         switch(dest, version)  # nothing is in use yet: further volumes are given to this one
     return _command(current, place, given.digest)
 
@@ -126,16 +129,19 @@ def _take(index: Index, bundle: str, folder: Folder, dest: Path) -> None:
     _say(f"Laying out the tool ({size / 1e6:.0f} MB) in {dest}")
     partial = dest / "blobs" / "partial"
     partial.mkdir(parents=True, exist_ok=True)
-    with Items(index, bundle, folder) as items:
-        for item in index.items.values():
-            place = _blob(dest, item.sha256)
-            if items.right(item, place):
-                continue
-            part = partial / f"{item.sha256}.tool"
-            items.take(item, part, _say)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            part.chmod(0o644)
-            part.replace(place)
+    with Items(index, bundle, folder, dest / "site" / "staging" / bundle) as items:
+        try:
+            for item in index.items.values():
+                place = _blob(dest, item.sha256)
+                if not items.right(item, place):
+                    part = partial / f"{item.sha256}.tool"
+                    items.take(item, part, _say)
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    part.chmod(0o644)
+                    part.replace(place)
+        except MissingInputError:
+            items.keep()
+            raise
 
 
 def _blob(dest: Path, sha256: str) -> Path:

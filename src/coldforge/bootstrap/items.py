@@ -12,18 +12,21 @@ from coldforge.bootstrap.folder import Folder
 from coldforge.bootstrap.grid import starts
 from coldforge.bootstrap.index import SHORT, Index, Item, Payload
 from coldforge.bootstrap.repair import rebuild
+from coldforge.bootstrap.staging import keep, keep_index, staged
 from coldforge.bootstrap.volume import open_plain, read_at
 from coldforge.errors import MissingInputError
 
 CHUNK = 1 << 20
+SHOWN = 3  # volumes that an error names
 
 
 class Items:
     """The items of a bundle's tool, read from the volumes that are here."""
 
-    def __init__(self, index: Index, bundle: str, folder: Folder) -> None:
-        """Open what may be a volume of `bundle`."""
-        self.index = index
+    def __init__(self, index: Index, bundle: str, folder: Folder, staging: Path) -> None:
+        """Open what may be a volume of `bundle`, and what earlier runs kept in `staging`."""
+        self.index, self.staging = index, staging
+        self._copies = folder.copies[bundle]
         self._files: dict[tuple[str, int], list[BinaryIO]] = {}
         self._starts = {
             "data": starts([payload.size for payload in index.data], index.shard),
@@ -32,6 +35,9 @@ class Items:
         for volume in folder.volumes:
             for place in volume.places(bundle, folder.copies):
                 self._files.setdefault(place, []).append(open_plain(volume.path))
+        self._carried = sorted(self._files)
+        for place, stream in staged(staging):
+            self._files.setdefault(place, []).append(stream)
 
     def __enter__(self) -> Items:
         """Keep the files open inside."""
@@ -55,6 +61,13 @@ class Items:
         except MissingInputError:
             part.unlink()
             raise
+
+    def keep(self) -> None:
+        """Keep what is right of the carried volumes: the next run may come without them."""
+        keep_index(self.staging, self._copies)
+        for sort, number in self._carried:
+            if number < len(self._starts[sort]):
+                keep(self.staging, (sort, number), self._right(sort, number))
 
     def right(self, item: Item, place: Path) -> bool:
         """Tell whether the file `place` is an item, by its digest."""
@@ -101,6 +114,14 @@ class Items:
                 return data
         return None
 
+    def _right(self, sort: str, number: int) -> Iterator[tuple[int, bytes]]:
+        """Read the right shards of a volume, each with its offset."""
+        first, end = self._starts[sort][number - 1 : number + 1]
+        for shard in range(first, end):
+            data = self._shard(sort, shard)
+            if data is not None:
+                yield (shard - first) * self.index.shard, data
+
     def _rebuilt(self, number: int) -> bytes | None:
         """Rebuild a data shard from the others of its group; None if too few are right."""
         grid = self.index.grid
@@ -145,14 +166,16 @@ class Items:
         message = f"a part of the tool is {state}: it is in {_names(lost or needed)}"
         others = range(1, len(self.index.data) + 1)
         away = [n for n in others if ("data", n) not in self._files and n not in needed]
-        hint = f"put {'it' if lost else 'a good copy'} into the same folder, then run this again"
+        hint = f"bring {'it' if lost else 'a good copy'} and run: sh receive FOLDER"
         if self.index.grid and away:
             hint += f"; {_names(away)} would help to repair it too"
-        return MissingInputError(message, hint)
+        return MissingInputError(message, f"{hint}; what is right so far is kept")
 
 
 def _names(volumes: list[int]) -> str:
-    return " and ".join(f"volume-{number:03}.cfv" for number in volumes)
+    names = [f"volume-{number:03}.cfv" for number in volumes[:SHOWN]]
+    more = len(volumes) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
 
 
 def _write(part: Path, chunks: Iterator[bytes]) -> str:

@@ -98,5 +98,6 @@ To receive it
     sh receive --into FOLDER --digest SHA256
   Where Coldforge is already, in FOLDER/coldforge:
     ./invokew mirror.receive PATH-OF-THIS-FOLDER
-  Volumes may come one disk at a time, in any order, over days: run the same command for each.
+  Volumes may come one disk at a time, in any order, over days: run the same command for each,
+  the first kind with the disk's folder at its end.
 """
