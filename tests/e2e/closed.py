@@ -4,12 +4,15 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.bootstrap.pythons import VERSIONS, python
 
 HOLD = """\
 import fcntl, os, socket, struct, sys, time
@@ -80,13 +83,8 @@ def open_closed_side(root: Path) -> tuple[Closed, "subprocess.Popen[bytes]"]:
 
 def _oldest_python() -> str:
     """Find the oldest Python that a closed host may have."""
-    for name in ("python3.9", "python3.10", "python3"):
-        found = shutil.which(name)
-        if found and subprocess.run([found, "-c", ""], check=False).returncode == 0:
-            command = [found, "-c", "import sys; print(sys.executable)"]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-            return done.stdout.strip()
-    pytest.skip("there is no python3")
+    found = [path for version in VERSIONS if (path := python(version))]
+    return found[0] if found else sys.executable
 
 
 def _engine(closed: Closed, folder: Path) -> "subprocess.Popen[bytes]":

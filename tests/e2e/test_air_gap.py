@@ -35,14 +35,15 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def bundle(quickstart: Any, cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bundle(quickstart: Any, cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A bundle of everything that building stack cpu needs, and beside it the signer's key."""
     folder = tmp_path_factory.mktemp("media")
     cli.run("mirror.fetch", "--stack", "tool")
     cli.run("key.make", str(folder / "anna"))
     command = ["mirror.bundle", "--stack", "cpu", "--out", str(folder / "a bundle")]
     cli.run(*command, "--sign", str(folder / "anna"), "--split", "150M", "--parity", "10%")
-    return folder / "a bundle"
+    yield folder / "a bundle"
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
@@ -134,4 +135,5 @@ def test_a_place_without_a_mirror_installs_the_finished_image(
     assert made["bytes"] < 600_000_000
     checks = there.closed.run("./invokew", "image.evidence", "--verify", cwd=there.checkout)
     assert "FAILED" not in checks.stdout
-    shutil.rmtree(place)
+    for folder in (out, place):
+        shutil.rmtree(folder)
