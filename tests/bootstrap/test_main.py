@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from coldforge import bootstrap, errors
+from coldforge import bootstrap, durable, errors
 from coldforge.bundle.index import encode
 from tests.bootstrap.carried import carry
 from tests.bootstrap.pythons import VERSIONS, python
 from tests.bundle.carry import private, seal_again, spoil, trust
 
-SOURCES = [*Path(bootstrap.__file__).parent.glob("*.py"), Path(errors.__file__)]
+BESIDE = [Path(str(module.__file__)) for module in (durable, errors)]
+SOURCES = [*Path(str(bootstrap.__file__)).parent.glob("*.py"), *BESIDE]
+SHIPPED = {f"coldforge.{path.stem}" for path in BESIDE}
 
 
 class Host:
@@ -92,7 +94,7 @@ def test_the_sources_are_python_39_and_import_nothing_else(path: Path) -> None:
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
     ours = {name for name in names if name.startswith("coldforge")}
-    assert all(name == "coldforge.errors" or ".bootstrap." in name for name in ours)
+    assert all(".bootstrap." in name or name in SHIPPED for name in ours)
     assert {name.partition(".")[0] for name in names - ours} <= sys.stdlib_module_names
 
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coldforge.bootstrap.grid import Grid, lay_out, shards_of, starts
-from coldforge.bundle.packing.readback import Readback
 from coldforge.bundle.parity import add_parity, make, rebuild
 from coldforge.bundle.payload import Shards
+from coldforge.bundle.readback import Readback
 from coldforge.errors import ColdforgeError
 
 SHARD = 64

@@ -12,6 +12,7 @@ from coldforge.bootstrap.index import Index, parse_index
 from coldforge.bootstrap.items import Items
 from coldforge.bootstrap.toolkit import CURRENT, alone, lay_out, switch
 from coldforge.bootstrap.verify import as_trust, claims, need_one, parse_trust, told, trusted
+from coldforge.durable import write_file
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
 
 EXAMPLE = "example: sh receive --into /srv/coldforge --trust trust.json"
@@ -79,7 +80,7 @@ def _prepare(given: argparse.Namespace, place: Path) -> list[str]:
     index = parse_index(folder.copies[bundle].data)
     with alone(dest):
         if trust is not None:
-            _keep(dest / "site" / "trust.json", trust)
+            write_file(dest / "site" / "trust.json", trust)
         _take(index, bundle, folder, dest)
         version = lay_out(dest, index.tool, lambda sha256: _blob(dest, sha256))
         switch(dest, version)  # nothing is in use yet: further volumes are given to this one
@@ -146,15 +147,6 @@ def _take(index: Index, bundle: str, folder: Folder, dest: Path) -> None:
 
 def _blob(dest: Path, sha256: str) -> Path:
     return dest / "blobs" / "sha256" / sha256[:2] / sha256
-
-
-def _keep(place: Path, data: bytes) -> None:
-    part = place.with_name(f"{place.name}.part")
-    with part.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(place)
 
 
 def _read(path: Path) -> bytes:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 MOST = 256  # shards of one group, parity included: the size of the field
 SHARD = 65536
+SHORT = 8  # bytes that an index keeps of each shard's sha256
 WIDE = 16 * 10**9  # payload bytes from which shards grow, so that their hashes stay few
 
 

@@ -9,7 +9,7 @@ import base64
 import re
 from typing import Any, NamedTuple
 
-from coldforge.bootstrap.grid import MOST, Grid, shard_size, shards_of
+from coldforge.bootstrap.grid import MOST, SHORT, Grid, shard_size, shards_of
 from coldforge.bootstrap.strict import read_json
 from coldforge.bootstrap.volume import MOST_INDEX
 from coldforge.errors import RefusedError
@@ -17,7 +17,6 @@ from coldforge.errors import RefusedError
 FORMAT = 1
 HEX = re.compile(r"[0-9a-f]{64}")
 PYTHON = re.compile(r"3\.[0-9]{1,3}")
-SHORT = 8  # bytes of a shard's hash
 
 
 class Tool(NamedTuple):

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from coldforge.bootstrap.folder import Folder
-from coldforge.bootstrap.grid import starts
-from coldforge.bootstrap.index import SHORT, Index, Item, Payload
+from coldforge.bootstrap.grid import SHORT, starts
+from coldforge.bootstrap.index import Index, Item, Payload
 from coldforge.bootstrap.repair import rebuild
 from coldforge.bootstrap.staging import keep, keep_index, staged
 from coldforge.bootstrap.volume import open_plain, read_at

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from coldforge.bootstrap.folder import Copies
 from coldforge.bootstrap.volume import open_plain
+from coldforge.durable import write_file
 
 NAME = re.compile(r"(data|parity)-([0-9]{3,6})")
 Place = tuple[str, int]
@@ -46,6 +47,4 @@ def keep_index(folder: Path, copies: Copies) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in (("index.json", [copies.data]), ("signatures.json", copies.signatures)):
         if data and not (folder / name).exists():
-            part = folder / f".{name}.part"
-            part.write_bytes(data[0])
-            part.replace(folder / name)
+            write_file(folder / name, data[0])

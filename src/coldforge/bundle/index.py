@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from coldforge.bootstrap.grid import MOST, Grid, shard_size, shards_of
+from coldforge.bootstrap.grid import MOST, SHORT, Grid, shard_size, shards_of
 from coldforge.digest import canonical_json
 from coldforge.errors import RefusedError
 
@@ -89,6 +89,11 @@ class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parity_volumes: list[Volume]
     parity: Grid | None = None
 
+    @property
+    def shard(self) -> int:
+        """Count the bytes that each short hash is of; parity or none."""
+        return shard_size([volume.size for volume in self.volumes])
+
 
 def encode(index: Index) -> bytes:
     """Spell an index the one way that is signed."""
@@ -117,9 +122,9 @@ def _check_volumes(index: Index) -> None:
     for volume in (*index.volumes, *index.parity_volumes):
         if not 0 <= volume.size <= LARGEST or not _hex(volume.sha256):
             raise _strange("a volume without a size or a digest")
-    shard = shard_size([volume.size for volume in index.volumes])
+    shard = index.shard
     for volume in (*index.volumes, *index.parity_volumes):
-        if len(volume.shards) != -(-8 * shards_of(volume.size, shard) // 3) * 4:
+        if len(volume.shards) != -(-SHORT * shards_of(volume.size, shard) // 3) * 4:
             raise _strange("a volume with more or fewer shards than its size says")
     grid = index.parity
     count = sum(shards_of(volume.size, shard) for volume in index.volumes)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from coldforge.bundle.durable import write_file
 from coldforge.bundle.index import Index, Kind
+from coldforge.durable import write_file
 from coldforge.errors import ColdforgeError, RefusedError
 
 FORMAT = 1

@@ -7,8 +7,8 @@ import msgspec
 
 from coldforge.bootstrap.folder import Folder, scan
 from coldforge.bootstrap.volume import open_plain, read_at
+from coldforge.bundle.admission import admit
 from coldforge.bundle.index import Encoding, Index, StoreName, Volume
-from coldforge.bundle.receiving.admission import admit
 from coldforge.bundle.sense import read_index
 from coldforge.bundle.volume import Sort, volume_name
 from coldforge.digest import CHUNK

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.bootstrap.grid import Grid
-from coldforge.bundle.durable import write_at
 from coldforge.bundle.index import Volume
-from coldforge.bundle.packing.readback import Readback
 from coldforge.bundle.payload import BLOCK, Shards
+from coldforge.bundle.readback import Readback
+from coldforge.durable import write_at
 from coldforge.progress import amount, step
 
 BATCH = 1 << 20  # bytes of a read: a row of several groups at once

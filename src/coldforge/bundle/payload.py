@@ -6,9 +6,9 @@ import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from coldforge.bundle.durable import write_at
+from coldforge.bootstrap.grid import SHORT
 from coldforge.bundle.index import Volume
-from coldforge.bundle.packing.arrange import SHORT
+from coldforge.durable import write_at
 
 BLOCK = 1 << 20
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.digest import canonical_json
+from coldforge.durable import write_file
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 REF = "org.opencontainers.image.ref.name"
@@ -53,12 +54,7 @@ def _write(root: Path, entries: list[Entry]) -> None:
     """Write by rename, in an order that tells nothing of who came first: names, then digests."""
     ordered = sorted(entries, key=lambda item: (not name_of(item), name_of(item), item["digest"]))
     index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": ordered}
-    part = root / "index.json.part"
-    with part.open("wb") as stream:
-        stream.write(canonical_json(index))
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(root / "index.json")
+    write_file(root / "index.json", canonical_json(index))
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 """Blobs under their sha256; visible only after their bytes were verified."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from coldforge.digest import sha256_file
+from coldforge.durable import publish
 from coldforge.errors import NotFetchedError
 
 
@@ -44,15 +44,8 @@ class Store:
         """
         place = self.path(sha256)
         place.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("rb") as stream:
-            os.fsync(stream.fileno())
         part.chmod(0o644)
-        part.replace(place)
-        folder = os.open(place.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        publish(part, place)
         return place
 
     def quarantine(self, sha256: str) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from coldforge.durable import write_file
 from coldforge.errors import ColdforgeError
 from coldforge.progress import say
 from coldforge.trust.envelope import Envelope, Signature, read_envelope, seal, sign
@@ -20,7 +21,6 @@ from coldforge.trust.trust import (
     read_trust,
     signers,
     write_trust,
-    write_whole,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def rotate(present: Path, out: Path, change: Change, keys: list[Path]) -> Envelo
                 f"{path} is neither an old nor a new key", "its word counts for nothing"
             )
     envelope = endorse(envelope, private)
-    write_whole(out, msgspec.json.format(msgspec.json.encode(envelope), indent=1) + b"\n")
+    write_file(out, msgspec.json.format(msgspec.json.encode(envelope), indent=1) + b"\n")
     return envelope
 
 
@@ -175,7 +175,7 @@ def adopt(place: Path, envelopes: Iterable[Envelope]) -> None:
     """
     for envelope in envelopes:
         data = msgspec.json.format(msgspec.json.encode(envelope), indent=1) + b"\n"
-        write_whole(place.with_name(FOLDER) / f"{document(envelope).version}.json", data)
+        write_file(place.with_name(FOLDER) / f"{document(envelope).version}.json", data)
         write_trust(place, document(envelope))
 
 

@@ -1,6 +1,5 @@
 """Whose signatures count here, and how many are needed."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from coldforge.digest import canonical_json
+from coldforge.durable import write_file
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.trust.envelope import MOST_SIGNATURES, Signature, fits
 from coldforge.trust.keys import Key, check_name
@@ -73,18 +73,7 @@ def read_trust(path: Path) -> Trust:
 
 def write_trust(path: Path, trust: Trust) -> None:
     """Write a trust file, whole or not at all."""
-    write_whole(path, msgspec.json.format(trust.payload, indent=1) + b"\n")
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that no reader, and no power cut, ever meets half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with part.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
+    write_file(path, msgspec.json.format(trust.payload, indent=1) + b"\n")
 
 
 def admit(path: Path, keys: list[Key], threshold: int = 0) -> Trust:

@@ -6,15 +6,12 @@ from itertools import pairwise
 
 import msgspec
 
-from coldforge.bootstrap import grid as geometry
-from coldforge.bootstrap.grid import Grid, lay_out, shards_of
+from coldforge.bootstrap.grid import SHORT, Grid, lay_out, shard_size, shards_of
 from coldforge.bundle.index import FORMAT, Index, Item, Piece, Volume, encode
 from coldforge.bundle.packing.draft import Draft
 from coldforge.bundle.volume import FOOTER
 from coldforge.errors import ColdforgeError
 from coldforge.progress import amount
-
-SHORT = 8  # bytes of a shard's short hash
 
 
 def arrange(draft: Draft, split: int, share: float, signatures: int) -> Index:
@@ -34,7 +31,7 @@ def arrange(draft: Draft, split: int, share: float, signatures: int) -> Index:
         if not split or needed <= reserve:
             return index
         reserve = needed + 256  # more volumes make the index longer, a little
-        if split - reserve < geometry.shard_size(sizes):
+        if split - reserve < shard_size(sizes):
             message = f"volumes of {amount(split)} are too small for this bundle"
             raise ColdforgeError(message, f"give --split of {amount(4 * reserve)} or more")
 
@@ -64,18 +61,13 @@ def place(sizes: Sequence[int], room: int) -> list[list[Piece]]:
 
 def blank(index: Index) -> Index:
     """Take the time and the hashes out of an index: what is left is its plan."""
-    shard = shard_size(index)
+    shard = index.shard
     return msgspec.structs.replace(
         index,
         serial=0,
         volumes=[_volume(volume.size, shard) for volume in index.volumes],
         parity_volumes=[_volume(volume.size, shard) for volume in index.parity_volumes],
     )
-
-
-def shard_size(index: Index) -> int:
-    """Tell how many bytes each short hash is of; parity or none."""
-    return geometry.shard_size([volume.size for volume in index.volumes])
 
 
 def _blank(draft: Draft, pieces: list[list[Piece]], share: float, room: int) -> Index:
@@ -96,7 +88,7 @@ def _blank(draft: Draft, pieces: list[list[Piece]], share: float, room: int) -> 
         payloads[piece.volume] = piece.offset + piece.size
     sizes = [payloads[number] for number in sorted(payloads)]
     grid = lay_out(sizes, share) if share and sizes else None
-    shard = geometry.shard_size(sizes)
+    shard = shard_size(sizes)
     return Index(
         format=FORMAT,
         kind=draft.kind,

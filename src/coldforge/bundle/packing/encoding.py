@@ -11,12 +11,12 @@ from typing import BinaryIO, NamedTuple
 
 from coldforge.bundle import codec, delta
 from coldforge.bundle.cut import BLOCK, content_size
-from coldforge.bundle.durable import part_of, publish
 from coldforge.bundle.index import Encoding
 from coldforge.bundle.packing.draft import Source, damaged
 from coldforge.bundle.packing.kin import Relative
 from coldforge.bundle.packing.need import Need
 from coldforge.digest import sha256_file, sha256_json
+from coldforge.durable import part_of, publish
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace
 from coldforge.progress import Step, amount, step

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from coldforge.bootstrap.folder import scan
-from coldforge.bundle.durable import write_file
 from coldforge.bundle.index import TYPE
 from coldforge.bundle.look import check_volumes, only_index
 from coldforge.bundle.packing.readme import readme
 from coldforge.bundle.signatures import Signatures, read_signatures, together
+from coldforge.durable import write_file
 from coldforge.errors import RefusedError
 from coldforge.trust.envelope import sign
 

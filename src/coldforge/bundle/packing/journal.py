@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from coldforge.bundle.durable import sync_folder, write_file
 from coldforge.bundle.index import Index, Volume, decode, encode
 from coldforge.bundle.packing.arrange import blank
 from coldforge.bundle.volume import Sort, volume_name
 from coldforge.digest import sha256_json
+from coldforge.durable import sync_folder, write_file
 from coldforge.errors import ColdforgeError
 
 NAME = ".plan.json"

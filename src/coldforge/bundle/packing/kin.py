@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from coldforge.bundle.durable import write_file
 from coldforge.bundle.index import StoreName
 from coldforge.bundle.packing.need import Need, kin_of, layer_names
+from coldforge.durable import write_file
 from coldforge.image.layout import Layout
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from coldforge.bundle.durable import part_of, publish, write_file
 from coldforge.bundle.index import TYPE, Index, Volume, decode, encode
-from coldforge.bundle.packing.arrange import arrange, shard_size
+from coldforge.bundle.packing.arrange import arrange
 from coldforge.bundle.packing.draft import Draft, Source
 from coldforge.bundle.packing.feed import Feed
 from coldforge.bundle.packing.journal import Journal, alone, begin, end
-from coldforge.bundle.packing.readback import Readback
 from coldforge.bundle.packing.readme import readme
 from coldforge.bundle.packing.receiver import write_receive
 from coldforge.bundle.parity import add_parity
 from coldforge.bundle.payload import Payload
+from coldforge.bundle.readback import Readback
 from coldforge.bundle.volume import Sort, trailer, volume_name
 from coldforge.digest import canonical_json
+from coldforge.durable import part_of, publish, write_file
 from coldforge.errors import ColdforgeError
 from coldforge.progress import Step, amount, step
 from coldforge.trust.envelope import Envelope, sign
@@ -85,7 +85,7 @@ def _written(out: Path, plan: Index, sources: list[Source], journal: Journal) ->
 
 
 def _payload(path: Path, plan: Index, feeds: list[Feed], number: int, current: Step) -> Volume:
-    with Payload(path, shard_size(plan)) as payload:
+    with Payload(path, plan.shard) as payload:
         for item, feed in zip(plan.items, feeds, strict=True):
             start = 0
             for piece in item.parts:

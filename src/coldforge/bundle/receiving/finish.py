@@ -5,10 +5,10 @@ from pathlib import Path
 
 from coldforge.bootstrap import toolkit
 from coldforge.bootstrap.index import Tool as Carried
-from coldforge.bundle.durable import sync_folder
 from coldforge.bundle.index import Index
 from coldforge.bundle.sense import DIGEST
 from coldforge.bundle.stores import Stores
+from coldforge.durable import sync_folder
 from coldforge.errors import MissingInputError, RefusedError
 from coldforge.image import referrers
 from coldforge.image.index import changed

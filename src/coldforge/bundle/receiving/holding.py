@@ -7,9 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
 
-from coldforge.bootstrap.grid import Grid, shards_of, starts
+from coldforge.bootstrap.grid import SHORT, Grid, shards_of, starts
 from coldforge.bundle.index import Index, Piece, Volume
-from coldforge.bundle.packing.arrange import SHORT, shard_size
 from coldforge.bundle.payload import short_hash
 from coldforge.bundle.volume import Sort
 from coldforge.digest import CHUNK
@@ -72,7 +71,7 @@ class Holdings:
 
     def __init__(self, index: Index) -> None:
         """Lay out what `index` says, without a file yet."""
-        self.shard = shard_size(index)
+        self.shard = index.shard
         self.grid: Grid | None = index.parity
         said: dict[Sort, list[Volume]] = {"data": index.volumes, "parity": index.parity_volumes}
         self.of: dict[Sort, list[Holding]] = {

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 
 from coldforge.bootstrap.folder import Copies, Folder, scan
+from coldforge.bundle.admission import Admitted, admit
 from coldforge.bundle.index import Item
 from coldforge.bundle.ledger import enter, read_ledger
-from coldforge.bundle.receiving.admission import Admitted, admit
 from coldforge.bundle.receiving.finish import change_tool, name_images
 from coldforge.bundle.receiving.gather import gather
 from coldforge.bundle.receiving.holding import Holdings

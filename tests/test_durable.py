@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bundle.durable import sync_folder, write_at, write_file
+from coldforge.durable import sync_folder, write_at, write_file
 
 
 def test_a_file_appears_whole_and_replaces_an_earlier_one(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Files that are there whole, or not at all, after a power cut too."""
 
+from __future__ import annotations
+
 import errno
 import os
 from contextlib import suppress
@@ -13,6 +15,7 @@ def part_of(path: Path) -> Path:
 
 def write_file(path: Path, data: bytes) -> None:
     """Write a small file; an earlier one of that name is replaced at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = part_of(path)
     with part.open("wb") as stream:
         stream.write(data)

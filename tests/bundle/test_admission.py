@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.bootstrap.folder import Copies
-from coldforge.bundle.receiving.admission import admit
+from coldforge.bundle.admission import admit
 from coldforge.errors import MissingInputError, RefusedError
 from coldforge.trust.trust import write_trust
 from tests.bundle.carry import bundle, private, trust

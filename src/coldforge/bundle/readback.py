@@ -5,9 +5,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from coldforge.bootstrap.grid import starts
+from coldforge.bootstrap.grid import SHORT, starts
 from coldforge.bundle.index import Volume
-from coldforge.bundle.packing.arrange import SHORT
 from coldforge.bundle.payload import short_hash
 from coldforge.errors import ColdforgeError
 
