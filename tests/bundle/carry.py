@@ -20,6 +20,7 @@ from coldforge.trust.keys import Key, public_text
 from coldforge.trust.trust import Trust, write_trust
 
 SERIAL = 1_700_000_000
+SPLIT = 200_000  # bytes of a volume
 TOOL = Tool(version="0", revision="0", python="3.11", runtime=[], wheels={}, project="")
 
 
@@ -139,3 +140,7 @@ def seal_again(out: Path, index: bytes, *names: str, signatures: bytes = b"") ->
         path.write_bytes(payload + trailer(sort, number, len(payload), index, signatures))
     (out / "index.json").write_bytes(index)
     (out / "signatures.json").write_bytes(signatures)
+
+
+def digests(items: list[Source]) -> set[str]:
+    return {item.sha256 for item in items}

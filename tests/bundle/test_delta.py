@@ -2,7 +2,6 @@ import hashlib
 import io
 import random
 import struct
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from coldforge.bundle import delta
 from coldforge.bundle.match import NEAR, PIECE
 from coldforge.errors import ColdforgeError
+from tests.bundle.tars import tar
 
 Members = dict[str, bytes]
 NAMES = st.sampled_from(["a/x.py", "a/lib.so", "b/LICENSE", "b/lib.so.2", "c", "d" * 120])
@@ -22,16 +22,6 @@ CONTENTS = st.builds(
     st.sampled_from([0, 1, 511, 512, 5_000, 40_000, 200_000]),
 )
 LAYERS = st.dictionaries(NAMES, CONTENTS, max_size=6)
-
-
-def tar(members: Members) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return out.getvalue()
 
 
 class Pair:

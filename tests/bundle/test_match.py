@@ -1,6 +1,4 @@
-import io
 import random
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -8,16 +6,7 @@ import pytest
 from coldforge.bundle import match
 from coldforge.bundle.cut import Blob
 from coldforge.bundle.match import Step
-
-
-def tar(members: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return out.getvalue()
+from tests.bundle.tars import tar
 
 
 def steps(folder: Path, base: bytes, new: bytes) -> list[Step]:

@@ -12,6 +12,7 @@ import pytest
 
 from coldforge.deploy import push, remote, upload
 from coldforge.deploy.image import Image, find_image
+from coldforge.deploy.target import Target, parse_target
 from coldforge.image.config import image_manifest
 from coldforge.image.layout import CONFIG, LAYER, MANIFEST, Layout
 from coldforge.mirror.origins import distribution
@@ -134,3 +135,13 @@ def shelf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Shelf]:
 
 def digest_of(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+@pytest.fixture
+def target(shelf: Shelf) -> Target:
+    return parse_target(f"{shelf.host}/team/demo:1")
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    return tmp_path / "push"

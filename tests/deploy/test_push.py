@@ -2,58 +2,16 @@ import base64
 import json
 import logging
 import os
-import random
-import signal
-import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from coldforge.deploy.image import Image
 from coldforge.deploy.push import Pushed, push
 from coldforge.deploy.target import Target, parse_target
 from coldforge.errors import ColdforgeError, UnreachableError
-from coldforge.image.layout import Layout
 from tests.deploy.conftest import Make, digest_of
-from tests.deploy.registry_server import INDEX, Shelf
-
-BIG = random.Random(1).randbytes(5500)  # six pieces
-SMALL = b"small"
-SBOM = "application/vnd.cyclonedx+json"
-
-
-@pytest.fixture
-def target(shelf: Shelf) -> Target:
-    return parse_target(f"{shelf.host}/team/demo:1")
-
-
-@pytest.fixture
-def notes(tmp_path: Path) -> Path:
-    return tmp_path / "push"
-
-
-def unfinished(notes: Path) -> list[Path]:
-    return list(notes.glob("*/*/*.json"))
-
-
-def cut_off(shelf: Shelf, image: Image, target: Target, notes: Path) -> None:
-    """Push until the registry has 2345 bytes of blobs, then die as suddenly as a process can."""
-
-    def die(*_: Any) -> None:
-        raise MemoryError
-
-    shelf.patience = 2345
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("coldforge.deploy.remote.Remote._pause", die)
-        with pytest.raises(MemoryError):
-            push(image, target, notes)
-
-
-def blobs_of(image: Image) -> int:
-    """Count the bytes of config and layers."""
-    parts = [image.document["config"], *image.document["layers"]]
-    return sum(part["size"] for part in parts)
+from tests.deploy.pushing import BIG, SMALL, blobs_of, unfinished
+from tests.deploy.registry_server import Shelf
 
 
 def test_a_push_brings_every_blob_then_the_manifest_then_the_tag(
@@ -108,61 +66,6 @@ def test_a_holder_that_lost_a_blob_means_that_it_is_sent(
     shelf.blobs.clear()
     done = push(image(BIG), parse_target(f"{shelf.host}/other/demo"), notes)
     assert (done.mounted, done.sent) == (0, 2)
-
-
-def test_a_connection_that_breaks_in_a_piece_costs_no_byte_twice(
-    shelf: Shelf, image: Make, target: Target, notes: Path
-) -> None:
-    made = image(BIG)
-    shelf.patience = 2345
-    push(made, target, notes)
-    assert shelf.blobs["team/demo"][digest_of(BIG)] == BIG
-    assert shelf.received == blobs_of(made)
-
-
-def test_a_killed_push_goes_on_where_the_registry_says_it_stopped(
-    shelf: Shelf, image: Make, target: Target, notes: Path
-) -> None:
-    made = image(BIG)
-    cut_off(shelf, made, target, notes)
-    assert len(unfinished(notes)) == 1
-    push(made, target, notes)
-    assert shelf.blobs["team/demo"][digest_of(BIG)] == BIG
-    assert shelf.received == blobs_of(made)
-    assert unfinished(notes) == []
-
-
-def test_an_upload_that_the_registry_forgot_begins_at_zero(
-    shelf: Shelf, image: Make, target: Target, notes: Path
-) -> None:
-    made = image(BIG)
-    cut_off(shelf, made, target, notes)
-    shelf.forgotten |= set(range(len(shelf.uploads)))
-    push(made, target, notes)
-    assert shelf.blobs["team/demo"][digest_of(BIG)] == BIG
-
-
-def test_a_spoilt_resumption_is_tried_once_from_zero(
-    shelf: Shelf, image: Make, target: Target, notes: Path
-) -> None:
-    made = image(BIG)
-    cut_off(shelf, made, target, notes)
-    for held in shelf.uploads:
-        held[:3] = b"XXX"
-    push(made, target, notes)
-    assert shelf.blobs["team/demo"][digest_of(BIG)] == BIG
-
-
-@pytest.mark.parametrize("note", [b"", b"[]", b"{", b'{"location": 3}', b'{"location": "/v2/"}'])
-def test_a_spoilt_note_is_no_hindrance(
-    shelf: Shelf, image: Make, target: Target, notes: Path, note: bytes
-) -> None:
-    made = image(BIG)
-    cut_off(shelf, made, target, notes)
-    (left,) = unfinished(notes)
-    left.write_bytes(note)
-    push(made, target, notes)
-    assert shelf.blobs["team/demo"][digest_of(BIG)] == BIG
 
 
 def test_passing_failures_are_waited_out(
@@ -232,25 +135,6 @@ def test_a_blocked_registry_is_not_asked(
     assert shelf.asked == []
 
 
-def test_two_pushes_to_one_repository_exclude_each_other(
-    image: Make, target: Target, notes: Path
-) -> None:
-    from coldforge.deploy.sessions import Sessions
-
-    with (
-        Sessions(notes, target).held(),
-        pytest.raises(ColdforgeError, match=r"another push to .* is under way"),
-    ):
-        push(image(SMALL), target, notes)
-
-
-def test_notes_are_nobody_elses(shelf: Shelf, image: Make, target: Target, notes: Path) -> None:
-    cut_off(shelf, image(BIG), target, notes)
-    (left,) = unfinished(notes)
-    assert stat.S_IMODE(left.stat().st_mode) == 0o600
-    assert json.loads(left.read_bytes())["offset"] == 2000
-
-
 def logged_in(shelf: Shelf, tmp_path: Path, secret: str) -> None:
     """Keep a login as `docker login` does; the registry wants one from now on."""
     login = base64.b64encode(f"anna:{secret}".encode()).decode()
@@ -301,89 +185,3 @@ def test_a_wrong_login_is_denied_with_what_to_do(
         push(image(SMALL), target, notes)
     assert f"docker login {shelf.host}" in caught.value.hint
     assert "wrong" not in caught.value.message + caught.value.hint
-
-
-def with_evidence(layout: Layout, made: Image) -> list[str]:
-    """Refer to an image twice, and once to what refers to it; return the manifests."""
-    sbom = layout.refer(made.manifest, SBOM, SBOM, b'{"bom": 1}')
-    note = layout.refer(made.manifest, "text/plain", "text/plain", b"note", {"by": "anna"})
-    about = layout.refer(sbom, "text/plain", "text/plain", b"about the bom")
-    return [sbom.digest, note.digest, about.digest]
-
-
-def test_what_refers_to_the_image_goes_along_and_before_the_tag(
-    shelf: Shelf, image: Make, layout: Layout, target: Target, notes: Path
-) -> None:
-    made = image(SMALL)
-    evidence = with_evidence(layout, made)
-    assert push(made, target, notes).referrers == 3
-    assert shelf.put[0] == made.manifest.digest
-    assert set(shelf.put[1:-1]) == set(evidence)
-    assert shelf.put[-1] == "1"
-    assert digest_of(b"about the bom") in shelf.blobs["team/demo"]
-    again = push(made, target, notes)
-    assert (again.referrers, again.sent) == (0, 0)
-
-
-def test_a_registry_without_referrers_gets_them_as_an_index_under_a_tag(
-    shelf: Shelf, image: Make, layout: Layout, target: Target, notes: Path
-) -> None:
-    shelf.refers = False
-    made = image(SMALL)
-    sbom, note, about = with_evidence(layout, made)
-    foreign = {"mediaType": "x", "digest": "sha256:" + "0" * 64, "size": 1}
-    tag = made.manifest.digest.replace(":", "-")
-    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [foreign]}
-    shelf.manifests["team/demo"] = {tag: json.dumps(index).encode()}
-    push(made, target, notes)
-    held = json.loads(shelf.manifests["team/demo"][tag])
-    assert held["manifests"][0] == foreign
-    assert {entry["digest"] for entry in held["manifests"][1:]} == {sbom, note}
-    (bom,) = (entry for entry in held["manifests"] if entry["digest"] == sbom)
-    assert bom["artifactType"] == SBOM
-    above = json.loads(shelf.manifests["team/demo"][sbom.replace(":", "-")])
-    assert [entry["digest"] for entry in above["manifests"]] == [about]
-    puts = len(shelf.put)
-    assert push(made, target, notes).referrers == 0
-    assert shelf.put[puts:] == [made.manifest.digest, "1"]
-
-
-def test_a_tag_that_is_no_list_of_referrers_is_left_alone(
-    shelf: Shelf, image: Make, layout: Layout, target: Target, notes: Path
-) -> None:
-    shelf.refers = False
-    made = image(SMALL)
-    with_evidence(layout, made)
-    tag = made.manifest.digest.replace(":", "-")
-    shelf.manifests["team/demo"] = {tag: b'{"mediaType": "else"}'}
-    with pytest.raises(ColdforgeError, match="lists something else than referrers"):
-        push(made, target, notes)
-
-
-@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])
-def test_a_hangup_interrupts_at_the_end_of_a_piece_unless_it_is_ignored(
-    shelf: Shelf, image: Make, target: Target, notes: Path,
-    monkeypatch: pytest.MonkeyPatch, before: signal.Handlers,
-) -> None:  # fmt: skip
-    send = shelf.RequestHandlerClass._go_on
-    made = image(BIG)
-
-    def hung(self: Any, *words: Any) -> None:
-        if self.command == "PATCH" and not shelf.received:
-            os.kill(os.getpid(), signal.SIGHUP)
-        send(self, *words)
-
-    monkeypatch.setattr(shelf.RequestHandlerClass, "_go_on", hung)
-    held = signal.signal(signal.SIGHUP, before)
-    try:
-        if before is signal.SIG_IGN:
-            push(made, target, notes)
-        else:
-            with pytest.raises(KeyboardInterrupt):
-                push(made, target, notes)
-            assert json.loads(unfinished(notes)[0].read_bytes())["offset"] % 1000 == 0
-            assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
-            push(made, target, notes)
-        assert shelf.received == blobs_of(made)
-    finally:
-        signal.signal(signal.SIGHUP, held)
