@@ -34,7 +34,7 @@ def test_it_names_every_file(tmp_path: Path) -> None:
 
 
 def test_it_says_what_damage_is_survived(tmp_path: Path) -> None:
-    assert "Any 20% of all volumes" in text(tmp_path)
+    assert "up to 20% of the whole" in text(tmp_path)
 
 
 def test_it_says_that_there_is_no_parity(tmp_path: Path) -> None:

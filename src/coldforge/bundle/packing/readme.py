@@ -74,12 +74,11 @@ def _damage(index: Index) -> str:
     else:
         share = grid.parity / (grid.rows + grid.parity)
         lines += [
-            f"  Any {share:.0%} of all volumes may be damaged or lost: `receive` rebuilds it."
+            f"  `receive` rebuilds lost volumes and damaged stretches, up to {share:.0%} of the whole;",
+            "  less where the damage is in very many places.",
+            "  Copy what can still be read, and start `receive` as usual. If it was too much,",
+            "  it names the volumes: ask the sender for those files alone.",
         ]
-        lines += [
-            "  Copy what can still be read, and start `receive` as usual. If it was too much,"
-        ]
-        lines += ["  it names the volumes: ask the sender for those files alone."]
     return "\n".join([*lines, "  What arrived whole is kept: nothing has to be brought twice."])
 
 
