@@ -29,7 +29,6 @@ from coldforge.trust.keys import fingerprint, public_text
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = ["Draft", "Source", "pack"]
 
 SIGNATURE = 256  # bytes of signatures.json for each, at most
 

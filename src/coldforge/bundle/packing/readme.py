@@ -74,8 +74,8 @@ def _damage(index: Index) -> str:
     else:
         share = grid.parity / (grid.rows + grid.parity)
         lines += [
-            f"  `receive` rebuilds lost volumes and damaged stretches, up to {share:.0%} of the whole;",
-            "  less where the damage is in very many places.",
+            "  `receive` rebuilds lost volumes and damaged stretches,",
+            f"  up to {share:.0%} of the whole; less where the damage is in very many places.",
             "  Copy what can still be read, and start `receive` as usual. If it was too much,",
             "  it names the volumes: ask the sender for those files alone.",
         ]
