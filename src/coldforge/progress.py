@@ -40,6 +40,7 @@ class Step:
         self.title, self.total, self.unit = title, total, unit
         self.done = 0.0
         self.result = ""
+        self.note = ""
         self.started = self._spoke = time.monotonic()
         self._bar = _bars().add_task(title, total=total, rate="") if _live() else None
 
@@ -69,7 +70,8 @@ class Step:
 
     def _rate(self) -> str:
         seconds = time.monotonic() - self.started
-        return f"{amount(self.done / seconds, self.unit)}/s" if seconds else ""
+        rate = f"{amount(self.done / seconds, self.unit)}/s" if seconds else ""
+        return f"{rate} {self.note}".rstrip()
 
     def _figures(self) -> str:
         seconds = time.monotonic() - self.started
@@ -80,6 +82,7 @@ class Step:
         return (
             f"{amount(self.done, self.unit)} of {amount(self.total, self.unit)}, "
             f"{amount(rate, self.unit)}/s, {left:.0f} s left"
+            + (f", {self.note}" if self.note else "")
         )
 
 

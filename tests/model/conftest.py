@@ -11,6 +11,9 @@ import pytest
 
 # Read when torch is loaded: on a shared machine, threads that spin while they wait cost tenfold.
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
+# As coldforge.model.runtime sets them, but before a test module imports torch.
+os.environ.setdefault("MKL_CBWR", "AVX2")
+os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
 
 Shapes = Mapping[str, tuple[str, list[int]]]
 WIDTH = {"F16": 2, "F32": 4, "I32": 4}
@@ -74,7 +77,7 @@ def write_model(folder: Path, shapes: Shapes, **config: object) -> Path:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo model after a few steps: real files, no wisdom."""
     pytest.importorskip("torch")
-    from coldforge.model.run import run_demo
+    from coldforge.model.verbs.demo import run_demo
 
     out = tmp_path_factory.mktemp("demo") / "model"
     run_demo(str(out), steps=3)
@@ -85,7 +88,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def int4(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo model in four bits."""
     pytest.importorskip("gptqmodel")
-    from coldforge.model.run import run_quantize
+    from coldforge.model.verbs.quantize import run_quantize
 
     out = tmp_path_factory.mktemp("int4") / "model"
     run_quantize(str(demo), str(out), samples=4)

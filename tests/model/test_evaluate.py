@@ -59,7 +59,7 @@ def test_divergence_from_itself_is_nil_and_from_another_is_what_theory_says() ->
 
 @pytest.mark.model
 def test_original_and_quantised_are_judged_by_one_protocol(demo: Path, int4: Path) -> None:
-    from coldforge.model.run import run_evaluate
+    from coldforge.model.verbs.evaluate import run_evaluate
 
     before = run_evaluate(str(demo), limit=2)
     after = run_evaluate(str(int4), reference=str(demo), limit=2)
@@ -73,7 +73,7 @@ def test_original_and_quantised_are_judged_by_one_protocol(demo: Path, int4: Pat
 @pytest.mark.model
 def test_given_text_is_judged_instead(demo: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from coldforge.model.run import run_evaluate
+    from coldforge.model.verbs.evaluate import run_evaluate
 
     (tmp_path / "text.txt").write_text("to be or not to be\n" * 50)
     found = run_evaluate(str(demo), text=str(tmp_path / "text.txt"), window=64, limit=3)

@@ -32,7 +32,7 @@ def test_pieces_join_to_the_text_and_never_split_a_character(text: str) -> None:
 
 
 def test_original_and_quantised_continue_a_prompt(demo: Path, int4: Path) -> None:
-    from coldforge.model.run import run_generate
+    from coldforge.model.verbs.generate import run_generate
 
     for model in (demo, int4):
         found = run_generate(str(model), "import os", max_new_tokens=5)
@@ -54,14 +54,14 @@ def test_greedy_text_is_what_transformers_generates(demo: Path) -> None:
 
 
 def test_an_empty_prompt_is_refused(demo: Path) -> None:
-    from coldforge.model.run import run_generate
+    from coldforge.model.verbs.generate import run_generate
 
     with pytest.raises(ColdforgeError, match="empty prompt"):
         run_generate(str(demo), "")
 
 
 def test_a_prompt_longer_than_the_model_takes_is_refused(demo: Path) -> None:
-    from coldforge.model.run import run_generate
+    from coldforge.model.verbs.generate import run_generate
 
     with pytest.raises(ColdforgeError, match="the model takes 512"):
         run_generate(str(demo), "x = 1\n" * 600)

@@ -8,15 +8,11 @@ from typing import Any
 
 from coldforge.digest import sha256_json
 from coldforge.errors import ColdforgeError
+from coldforge.model.linear import Linear, linears
 from coldforge.model.tensorfile import Tensor, read_header, tensor_digests
 
 INDEX = "model.safetensors.index.json"
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
-PARTS = (".qweight", ".qzeros", ".scales", ".g_idx")
-"""What a GPTQ linear layer stores in place of its weight."""
-CONV1D = frozenset({"gpt2"})
-"""Model types whose linear weights are stored (inputs, outputs) rather than turned."""
-NOT_LINEAR = ("embed", "wte", "wpe", "lm_head", "norm")
 
 
 @dataclass(frozen=True)
@@ -32,6 +28,11 @@ class Checkpoint:
     def tensors(self) -> dict[str, Tensor]:
         """Read every header: tensor name -> type, shape and place."""
         return {name: item for path in self.files for name, item in read_header(path).items()}
+
+    @cached_property
+    def places(self) -> dict[str, Path]:
+        """Map each tensor's name to the file that holds it."""
+        return {name: path for path in self.files for name in read_header(path)}
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -56,39 +57,36 @@ class Checkpoint:
         """Bytes of its safetensors files."""
         return sum(path.stat().st_size for path in self.files)
 
+    @cached_property
+    def linears(self) -> dict[str, Linear]:
+        """Measure the linear layers by name; raise ColdforgeError naming one that does not fit."""
+        return linears(self.tensors, self.config, self.quantization)
+
     @property
     def linear_bytes(self) -> int:
         """Bytes of the linear layers' weights; scales, zeros and group indices counted."""
-        return sum(item.size for name, item in self.tensors.items() if self._linear(name))
+        return sum(item.size for item in self.linears.values())
+
+    @property
+    def linear_weights(self) -> int:
+        """Count the weights of the linear layers."""
+        return sum(item.shape.weights for item in self.linears.values())
 
     @property
     def linear_fp16_bytes(self) -> int:
         """Bytes the same weights take at two bytes each."""
-        bits = int(self.quantization.get("bits", 16))
-        total = 0
-        for name, item in self.tensors.items():
-            if name.endswith(".qweight"):
-                total += 2 * item.shape[1] * (item.shape[0] * 32 // bits)
-            elif self._linear(name) and not name.endswith(PARTS):
-                total += 2 * item.shape[0] * item.shape[1]
-        return total
+        return 2 * self.linear_weights
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Bits that a linear weight takes on disk; 0 where there is none."""
+        return 8 * self.linear_bytes / self.linear_weights if self.linear_weights else 0.0
 
     def linear_inputs(self) -> dict[str, int]:
         """Map each plain linear layer to the number of its inputs."""
-        side = 0 if self.config.get("model_type") in CONV1D else 1
-        found = {name: item.shape for name, item in self.tensors.items() if self._linear(name)}
         return {
-            name.removesuffix(".weight"): shape[side]
-            for name, shape in sorted(found.items())
-            if name.endswith(".weight")
+            name: item.shape.inputs for name, item in self.linears.items() if item.format is None
         }
-
-    def _linear(self, name: str) -> bool:
-        stem, _, part = name.rpartition(".")
-        if f".{part}" in PARTS:
-            return f"{stem}.qweight" in self.tensors
-        plain = part == "weight" and len(self.tensors[name].shape) == 2
-        return plain and not any(word in name for word in NOT_LINEAR)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from coldforge.durable import write_file
 from coldforge.errors import ColdforgeError
 
 CARD = "coldforge.json"
 """What we know of a directory we made; its presence says that it is ours to replace."""
+JOB = "job"
+"""Within a directory under way: the digest of all that decides its content."""
 
 
 @contextmanager
@@ -31,6 +34,26 @@ def whole(out: Path, kind: str) -> Iterator[Path]:
         _replace(part, out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def resumable(out: Path, kind: str, job: str) -> Iterator[Path]:
+    """Yield a sibling of `out` as an earlier, killed run of the same `job` left it, or empty.
+
+    It is put in place if the block succeeds, and stays for the next run if it does not.
+    """
+    out = out.absolute()
+    refuse_foreign(out, kind)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.name}.part")
+    mark = part / JOB
+    if not mark.is_file() or mark.read_text("utf-8") != job:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        write_file(mark, job.encode())
+    yield part
+    mark.unlink()
+    _replace(part, out)
 
 
 @contextmanager

@@ -43,6 +43,12 @@ def read_header(path: Path) -> dict[str, Tensor]:
     return _read(path)[0]
 
 
+def data_start(path: Path) -> int:
+    """Return the place in the file that a tensor's offsets count from."""
+    with path.open("rb") as stream:
+        return 8 + int.from_bytes(stream.read(8), "little")
+
+
 def tensor_digests(path: Path) -> dict[str, str]:
     """Hash each tensor (dtype, shape, bytes), hex; metadata and order do not matter."""
     header, start = _read(path)

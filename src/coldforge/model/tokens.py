@@ -29,6 +29,10 @@ class Tokens(Protocol):
     def encode(self, texts: list[str]) -> list[list[int]]:
         """Return the ids of each text."""
 
+    @property
+    def digest(self) -> str:
+        """Identify the tokenizer."""
+
 
 class ModelTokens:
     """The tokenizer of a model directory, loaded with Transformers."""

@@ -12,10 +12,16 @@ def inside() -> bool:
 
 def collect() -> Collection:
     """Gather the tasks that make sense here."""
-    from coldforge.tasks.model import add_to
+    from coldforge.tasks.calibrate import calibrate
+    from coldforge.tasks.checkpoint import namespace as checkpoint
+    from coldforge.tasks.evaluate import evaluate
+    from coldforge.tasks.generate import generate
+    from coldforge.tasks.model import namespace as model
+    from coldforge.tasks.quantize import quantize
 
-    root = Collection()
-    add_to(root)
+    root = Collection(model, checkpoint)
+    for task in (calibrate, quantize, evaluate, generate):
+        root.add_task(task)
     if inside():
         return root
     from coldforge.tasks.host import doctor, test

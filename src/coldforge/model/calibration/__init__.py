@@ -1,0 +1,1 @@
+"""What a method looks at besides the weights: frozen windows of tokens."""

@@ -1,0 +1,1 @@
+"""Something real to quantise, trained on the spot."""

@@ -1,0 +1,93 @@
+"""The families a demo model can be of; all of one size.
+
+The inputs of every linear layer divide by 128, the usual group of weights that share a scale.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from coldforge.errors import UnknownNameError
+
+WINDOW = 512  # tokens; the model's context
+WIDTH, LAYERS, HEADS = 256, 5, 4
+COMMON = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0, "attn_implementation": "eager"}
+
+
+def check_kind(kind: str) -> None:
+    """Raise UnknownNameError for a kind that is not made here."""
+    if kind not in KINDS:
+        raise UnknownNameError("kind", kind, list(KINDS))
+
+
+def untrained(kind: str, vocabulary: int, seed: int) -> Any:  # noqa: ANN401 - a Transformers model
+    """Make a model with random weights; the same arguments make the same weights."""
+    import torch
+
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, changes nothing here
+    torch.manual_seed(seed)
+    return KINDS[kind](vocabulary)
+
+
+def _llama(vocabulary: int) -> Any:  # noqa: ANN401
+    """Make a Llama whose heads share nothing."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    return LlamaForCausalLM(LlamaConfig(**_gated(vocabulary, HEADS)))
+
+
+def _gqa(vocabulary: int) -> Any:  # noqa: ANN401
+    """Make a Llama whose heads share keys and values in pairs (grouped-query attention)."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    return LlamaForCausalLM(LlamaConfig(**_gated(vocabulary, HEADS // 2)))
+
+
+def _qwen2(vocabulary: int) -> Any:  # noqa: ANN401
+    """Make a Qwen2: grouped-query attention, biases on queries, keys and values."""
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    return Qwen2ForCausalLM(Qwen2Config(**_gated(vocabulary, HEADS // 2)))
+
+
+def _gpt2(vocabulary: int) -> Any:  # noqa: ANN401
+    """Make a GPT-2: Conv1D layers, learned positions, the head tied to the embedding."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(
+        vocab_size=vocabulary,
+        n_positions=WINDOW,
+        n_embd=WIDTH,
+        n_layer=LAYERS,
+        n_head=HEADS,
+        n_inner=1024,
+        embd_pdrop=0.0,
+        resid_pdrop=0.0,
+        attn_pdrop=0.0,
+        summary_first_dropout=0.0,
+        **COMMON,
+    )
+    return GPT2LMHeadModel(config)
+
+
+def _gated(vocabulary: int, key_value_heads: int) -> dict[str, Any]:
+    """Return what the configs of Llama and of Qwen2 have in common."""
+    return {
+        "vocab_size": vocabulary,
+        "hidden_size": WIDTH,
+        "intermediate_size": 640,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": HEADS,
+        "num_key_value_heads": key_value_heads,
+        "max_position_embeddings": WINDOW,
+        "tie_word_embeddings": False,
+        **COMMON,
+    }
+
+
+KINDS: dict[str, Callable[[int], Any]] = {
+    "llama": _llama,
+    "gqa": _gqa,
+    "gpt2": _gpt2,
+    "qwen2": _qwen2,
+}

@@ -1,0 +1,1 @@
+"""How quantised weights lie in a checkpoint: one module a format."""

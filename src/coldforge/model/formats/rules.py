@@ -1,0 +1,50 @@
+"""Exceptions by layer: which layers have other bits or groups, which stay as they are.
+
+A pattern is a regular expression that matches from the start of a layer's name; the first that
+matches counts. GPTQModel writes them as `dynamic` in its quantization_config: "-:" before a
+pattern leaves its layers as they are, "+:" changes nothing.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from coldforge.errors import ColdforgeError
+
+Rules = Mapping[str, Mapping[str, Any] | None]
+"""Pattern -> what is different, or None for a layer left as it is."""
+
+
+def exactly(layer: str) -> str:
+    """Write the pattern that matches this layer alone."""
+    return f"^{re.escape(layer)}$"
+
+
+def find_rule(rules: Rules | None, layer: str) -> Mapping[str, Any] | None:
+    """Return what is different for `layer`: {} if nothing, None if it is left as it is."""
+    for pattern, change in (rules or {}).items():
+        try:
+            found = re.match(pattern.removeprefix("-:").removeprefix("+:"), layer)
+        except re.error as error:
+            raise ColdforgeError(
+                f"the rule {pattern!r} is no regular expression: {error}",
+                "correct `dynamic` in the checkpoint's quantization_config",
+            ) from error
+        if found:
+            return None if change is None or pattern.startswith("-:") else change
+    return {}
+
+
+def width(settings: Mapping[str, Any], layer: str) -> int:
+    """Return the bits of a layer's weights; 0 if the settings do not tell."""
+    rule = find_rule(settings.get("dynamic"), layer) or {}
+    try:
+        return int(rule.get("bits", settings.get("bits", 0)))
+    except (TypeError, ValueError):
+        return 0
+
+
+def literal(pattern: str) -> str | None:
+    """Return the one name that a pattern of `exactly` matches; None for other patterns."""
+    name = re.sub(r"\\(.)", r"\1", pattern.removeprefix("^").removesuffix("$"))
+    return name if pattern == exactly(name) else None

@@ -1,0 +1,36 @@
+"""Inputs of linear layers rounded to int8 as they pass, as compressed-tensors rounds them.
+
+The rules are those of its lifecycle.forward and utils.calculate_qparams, release 0.20: steps of
+the largest magnitude over 127.5, rounding half to even, values from -128 to 127.
+"""
+
+from typing import Any
+
+LOW, HIGH = -128, 127
+
+
+def rounded(values: Any, scale: Any) -> Any:  # noqa: ANN401 - tensors
+    """Round to the nearest int8 multiple of `scale`, in the type of `values`."""
+    import torch
+
+    return torch.round(torch.clamp(values / scale, LOW, HIGH)) * scale
+
+
+def token_scales(values: Any) -> Any:  # noqa: ANN401 - tensors
+    """Return the step of each token: (..., 1) for values (..., inputs)."""
+    import torch
+
+    largest = values.abs().amax(-1, keepdim=True)
+    scale = largest / ((HIGH - LOW) / 2)
+    return torch.where(scale == 0, torch.finfo(scale.dtype).eps, scale)
+
+
+def watch(module: Any, scale: Any) -> None:  # noqa: ANN401 - a module, a tensor or None
+    """Let a module compute with rounded inputs: of step `scale`, or None for one each token."""
+
+    def hook(_: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:  # noqa: ANN401
+        values = given[0]
+        step = token_scales(values) if scale is None else scale.to(values)
+        return (rounded(values, step), *given[1:])
+
+    module.register_forward_pre_hook(hook)

@@ -1,0 +1,1 @@
+"""How far a quantised model strays from its original."""

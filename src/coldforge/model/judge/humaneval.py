@@ -1,0 +1,163 @@
+"""HumanEval's arithmetic: its problems, the program a completion makes, pass@k, and what it proves.
+
+Chen et al., Evaluating Large Language Models Trained on Code (2021): the problems, the stop
+sequences (section 2.1), the unbiased estimator (section 2.1). Running the programs happens elsewhere.
+"""
+
+import gzip
+import json
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from coldforge.errors import ColdforgeError
+
+STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
+"""Where a completion of a function body ends."""
+NORMAL_95 = 1.959963984540054
+"""Two-sided 95 % quantile of the normal distribution."""
+
+
+class Problem(NamedTuple):
+    """One problem: a prompt that begins a function, and the test that calls it."""
+
+    task_id: str
+    prompt: str
+    entry_point: str
+    canonical_solution: str
+    test: str
+
+
+class Paired(NamedTuple):
+    """The same problems before and after: how many got better and worse, and the chance of that.
+
+    `p` is two-sided: how often a change that changes nothing splits at least so unevenly.
+    """
+
+    gained: int
+    lost: int
+    p: float
+
+
+def read_problems(path: Path) -> list[Problem]:
+    """Read a HumanEval.jsonl, gzipped or not; raise ColdforgeError if it is none."""
+    found = []
+    for item in _objects(path):
+        try:
+            found.append(Problem(*(_text(item[name]) for name in Problem._fields)))
+        except (KeyError, TypeError) as error:
+            raise ColdforgeError(
+                f"{path} is no HumanEval file: a line lacks {error}",
+                f"each line needs {', '.join(Problem._fields)}",
+            ) from error
+    if len({problem.task_id for problem in found}) < max(1, len(found)):
+        raise ColdforgeError(f"{path} has no problem, or one twice", "copy the file again")
+    return found
+
+
+def read_completions(path: Path, problems: Sequence[Problem]) -> list[tuple[str, str]]:
+    """Read lines of task_id and completion, in order; raise ColdforgeError for another problem's."""
+    known = {problem.task_id for problem in problems}
+    found = []
+    for item in _objects(path):
+        task, completion = item.get("task_id"), item.get("completion")
+        if task not in known or not isinstance(completion, str):
+            raise ColdforgeError(
+                f"{path}: no completion of a known problem: task_id {task!r}",
+                'each line needs "task_id", as in the problems, and "completion"',
+            )
+        found.append((str(task), completion))
+    if not found:
+        raise ColdforgeError(f"{path} holds no completion", "check the path")
+    return found
+
+
+def program(problem: Problem, completion: str) -> str:
+    """Write the program that runs to its end if the completion passes the problem's test."""
+    body = problem.prompt + completion
+    return f"{body}\n{problem.test}\ncheck({problem.entry_point})\n"
+
+
+def truncated(text: str) -> str:
+    """Cut a completion before the first stop sequence: what follows is no part of the function."""
+    ends = [place for stop in STOPS if (place := text.find(stop)) >= 0]
+    return text[: min(ends, default=len(text))]
+
+
+def pass_at_k(samples: int, correct: int, k: int) -> float:
+    """Estimate without bias the chance that one of k samples passes, of `correct` in `samples`.
+
+    1 - C(n-c, k)/C(n, k), as a product so that nothing overflows. k is 1 to n.
+    """
+    if not 0 <= correct <= samples or not 1 <= k <= samples:
+        raise ValueError(f"pass@{k} of {correct} in {samples}")
+    if samples - correct < k:
+        return 1.0
+    return 1.0 - math.prod(1.0 - k / i for i in range(samples - correct + 1, samples + 1))
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """Give the 95 % interval of a share of `count` problems (Wilson 1927).
+
+    Where several samples give a problem a share of its own, `share` is their mean: it scatters
+    less than a yes or no of the same mean, so the interval is then wider than it must be.
+    """
+    square = NORMAL_95**2
+    middle = (share + square / (2 * count)) / (1 + square / count)
+    spread = math.sqrt(share * (1 - share) / count + square / (4 * count**2))
+    half = NORMAL_95 * spread / (1 + square / count)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def paired(before: Mapping[str, int], after: Mapping[str, int]) -> Paired:
+    """Compare how many samples of each problem passed, by McNemar's exact test.
+
+    With one sample a problem this is the binomial form of McNemar (1947); with several, the sign
+    test over problems. Problems whose count did not change say nothing.
+    """
+    if before.keys() != after.keys():
+        raise ValueError("not the same problems")
+    gained = sum(after[task] > before[task] for task in before)
+    lost = sum(after[task] < before[task] for task in before)
+    changed = gained + lost
+    tail = sum(math.comb(changed, i) for i in range(min(gained, lost) + 1))
+    return Paired(gained, lost, min(1.0, float(2 * tail / 2**changed)))
+
+
+def scores(passes: Mapping[str, Sequence[bool]]) -> dict[str, Any]:
+    """Score every problem's verdicts: pass@1, pass@n for n samples each, and their intervals.
+
+    Problems with fewer samples than another limit n to theirs.
+    """
+    count = min(len(verdicts) for verdicts in passes.values())
+    found: dict[str, Any] = {"problems": len(passes), "samples": count}
+    for k in sorted({1, count}):
+        each = [pass_at_k(len(verdicts), sum(verdicts), k) for verdicts in passes.values()]
+        share = math.fsum(each) / len(each)
+        found[f"pass@{k}"] = share
+        found[f"pass@{k}_interval"] = list(wilson(share, len(each)))
+    return found
+
+
+def _objects(path: Path) -> list[dict[str, Any]]:
+    try:
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
+        items = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except FileNotFoundError as error:
+        raise ColdforgeError(f"{path} does not exist", "check the path") from error
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise ColdforgeError(
+            f"{path} cannot be read as JSON lines: {error}", "copy the file again"
+        ) from error
+    if not all(isinstance(item, dict) for item in items):
+        raise ColdforgeError(f"{path} holds a line that is no JSON object", "copy the file again")
+    return items
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"text, not {type(value).__name__}")
+    return value

@@ -1,0 +1,89 @@
+"""A checkpoint's tensors, read when asked for and not before; quantised layers decoded."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from coldforge.errors import ColdforgeError
+from coldforge.model.checkpoint import Checkpoint
+from coldforge.model.formats.quantized import Quantized
+from coldforge.model.linear import CONV1D, Linear
+
+
+class Reader:
+    """Mapped files: memory is taken by what is asked for alone."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Open the files; raise ColdforgeError if one cannot be."""
+        from safetensors import SafetensorError, safe_open
+
+        self.checkpoint = checkpoint
+        self._turned = checkpoint.config.get("model_type") in CONV1D
+        self._files: dict[Any, Any] = {}
+        for path in checkpoint.files:
+            try:
+                self._files[path] = safe_open(path, framework="pt")
+            except (OSError, SafetensorError) as error:
+                raise ColdforgeError(
+                    f"{path} cannot be read: {error}", "copy the file again"
+                ) from error
+
+    def tensor(self, name: str) -> Any:  # noqa: ANN401 - a tensor
+        """Read one tensor as it is stored."""
+        return self._files[self.checkpoint.places[name]].get_tensor(name)
+
+    def layer(self, linear: Linear) -> Quantized:
+        """Decode a quantised layer; raise ColdforgeError naming what does not fit."""
+        if linear.format is None:
+            raise ColdforgeError(f"the layer {linear.name} is not quantised", "")
+        parts = {part: self.tensor(linear.name + part) for part in linear.tensors}
+        return linear.format.decode(linear.name, parts, self.checkpoint.quantization)
+
+    def weight(self, linear: Linear) -> Any:  # noqa: ANN401 - a tensor
+        """Decode a quantised layer's weight, float32, as its plain module holds it."""
+        weight = self.layer(linear).weight()
+        return weight.T.contiguous() if self._turned else weight
+
+    def plain(self) -> dict[str, Any]:
+        """Map names to tensors of the unquantised model, each read when it is indexed."""
+        linears = self.checkpoint.linears
+        stored = {
+            name + part for name, item in linears.items() if item.format for part in item.tensors
+        }
+        found = {
+            name: Later(lambda name=name: self.tensor(name))
+            for name in self.checkpoint.tensors
+            if name not in stored
+        }
+        for name, item in linears.items():
+            if item.format:
+                found[f"{name}.weight"] = Later(lambda item=item: self.weight(item))
+        return found
+
+
+class Later:
+    """Stands for a tensor as safetensors' slices do: indexing reads it."""
+
+    def __init__(self, read: Any) -> None:  # noqa: ANN401 - a callable without arguments
+        """Keep what reads it."""
+        self._read = read
+        self.error: ColdforgeError | None = None
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - as tensors are indexed
+        """Read the tensor, then index it; remember why it could not be read."""
+        try:
+            return self._read()[index]
+        except ColdforgeError as error:
+            self.error = error
+            raise
+
+
+@contextmanager
+def own_errors(state: dict[str, Any]) -> Iterator[None]:
+    """Raise the error that kept a tensor from being read, whatever a library made of it."""
+    try:
+        yield
+    finally:
+        for item in state.values():
+            if item.error:
+                raise item.error

@@ -1,0 +1,1 @@
+"""What users ask of a model: plain arguments in, plain results out; tasks only print them."""

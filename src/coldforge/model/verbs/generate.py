@@ -1,0 +1,34 @@
+"""Continue a prompt with a model."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from coldforge.model.checkpoint import read_checkpoint
+from coldforge.model.runtime import prepare
+from coldforge.model.verbs.facts import circumstances
+
+
+def run_generate(
+    model: str, prompt: str, max_new_tokens: int = 64, stream: bool = False
+) -> dict[str, Any]:
+    """Continue `prompt`; with `stream`, write the text to stdout as it grows."""
+    started = time.monotonic()
+    checkpoint = read_checkpoint(Path(model))
+    prepare()
+    from coldforge.model.generate import continuation, pieces
+    from coldforge.model.load import load_model
+    from coldforge.model.tokens import ModelTokens
+
+    tokens = ModelTokens(checkpoint.folder)
+    loaded = load_model(checkpoint)
+    if stream:
+        sys.stdout.write(prompt)
+    text = ""
+    for piece in pieces(tokens, continuation(loaded, tokens, prompt, max_new_tokens)):
+        text += piece
+        if stream:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+    return {"model": model, "prompt": prompt, "text": text, **circumstances(started)}

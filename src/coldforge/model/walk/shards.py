@@ -1,0 +1,112 @@
+"""Blocks written one by one; at the end, one file or shards that others load.
+
+A killed run finds its finished blocks again. Joining copies bytes, it computes nothing.
+"""
+
+import json
+import shutil
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from coldforge.digest import CHUNK
+from coldforge.durable import part_of, publish, write_file
+from coldforge.model.checkpoint import INDEX
+from coldforge.model.tensorfile import Tensor, data_start, read_header
+
+BLOCKS = "blocks"
+"""Folder of finished blocks, gone when the checkpoint is whole."""
+SHARD = 4_000_000_000
+"""Bytes of a shard at most, unless one tensor is larger."""
+
+
+class Shards:
+    """The tensors of a checkpoint under way."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep finished blocks below `folder`."""
+        self.folder = folder
+        (folder / BLOCKS).mkdir(parents=True, exist_ok=True)
+
+    def place(self, name: str) -> Path:
+        """Name the file of a finished piece, such as "00003"."""
+        return self.folder / BLOCKS / f"{name}.safetensors"
+
+    def write(self, name: str, tensors: Mapping[str, Any]) -> None:
+        """Write a piece whole."""
+        from safetensors.torch import save_file
+
+        part = part_of(self.place(name))
+        ordered = {key: tensors[key].detach().cpu().contiguous() for key in sorted(tensors)}
+        save_file(ordered, part)
+        publish(part, self.place(name))
+
+    def join(self) -> None:
+        """Make model.safetensors, or numbered shards and their index, of the pieces."""
+        pieces = sorted((self.folder / BLOCKS).glob("*.safetensors"))
+        found = {path: read_header(path) for path in pieces}
+        shards = list(_shards(found))
+        width = len(shards)
+        names: dict[str, str] = {}
+        for at, shard in enumerate(shards, 1):
+            name = f"model-{at:05}-of-{width:05}.safetensors" if width > 1 else "model.safetensors"
+            _write(self.folder / name, shard)
+            names |= {key: name for _, key, _ in shard}
+        if width > 1:
+            total = sum(item.size for shard in shards for _, _, item in shard)
+            index = {"metadata": {"total_size": total}, "weight_map": names}
+            text = json.dumps(index, indent=2, sort_keys=True) + "\n"
+            write_file(self.folder / INDEX, text.encode())
+        shutil.rmtree(self.folder / BLOCKS)
+
+
+Entry = tuple[Path, str, Tensor]
+
+
+def _shards(found: Mapping[Path, Mapping[str, Tensor]]) -> Iterator[list[Entry]]:
+    shard: list[Entry] = []
+    size = 0
+    for path, header in found.items():
+        for name, item in sorted(header.items(), key=lambda pair: pair[1].data_offsets):
+            if shard and size + item.size > SHARD:
+                yield shard
+                shard, size = [], 0
+            shard.append((path, name, item))
+            size += item.size
+    yield shard
+
+
+def _write(path: Path, shard: list[Entry]) -> None:
+    """Write one safetensors file of tensors that lie in others."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    at = 0
+    # Widest elements first, as the format's own writer does: every tensor is aligned.
+    shard = sorted(shard, key=lambda entry: -_width(entry[2]))
+    for _, name, item in shard:
+        header[name] = {
+            "dtype": item.dtype, "shape": item.shape, "data_offsets": [at, at + item.size],
+        }  # fmt: skip
+        at += item.size
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    part = part_of(path)
+    with part.open("wb") as out:
+        out.write(struct.pack("<Q", len(text)) + text)
+        for source, _, item in shard:
+            with source.open("rb") as stream:
+                stream.seek(data_start(source) + item.data_offsets[0])
+                _copy(stream, out, item.size)
+    publish(part, path)
+
+
+def _width(item: Tensor) -> int:
+    from coldforge.model.tensorfile import WIDTHS
+
+    return WIDTHS[item.dtype]
+
+
+def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
+    while size > 0 and (chunk := source.read(min(CHUNK, size))):
+        target.write(chunk)
+        size -= len(chunk)

@@ -1,0 +1,124 @@
+"""A checkpoint made here against the library it is made for."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coldforge.errors import ColdforgeError
+from coldforge.model.checkpoint import compare, read_checkpoint
+from coldforge.model.verbs.quantize import run_quantize
+
+torch: Any = pytest.importorskip("torch")
+pytest.importorskip("gptqmodel")
+pytestmark = pytest.mark.model
+
+
+def test_four_bits_take_less_than_three_tenths_of_sixteen(int4: Path) -> None:
+    made = read_checkpoint(int4)
+    assert made.linear_bytes / made.linear_fp16_bytes <= 0.30
+    assert made.linear_fp16_bytes == 35 * 256 * 256 // 7 * 4 * 2 + 5 * 3 * 256 * 640 * 2
+
+
+def test_the_config_says_autogptq_v1_without_act_order(int4: Path) -> None:
+    settings = read_checkpoint(int4).quantization
+    wanted = {"quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": False, "sym": True}
+    assert {key: settings[key] for key in wanted} == wanted
+    assert settings["checkpoint_format"] == "gptq"
+    assert (int4 / "quantize_config.json").is_file()
+
+
+def test_stored_zeros_are_one_too_low_and_groups_run_in_order(int4: Path) -> None:
+    from safetensors.torch import load_file
+
+    tensors = load_file(int4 / "model.safetensors")
+    assert {int(word) & 15 for word in tensors["model.layers.0.mlp.up_proj.qzeros"].flatten()} == {
+        7
+    }
+    order = tensors["model.layers.0.mlp.up_proj.g_idx"]
+    assert torch.equal(order.long(), torch.arange(256) // 128)
+
+
+def test_what_is_not_quantised_keeps_its_bytes(demo: Path, int4: Path) -> None:
+    before, after = read_checkpoint(demo), read_checkpoint(int4)
+    kept = [name for name in before.tensors if "_proj" not in name]
+    assert kept
+    assert {name: before.digests[name] for name in kept} == {
+        name: after.digests[name] for name in kept
+    }
+    assert (demo / "tokenizer_config.json").read_bytes() == (
+        int4 / "tokenizer_config.json"
+    ).read_bytes()
+
+
+def test_the_library_loads_it_as_it_is_and_agrees_with_us(int4: Path) -> None:
+    from gptqmodel import BACKEND, GPTQModel
+
+    from coldforge.model.load import load_model
+
+    theirs = GPTQModel.load(str(int4), device="cpu", backend=BACKEND.TORCH, dtype=torch.float16)
+    ids = torch.arange(64)[None] * 7
+    with torch.inference_mode():
+        wanted = theirs.model(ids).logits.float()
+        ours = load_model(read_checkpoint(int4))(ids).logits
+    assert (ours - wanted).abs().max() < 2e-2 * wanted.abs().max()
+
+
+# The libraries ask each other for deprecated things and leave a temporary folder to the collector.
+@pytest.mark.filterwarnings(
+    "ignore::FutureWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+def test_transformers_loads_it_as_it_is_and_agrees_with_us(int4: Path) -> None:
+    pytest.importorskip("optimum")
+    from transformers import AutoModelForCausalLM
+
+    from coldforge.model.load import load_model
+
+    theirs = AutoModelForCausalLM.from_pretrained(str(int4), local_files_only=True)
+    ids = torch.arange(64)[None] * 7
+    with torch.inference_mode():
+        wanted = theirs(ids).logits.float()
+        ours = load_model(read_checkpoint(int4))(ids).logits
+    assert (ours - wanted).abs().max() < 2e-2 * wanted.abs().max()
+
+
+def test_the_card_says_what_went_in(demo: Path, int4: Path) -> None:
+    card = json.loads((int4 / "coldforge.json").read_text())
+    assert card["model_digest"] == read_checkpoint(demo).digest
+    assert card["digest"] == read_checkpoint(int4).digest
+    assert len(card["layer_errors"]) == 35
+    assert card["calibration"]["samples"] == 4
+    assert card["versions"]["gptqmodel"]
+
+
+def test_another_run_with_other_threads_gives_the_same_tensors(
+    demo: Path, int4: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; from coldforge.model.verbs.quantize import run_quantize as q;"
+        " q(*sys.argv[1:], samples=4)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(demo), str(tmp_path / "again")],
+        env={**os.environ, "OMP_NUM_THREADS": "3", "GPTQMODEL_CPU_WORKERS": "4"},
+        check=True,
+        capture_output=True,
+    )
+    found = compare(read_checkpoint(int4), read_checkpoint(tmp_path / "again"))
+    assert found["equal"], found["differing"]
+
+
+def test_a_quantised_model_is_not_quantised_again(int4: Path, tmp_path: Path) -> None:
+    with pytest.raises(ColdforgeError, match="quantised already"):
+        run_quantize(str(int4), str(tmp_path / "again"))
+
+
+def test_short_calibration_leaves_nothing_behind(demo: Path, tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("too short")
+    with pytest.raises(ColdforgeError, match="a window needs 512"):
+        run_quantize(str(demo), str(tmp_path / "out"), calibration=str(tmp_path / "short.txt"))
+    assert [path.name for path in tmp_path.iterdir()] == ["short.txt"]
