@@ -26,7 +26,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             item = None
         if not isinstance(item, dict):
             raise ColdforgeError(
-                f"{path}: line {number} is no JSON object", "remove the file; the rest is made again"
+                f"{path}: line {number} is no JSON object",
+                "remove the file; the rest is made again",
             )
         found.append(item)
     return found

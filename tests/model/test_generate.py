@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,31 @@ def test_greedy_text_is_what_transformers_generates(demo: Path) -> None:
     ids = tokens.encode(["def read(self"])[0]
     wanted = model.generate(torch.tensor([ids]), max_new_tokens=8, do_sample=False)[0][len(ids) :]
     assert list(continuation(model, tokens, "def read(self", 8)) == wanted.tolist()
+
+
+def test_the_number_of_threads_changes_no_token_and_stays_as_it_was(demo: Path) -> None:
+    import torch
+
+    from coldforge.model.checkpoint import read_checkpoint
+    from coldforge.model.generate import following
+    from coldforge.model.load import load_model
+    from coldforge.model.runtime import threads
+
+    model = load_model(read_checkpoint(demo))
+    told: list[tuple[int, list[float]]] = []
+    for count in (1, 2, 3):
+        logits: list[float] = []
+
+        def choose(row: Any, logits: list[float] = logits) -> int:
+            assert torch.get_num_threads() == 1
+            logits.append(float(row.sum()))
+            return int(row.argmax())
+
+        with threads(count):
+            chosen = list(following(model, [*range(40)], 6, choose))
+            assert torch.get_num_threads() == count
+        told.append((sum(chosen), logits))
+    assert told[0] == told[1] == told[2]
 
 
 def test_an_empty_prompt_is_refused(demo: Path) -> None:

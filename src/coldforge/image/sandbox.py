@@ -7,8 +7,6 @@ container's stdin, its first process ends, and the engine removes it.
 """
 
 import secrets
-import socket
-import struct
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -21,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from coldforge.errors import ColdforgeError
 from coldforge.image import cell
 from coldforge.image.container import LABEL, answering
+from coldforge.image.jobs import GIB, jobs, room
+from coldforge.image.wire import LostError, Wire
 
 if TYPE_CHECKING:
     import docker
@@ -31,9 +31,7 @@ NOBODY = "65534:65534"
 STARTING = 120.0  # seconds a container may take until it is ready for its program
 STALE = "10m"  # a container made so long ago and never started was left by someone killed
 MOST = 16  # programs at once
-LINE = 4096  # bytes of output that are looked at
 WORDS = 200  # bytes of it that are shown
-HEADER = struct.Struct(">4xL")
 
 
 @dataclass(frozen=True)
@@ -58,67 +56,6 @@ class Verdict:
     seconds: float
 
 
-class LostError(Exception):
-    """The container ended without a word."""
-
-
-class Wire:
-    """A container's stdin and stdout, over the engine's connection."""
-
-    def __init__(self, wire: Any) -> None:  # noqa: ANN401 - untyped SDK
-        """Take what the SDK gives for an attached container: a socket, or what wraps one."""
-        self._wire = wire
-        self._socket: socket.socket = getattr(wire, "_sock", wire)
-        self._raw = b""
-        self._text = b""
-
-    def close(self) -> None:
-        """Close every layer, from the outermost: the SDK leaves them open."""
-        for layer in (getattr(self._wire, "_response", None), self._wire, self._socket):
-            with suppress(OSError):
-                if layer:
-                    layer.close()
-
-    def send(self, message: bytes, deadline: float) -> None:
-        """Write to stdin; a container that takes nothing has until `deadline`."""
-        self._patience(deadline)
-        with suppress(OSError):  # it ended, or will not have answered by then
-            self._socket.sendall(message)
-
-    def line(self, deadline: float) -> bytes | None:
-        """Read a line of stdout; None if it is not there by `deadline` (monotonic seconds).
-
-        What has no end of line after LINE bytes is a line too. Raise LostError at the end.
-        """
-        while b"\n" not in self._text and len(self._text) < LINE:
-            self._patience(deadline)
-            try:
-                data = self._socket.recv(1 << 16)
-            except TimeoutError:
-                return None
-            except OSError as error:
-                raise LostError from error
-            if not data:
-                raise LostError
-            self._take(data)
-        line, _, self._text = self._text.partition(b"\n")
-        return line
-
-    def _take(self, data: bytes) -> None:
-        """Unpack the engine's frames: a byte for the stream, three of nothing, four of length."""
-        self._raw += data
-        while len(self._raw) >= HEADER.size:
-            length = HEADER.unpack_from(self._raw)[0]
-            end = HEADER.size + length
-            if len(self._raw) < end:
-                return
-            self._text += self._raw[HEADER.size : end]
-            self._raw = self._raw[end:]
-
-    def _patience(self, deadline: float) -> None:
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-
-
 def judge(
     client: "docker.DockerClient",
     image: str,
@@ -127,13 +64,17 @@ def judge(
 ) -> Iterator[tuple[str, Verdict]]:
     """Run each program (by a name of the caller's) in `image`; yield verdicts as they come.
 
-    As many run at once as there are cores; as many containers again are brought up meanwhile.
+    As many run at once as there are cores, memory permitting; as many containers again are brought
+    up meanwhile.
     A program passes if it runs to its end. Raise ColdforgeError if the engine fails.
     """
     reap(client)
-    cores = min(MOST, int(client.info()["NCPU"]))
-    bench = Bench(client, image, limits or Limits(), threading.Semaphore(cores))
-    pool = ThreadPoolExecutor(2 * cores, thread_name_prefix=NAME)
+    allowed = limits or Limits()
+    with answering("the sandbox"):
+        cores, memory = room(client)
+    most = jobs(min(MOST, cores), memory, allowed.memory / GIB)
+    bench = Bench(client, image, allowed, threading.Semaphore(most))
+    pool = ThreadPoolExecutor(2 * most, thread_name_prefix=NAME)
     try:
         asked = {pool.submit(bench.judge, text): name for name, text in programs.items()}
         for future in as_completed(asked):

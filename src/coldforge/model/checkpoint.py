@@ -8,6 +8,8 @@ from typing import Any
 
 from coldforge.digest import sha256_json
 from coldforge.errors import ColdforgeError
+from coldforge.model.formats.catalogue import format_of
+from coldforge.model.formats.format import Format
 from coldforge.model.linear import Linear, linears
 from coldforge.model.tensorfile import Tensor, read_header, tensor_digests
 
@@ -51,6 +53,11 @@ class Checkpoint:
             return dict(found)
         older = self.folder / "quantize_config.json"
         return {"quant_method": "gptq", **_json(older)} if older.is_file() else {}
+
+    @property
+    def format(self) -> Format | None:
+        """Recognise how it is quantised, None where it is not; raise ColdforgeError."""
+        return format_of(self.quantization) if self.quantization else None
 
     @property
     def disk_bytes(self) -> int:

@@ -1,5 +1,6 @@
 """Torch's own dynamic int8 layers: weights packed for a kernel, inputs rounded as they come."""
 
+import warnings
 from typing import Any
 
 from coldforge.model.formats.quantized import Quantized
@@ -16,14 +17,17 @@ def dynamic_linear(item: Quantized, bias: Any) -> Any:  # noqa: ANN401 - tensors
     inputs, outputs = item.codes.shape
     codes = (item.codes.T.to(torch.int16) - MIDDLE).to(torch.int8).contiguous()
     scales = item.scales[0]
-    if bool((scales == scales[0]).all()):
-        weight = torch._make_per_tensor_quantized_tensor(codes, float(scales[0]), 0)
-    else:
-        weight = torch._make_per_channel_quantized_tensor(
-            codes, scales.double(), torch.zeros(outputs, dtype=torch.long), 0
-        )
-    module = Linear(inputs, outputs)
-    module.set_weight_bias(weight, bias if bias is not None else torch.zeros(outputs))
+    with warnings.catch_warnings():
+        # torch announces the end of its quantised tensors; the release we run on still has them.
+        warnings.simplefilter("ignore")
+        if bool((scales == scales[0]).all()):
+            weight = torch._make_per_tensor_quantized_tensor(codes, float(scales[0]), 0)
+        else:
+            weight = torch._make_per_channel_quantized_tensor(
+                codes, scales.double(), torch.zeros(outputs, dtype=torch.long), 0
+            )
+        module = Linear(inputs, outputs)
+        module.set_weight_bias(weight, bias if bias is not None else torch.zeros(outputs))
     return module
 
 

@@ -1,9 +1,10 @@
-"""Continue a prompt, the likeliest token each time."""
+"""Continue a prompt, the likeliest token each time unless someone else chooses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from coldforge.errors import ColdforgeError
+from coldforge.model.runtime import threads
 from coldforge.model.tokens import ModelTokens
 
 
@@ -12,10 +13,26 @@ def continuation(
     tokens: ModelTokens,
     prompt: str,
     most: int,
+    choose: Callable[[Any], int] | None = None,
 ) -> Iterator[int]:
-    """Yield at most `most` new token ids, greedily; the end token stops it and is not yielded."""
-    import torch
+    """Yield at most `most` new token ids; the end token stops it and is not yielded.
 
+    `choose` takes the logits of the next token; without it the likeliest one is taken.
+    """
+    ids, room = start(model, tokens, prompt, most)
+    for chosen in following(model, ids, min(most, room), choose):
+        if chosen == tokens.end:
+            return
+        yield chosen
+
+
+def start(
+    model: Any,  # noqa: ANN401 - a Transformers model
+    tokens: ModelTokens,
+    prompt: str,
+    most: int,
+) -> tuple[list[int], int]:
+    """Return the prompt's ids and how many may follow; raise ColdforgeError if none may."""
     ids = tokens.encode([prompt])[0]
     if not ids or most < 1:
         raise ColdforgeError("nothing to do: empty prompt or no new tokens", "give --prompt TEXT")
@@ -24,13 +41,28 @@ def continuation(
         raise ColdforgeError(
             f"the prompt has {len(ids)} tokens, the model takes {room}", "shorten it"
         )
+    return ids, room - len(ids)
+
+
+def following(
+    model: Any,  # noqa: ANN401 - a Transformers model
+    ids: list[int],
+    count: int,
+    choose: Callable[[Any], int] | None = None,
+) -> Iterator[int]:
+    """Yield `count` ids that follow `ids`, the end token among them.
+
+    Computed with one thread: sums split over several round otherwise, and where two tokens are
+    nearly as likely the machine would choose.
+    """
+    import torch
+
     past, feed = None, torch.tensor([ids])
-    with torch.inference_mode():
-        for _ in range(min(most, room - len(ids))):
+    with torch.inference_mode(), threads(1):
+        for _ in range(count):
             output = model(feed, past_key_values=past, use_cache=True)
-            chosen = int(output.logits[0, -1].argmax())
-            if chosen == tokens.end:
-                return
+            logits = output.logits[0, -1]
+            chosen = choose(logits) if choose else int(logits.argmax())
             yield chosen
             past, feed = output.past_key_values, torch.tensor([[chosen]])
 

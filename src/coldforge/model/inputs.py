@@ -25,12 +25,15 @@ def token_scales(values: Any) -> Any:  # noqa: ANN401 - tensors
     return torch.where(scale == 0, torch.finfo(scale.dtype).eps, scale)
 
 
-def watch(module: Any, scale: Any) -> None:  # noqa: ANN401 - a module, a tensor or None
-    """Let a module compute with rounded inputs: of step `scale`, or None for one each token."""
+def watch(module: Any, scale: Any) -> Any:  # noqa: ANN401 - a module, a tensor or None; a hook
+    """Let a module compute with rounded inputs: of step `scale`, or None for one each token.
+
+    Return the hook, which can be removed.
+    """
 
     def hook(_: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:  # noqa: ANN401
         values = given[0]
         step = token_scales(values) if scale is None else scale.to(values)
         return (rounded(values, step), *given[1:])
 
-    module.register_forward_pre_hook(hook)
+    return module.register_forward_pre_hook(hook)

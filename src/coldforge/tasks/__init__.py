@@ -14,15 +14,20 @@ def collect() -> Collection:
     """Gather the tasks that make sense here."""
     from coldforge.tasks.calibrate import calibrate
     from coldforge.tasks.checkpoint import namespace as checkpoint
+    from coldforge.tasks.compare import compare
     from coldforge.tasks.evaluate import evaluate
     from coldforge.tasks.generate import generate
     from coldforge.tasks.model import namespace as model
     from coldforge.tasks.quantize import quantize
+    from coldforge.tasks.survey import survey
 
     root = Collection(model, checkpoint)
-    for task in (calibrate, quantize, evaluate, generate):
+    for task in (calibrate, quantize, evaluate, compare, generate, survey):
         root.add_task(task)
     if inside():
+        from coldforge.tasks._samples import samples
+
+        root.add_task(samples)
         return root
     from coldforge.tasks.host import doctor, test
     from coldforge.tasks.image import namespace as image

@@ -1,12 +1,14 @@
-"""checkpoint.diff: what two model directories have in common."""
+"""checkpoint.diff, .inspect and .convert: what model directories hold, and in which format."""
 
+import re
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.tasks._model import HELP, MODEL
+from coldforge.tasks._model import HELP, MODEL, flags, full, given, hand_over, making, outside
 from coldforge.tasks._task import emit, task
 
 
@@ -24,6 +26,45 @@ def diff(context: Context, one: str, other: str, json: bool = False) -> None:
         raise SystemExit(1)
 
 
+@partial(task, help={"model": MODEL, "json": HELP["json"]})
+def inspect(context: Context, model: str, json: bool = False) -> None:
+    """Print a checkpoint's format, bits, groups and bytes, layer by layer.
+
+    Example: invoke checkpoint.inspect --model models/demo-int4
+    """
+    from coldforge.model.verbs.inspect import run_inspect
+
+    found = run_inspect(model)
+    emit(found, json, layers_table(found))
+
+
+@partial(
+    task,
+    help={
+        **HELP,
+        "model": "Quantised model directory.",
+        "to": "gptq, gptq_v2, awq, compressed-tensors, or fp16 to decode.",
+        "out": "Folder to make.",
+    },
+)
+def convert(
+    context: Context, model: str, to: str, out: str, yes: bool = False, json: bool = False
+) -> None:
+    """Write a quantised checkpoint in another format: the same codes and scales, or refuse.
+
+    Example: invoke checkpoint.convert --model models/demo-int4 --to gptq_v2 --out models/demo-v2
+    """
+    from coldforge.model.verbs.convert import CONVERTED, run_convert
+
+    if outside():
+        with making(out, CONVERTED) as staged:
+            spelled = flags(model=full(model), to=to, out=staged, json=json)
+            hand_over("checkpoint.convert", spelled, given(model), staged, yes)
+        return
+    found = run_convert(model, out, to)
+    emit(found, json, converted_table(found))
+
+
 def table(found: dict[str, Any]) -> str:
     """Say whether two checkpoints are equal."""
     if found["equal"]:
@@ -34,4 +75,65 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join([*lines, f"{len(lines)} of {found['tensors']} tensors differ"])
 
 
-namespace = Collection("checkpoint", diff)
+COLUMNS = ("layer", "number", "format", "bits", "group", "zeros", "order", "shape", "bytes each")
+
+
+def layers_table(found: dict[str, Any]) -> str:
+    """Lay layers out in rows; those that differ in their block's number alone share one."""
+    from coldforge.progress import amount
+
+    keyed = sorted(((_row(layer), layer["name"]) for layer in found["layers"]), key=str)
+    rows = [
+        (row[0], str(len(list(names))), *row[1:])
+        for row, names in groupby(keyed, key=lambda pair: pair[0])
+    ]
+    lines = _columns([COLUMNS, *rows])
+    lines += [
+        f"{len(found['layers'])} linear layers of {found['linear_weights']:,} weights: "
+        f"{amount(found['linear_bytes'])}, {found['bits_per_weight']:.3f} bits a weight",
+        f"on disk {amount(found['disk_bytes'])} in {len(found['shards'])} files",
+    ]
+    return "\n".join([*lines, *(f"warning: {text}" for text in found["warnings"])])
+
+
+def converted_table(found: dict[str, Any]) -> str:
+    """Say what converting gave."""
+    lines = [f"{found['layers']} layers from {found['from']} to {found['to']}"]
+    if found["lossless"]:
+        lines[0] += ", each decodes to the very same weights"
+    else:
+        lines[0] += (
+            f"; {found['rounded_tensors']} tensors were rounded, by at most "
+            f"{found['largest_rounding']:.1e} of their largest number; inputs {found['inputs']}"
+        )
+    lines += [f"digest {found['digest']}", *(f"warning: {text}" for text in found["warnings"])]
+    return "\n".join(lines)
+
+
+def _row(layer: dict[str, Any]) -> tuple[str, ...]:
+    """Write what a row says of a layer, its block's number left out."""
+    from coldforge.progress import amount
+
+    quantised = layer["group_size"] is not None
+    return (
+        re.sub(r"(^|\.)\d+\.", r"\1*.", layer["name"]),
+        layer["format"],
+        str(layer["bits"]),
+        str(layer["group_size"]) if quantised else "",
+        ("symmetric" if layer["sym"] else "asymmetric") if quantised else "",
+        "act-order" if layer["act_order"] else "",
+        f"{layer['inputs']} x {layer['outputs']}",
+        amount(layer["bytes"]),
+    )
+
+
+def _columns(rows: list[tuple[str, ...]]) -> list[str]:
+    """Line columns up."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+namespace = Collection("checkpoint", diff, inspect, convert)

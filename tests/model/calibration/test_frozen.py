@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from coldforge.errors import ColdforgeError, RefusedError
@@ -19,6 +19,7 @@ def frozen(tmp_path: Path) -> Path:
     return path
 
 
+@settings(max_examples=20)  # each waits for the disk
 @given(
     windows=some.integers(1, 5).flatmap(
         lambda length: some.lists(

@@ -15,34 +15,35 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_was_written_is_there_again(path: Path) -> None:
     book = Notebook(path, "this")
-    for batch in (FIRST, SECOND):
-        book.write(batch)
-    assert Notebook(path, "this").batches == book.batches == [FIRST, SECOND]
+    for number, batch in ((1, SECOND), (0, FIRST)):
+        book.write(number, batch)
+    assert Notebook(path, "this").batches == book.batches == {0: FIRST, 1: SECOND}
 
 
 def test_answers_for_something_else_are_dropped(path: Path) -> None:
-    Notebook(path, "this").write(FIRST)
-    assert Notebook(path, "that").batches == []
-    assert Notebook(path, "this").batches == []
+    Notebook(path, "this").write(0, FIRST)
+    assert Notebook(path, "that").batches == {}
+    assert Notebook(path, "this").batches == {}
 
 
 def test_killed_anywhere_whole_batches_stay_and_writing_goes_on(path: Path) -> None:
     book = Notebook(path, "this")
-    book.write(FIRST)
+    book.write(0, FIRST)
     enough = path.stat().st_size
-    book.write(SECOND)
+    book.write(1, SECOND)
     whole = path.read_bytes()
     for at in range(len(whole)):
         path.write_bytes(whole[:at])
         again = Notebook(path, "this")
-        assert again.batches == ([FIRST] if at >= enough else [])
-        for batch in (FIRST, SECOND)[len(again.batches) :]:
-            again.write(batch)
+        assert again.batches == ({0: FIRST} if at >= enough else {})
+        for number, batch in enumerate((FIRST, SECOND)):
+            if number not in again.batches:
+                again.write(number, batch)
         assert path.read_bytes() == whole
 
 
 def test_a_closed_one_leaves_nothing(path: Path) -> None:
     book = Notebook(path, "this")
-    book.write(FIRST)
+    book.write(0, FIRST)
     book.close()
     assert list(path.parent.iterdir()) == []

@@ -24,7 +24,7 @@ def test_json_lines_hold_questions_prompts_or_instructions(tmp_path: Path) -> No
 @pytest.mark.parametrize("line", ["{", "[]", "{}", '{"question": 3}', '"Why?"'])
 def test_a_json_line_without_a_question_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "asked.jsonl").write_text(f'{{"prompt": "a"}}\n{line}\n', "utf-8")
-    with pytest.raises(ColdforgeError, match="line 2 of .* holds no question"):
+    with pytest.raises(ColdforgeError, match=r"line 2 of .* holds no question"):
         read_questions(tmp_path / "asked.jsonl")
 
 

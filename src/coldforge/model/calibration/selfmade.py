@@ -1,7 +1,7 @@
 """Calibration a model writes itself, so that it is like what the model will say in use.
 
-Questions go in, the model answers, question and answer together are one text; LLM-QAT (Liu et al.,
-2023) found such data to serve as well as the training data that nobody has.
+Questions go in, the model answers, question and answer together are one text. Such data keep to the
+model's own distribution and need none of its training data (LLM-QAT, Liu et al., 2023).
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from coldforge.model.calibration.author import Author
 from coldforge.model.calibration.calibration import Calibration
 from coldforge.model.calibration.notebook import Notebook, Pairs
 from coldforge.model.calibration.sieve import Sieve
+from coldforge.model.runtime import versions
 from coldforge.model.walk.workers import workers
 from coldforge.progress import Step, step
 
@@ -33,7 +34,7 @@ def write(author: Author, model_digest: str, sidecar: Path) -> Calibration:
         "way": "self-generated",
         **asdict(plan),
     }
-    notebook = Notebook(sidecar, sha256_json([made, tokenizer]))
+    notebook = Notebook(sidecar, sha256_json([made, tokenizer, versions()]))
     sieve, wanted = Sieve(), plan.samples * plan.length
     with step("Answering questions", wanted, "tokens") as asking:
         answered = _collect(author, notebook, sieve, asking)
@@ -60,17 +61,21 @@ def _collect(author: Author, notebook: Notebook, sieve: Sieve, asking: Step) -> 
 
 
 def _batches(author: Author, notebook: Notebook) -> Iterator[Pairs]:
-    """Yield the batches that are written down, then new ones, as many at once as there are cores.
+    """Yield the batches in order: as many are answered at once as there are cores.
 
-    What comes when does not depend on the cores: a batch knows its number only.
+    What they are does not depend on the cores: a batch knows its number only.
     """
-    yield from list(notebook.batches)
+
+    def ask(number: int) -> None:
+        if number not in notebook.batches:
+            notebook.write(number, author.batch(number))
+
     with workers() as pool:
-        for first in range(len(notebook.batches), author.batches, pool.count):
+        for first in range(0, author.batches, pool.count):
             numbers = range(first, min(first + pool.count, author.batches))
-            for batch in pool.map(author.batch, numbers):
-                notebook.write(batch)
-                yield batch
+            pool.map(ask, numbers)
+            for number in numbers:
+                yield notebook.batches[number]
 
 
 def _cut(sieve: Sieve, author: Author, dropped: dict[str, int]) -> list[list[int]]:

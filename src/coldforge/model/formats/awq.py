@@ -84,6 +84,8 @@ class Awq:
 
     def config(self, settings: Settings) -> dict[str, Any]:
         """Write the quantization_config as AutoAWQ does; raise ColdforgeError for mixed bits."""
+        if settings.get("lm_head"):
+            raise ColdforgeError("AWQ files hold no quantised lm_head", "choose another format")
         kept: list[str] = []
         for pattern, change in (settings.get("dynamic") or {}).items():
             name = rules.literal(pattern)

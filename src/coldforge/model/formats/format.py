@@ -64,5 +64,5 @@ class Format(Protocol):
 
         `settings` has: bits, group_size, sym (bool), dynamic (pattern -> {bits, group_size} or
         None for a layer left as it is; patterns as in rules.py), activations (None, "static" or
-        "dynamic"), desc_act (bool, where a layer has an order).
+        "dynamic"); where true, desc_act (a layer has an order) and lm_head (it is quantised).
         """

@@ -112,7 +112,7 @@ class Gptq:
             "desc_act": bool(settings.get("desc_act")),
             "format": self.name,
             "group_size": int(settings["group_size"]),
-            "lm_head": False,
+            "lm_head": bool(settings.get("lm_head")),
             "meta": {"quantizer": makers},
             "pack_dtype": "int32",
             "quant_method": "gptq",

@@ -101,6 +101,7 @@ def config(form: str, settings: Settings) -> dict[str, Any]:
         if change is not None
     ]
     groups.append((["Linear"], dict(settings)))
+    head = [] if settings.get("lm_head") else ["lm_head"]
     return {
         "config_groups": {
             f"group_{index}": {
@@ -116,7 +117,7 @@ def config(form: str, settings: Settings) -> dict[str, Any]:
         },
         "format": form,
         "global_compression_ratio": None,
-        "ignore": ["lm_head", *(f"re:{name}" for name in changes if changes[name] is None)],
+        "ignore": head + [f"re:{name}" for name in changes if changes[name] is None],
         "kv_cache_scheme": None,
         "quant_method": METHOD,
         "quantization_status": "compressed",

@@ -1,7 +1,7 @@
 """HumanEval's arithmetic: its problems, the program a completion makes, pass@k, and what it proves.
 
 Chen et al., Evaluating Large Language Models Trained on Code (2021): the problems, the stop
-sequences (section 2.1), the unbiased estimator (section 2.1). Running the programs happens elsewhere.
+sequences and the unbiased estimator (section 2). Running the programs happens elsewhere.
 """
 
 import gzip
@@ -45,20 +45,20 @@ def read_problems(path: Path) -> list[Problem]:
     """Read a HumanEval.jsonl, gzipped or not; raise ColdforgeError if it is none."""
     found = []
     for item in _objects(path):
-        try:
-            found.append(Problem(*(_text(item[name]) for name in Problem._fields)))
-        except (KeyError, TypeError) as error:
-            raise ColdforgeError(
-                f"{path} is no HumanEval file: a line lacks {error}",
-                f"each line needs {', '.join(Problem._fields)}",
-            ) from error
+        for name in Problem._fields:
+            if not isinstance(item.get(name), str):
+                raise ColdforgeError(
+                    f"{path} is no HumanEval file: a line has no text for '{name}'",
+                    f"each line needs {', '.join(Problem._fields)}",
+                )
+        found.append(Problem(*(item[name] for name in Problem._fields)))
     if len({problem.task_id for problem in found}) < max(1, len(found)):
         raise ColdforgeError(f"{path} has no problem, or one twice", "copy the file again")
     return found
 
 
 def read_completions(path: Path, problems: Sequence[Problem]) -> list[tuple[str, str]]:
-    """Read lines of task_id and completion, in order; raise ColdforgeError for another problem's."""
+    """Read lines of task_id and completion, in order; raise ColdforgeError for a stranger's."""
     known = {problem.task_id for problem in problems}
     found = []
     for item in _objects(path):
@@ -155,9 +155,3 @@ def _objects(path: Path) -> list[dict[str, Any]]:
     if not all(isinstance(item, dict) for item in items):
         raise ColdforgeError(f"{path} holds a line that is no JSON object", "copy the file again")
     return items
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"text, not {type(value).__name__}")
-    return value

@@ -21,6 +21,11 @@ class Estimate:
         low = None if self.low is None else rising(self.low)
         return Estimate(rising(self.value), low, None if self.high is None else rising(self.high))
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Return both bounds, if there are any."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
     def json(self) -> dict[str, float | None]:
         """Return it as JSON holds it."""
         return {"value": self.value, "low": self.low, "high": self.high}

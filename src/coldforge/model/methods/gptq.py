@@ -60,5 +60,5 @@ def solved(block: Block, layer: str, hessian: Hessian, how: Columns) -> Stored:
     item = solve(weight, hessian, how, block.workers, block.masks.get(layer))
     decoded = item.weight()
     block.put(layer, decoded)
-    error, size = hessian.error(weight, decoded)
+    error, size = hessian.error(weight, decoded, block.workers)
     return Stored(item, error / size if size else 0.0)

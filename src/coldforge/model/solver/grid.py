@@ -60,7 +60,8 @@ def search(
 ) -> Grid:
     """Fit a grid to each row with the least squared error over narrower and narrower ranges.
 
-    `importance` (group,) weighs the error of each input: the Hessian's diagonal.
+    `importance` weighs the error of each input, (group,): the Hessian's diagonal; or of each pair
+    of them, (group, group): its part of this group.
     """
     import torch
 
@@ -80,7 +81,9 @@ def search(
 
 
 def _loss(weight: Any, grid: Grid, importance: Any) -> Any:  # noqa: ANN401 - tensors
-    error = (grid.values(grid.codes(weight)) - weight).square()
-    if importance is not None:
-        error = error * importance
-    return error.sum(1, keepdim=True)
+    error = grid.values(grid.codes(weight)) - weight
+    if importance is None:
+        return error.square().sum(1, keepdim=True)
+    if importance.dim() == 1:
+        return (error.square() * importance).sum(1, keepdim=True)
+    return ((error @ importance) * error).sum(1, keepdim=True)

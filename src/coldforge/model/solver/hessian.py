@@ -52,9 +52,7 @@ class Hessian:
         `order` is a tensor of indices or None. An input that never was anything but zero gets one
         of mean weight.
         """
-        import torch
-
-        full = torch.tril(self.sum) + torch.tril(self.sum, -1).T
+        full = self.full()
         mean = float(full.diagonal().mean()) or 1.0
         dead = full.diagonal() == 0
         full.diagonal()[dead] = mean
@@ -64,17 +62,27 @@ class Hessian:
         lower = cholesky(full.flip(0, 1).contiguous(), pool)
         return invert_lower(lower, pool).flip(0, 1).float().contiguous()
 
-    def error(self, weight: Any, other: Any) -> tuple[float, float]:  # noqa: ANN401 - tensors
+    def error(self, weight: Any, other: Any, pool: Pool | None = None) -> tuple[float, float]:  # noqa: ANN401
         """Return the squared output error of `other` in place of `weight`, and the output's own.
 
         Both (outputs, width) float32; sums over all tokens and outputs.
         """
+        full = self.full().float()
+
+        def energy(rows: slice) -> tuple[float, float]:
+            kept, lost = weight[rows], (weight - other)[rows]
+            return _energy(lost, full), _energy(kept, full)
+
+        tiles = [slice(at, at + TILE) for at in range(0, len(weight), TILE)]
+        found = pool.map(energy, tiles) if pool else [energy(rows) for rows in tiles]
+        return max(0.0, sum(lost for lost, _ in found)), sum(kept for _, kept in found)
+
+    def full(self) -> Any:  # noqa: ANN401 - a tensor
+        """Return both triangles, float64."""
         import torch
 
-        full = torch.tril(self.sum) + torch.tril(self.sum, -1).T
-        full = full.float()
+        return torch.tril(self.sum) + torch.tril(self.sum, -1).T
 
-        def energy(matrix: Any) -> float:  # noqa: ANN401 - a tensor
-            return float(((matrix @ full) * matrix).double().sum())
 
-        return max(0.0, energy(weight - other)), energy(weight)
+def _energy(matrix: Any, full: Any) -> float:  # noqa: ANN401 - tensors
+    return float(((matrix @ full) * matrix).double().sum())

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.errors import ColdforgeError
-from coldforge.model.checkpoint import read_checkpoint
-from coldforge.model.corpus import Corpus, read_texts, standard_library
+from coldforge.model.checkpoint import Checkpoint, read_checkpoint
+from coldforge.model.judge.gate import Bounds, Measure
+from coldforge.model.judge.measure import peak_rss
+from coldforge.model.judge.score import Score, check_window
 from coldforge.model.runtime import prepare
 from coldforge.model.verbs.facts import WINDOW, circumstances, sizes
 from coldforge.progress import step
@@ -21,53 +23,81 @@ def run_evaluate(
     window: int = WINDOW,
     limit: int = LIMIT,
 ) -> dict[str, Any]:
-    """Judge `model` on `text`, else the default corpus's held-out files; compare to `reference`."""
+    """Judge `model` on `text`, else the default corpus's held-out files; compare to `reference`.
+
+    Raise ColdforgeError for windows that judge nothing, for text shorter than a window and for a
+    reference with another tokenizer.
+    """
     started = time.monotonic()
     checkpoint = read_checkpoint(Path(model))
     original = read_checkpoint(Path(reference)) if reference else None
-    corpus = _judged(text)
-    if window < 2:
-        raise ColdforgeError(f"a window of {window} judges nothing", "choose --window of 2 or more")
+    check_window(window, limit)
     prepare()
-    from coldforge.model.evaluate import score, windows
+    from coldforge.model.judge.protocol import cut_corpus, judged_corpus
+    from coldforge.model.judge.score import score
     from coldforge.model.load import load_model
-    from coldforge.model.tokens import ModelTokens, join
+    from coldforge.model.tokens import ModelTokens
 
     tokens = ModelTokens(checkpoint.folder)
     if original and ModelTokens(original.folder).digest != tokens.digest:
         raise ColdforgeError(
             f"{model} and {reference} have different tokenizers", "name its origin"
         )
-    cut = windows(join(tokens, corpus.texts), window, limit)
-    with step("Judging the model", len(cut) * (window - 1), "tokens") as judging:
+    cut = cut_corpus(tokens, judged_corpus(text), window, limit)
+    with step("Judging the model", cut.tokens, "tokens") as judging:
         theirs = load_model(original) if original else None
-        found = score(load_model(checkpoint), cut, theirs, judging.advance)
+        found = score(load_model(checkpoint), cut.windows, theirs, judging.advance)
         judging.result = f"perplexity {found.perplexity:,.3f}"
-    result: dict[str, Any] = {
+    result = _alone(model, checkpoint, found) | {"protocol": cut.facts}
+    if reference:
+        result["reference"] = _against(reference, found)
+    return result | {"peak_rss_bytes": peak_rss(), **circumstances(started)}
+
+
+def _alone(model: str, checkpoint: Checkpoint, found: Score) -> dict[str, Any]:
+    return {
         "model": model,
         "digest": checkpoint.digest,
         "perplexity": found.perplexity,
-        "protocol": {
-            "corpus": corpus.name,
-            "corpus_digest": corpus.digest,
-            "dtype": "float32",
-            "stride": window,
-            "tokenizer": tokens.digest,
-            "tokens": found.tokens,
-            "window": window,
-            "windows": len(cut),
-        },
+        "perplexity_interval": found.perplexity_estimate.bounds,
+        "bits_per_weight": checkpoint.bits_per_weight,
         **sizes(checkpoint),
-        **circumstances(started),
     }
-    if found.divergence is not None and found.agreeing is not None:
-        result["reference"] = {
-            "model": reference,
-            "kl": found.divergence / found.tokens,
-            "top1_agreement": found.agreeing / found.tokens,
-        }
-    return result
 
 
-def _judged(text: str | None) -> Corpus:
-    return read_texts(Path(text)) if text else standard_library().split()[1]
+def _against(reference: str, found: Score) -> dict[str, Any]:
+    return {
+        "model": reference,
+        "kl": found.kl.value,
+        "kl_interval": found.kl.bounds,
+        "top1_agreement": found.top1.value,
+        "top1_agreement_interval": found.top1.bounds,
+        "perplexity": found.reference_perplexity.value,
+        "perplexity_ratio": found.ratio.value,
+        "perplexity_ratio_interval": found.ratio.bounds,
+    }
+
+
+def names(compared: bool) -> list[str]:
+    """List what a gate may ask of judging on text."""
+    return ["ppl", *(("kl", "top1") if compared else ())]
+
+
+def measures(found: dict[str, Any]) -> dict[str, Measure]:
+    """Return what judging measured, as a gate names it; changes of the perplexity in per cent."""
+    interval = found["perplexity_interval"]
+    against = found.get("reference")
+    if not against:
+        return {"ppl": Measure(found["perplexity"], interval)}
+    ratio: Bounds | None = against["perplexity_ratio_interval"]
+    change = (_per_cent(ratio[0]), _per_cent(ratio[1])) if ratio else None
+    grown = _per_cent(against["perplexity_ratio"])
+    return {
+        "ppl": Measure(found["perplexity"], interval, grown, change),
+        "kl": Measure(against["kl"], against["kl_interval"]),
+        "top1": Measure(against["top1_agreement"], against["top1_agreement_interval"]),
+    }
+
+
+def _per_cent(ratio: float) -> float:
+    return 100 * (ratio - 1)

@@ -6,11 +6,12 @@ from typing import Any
 
 from coldforge.digest import sha256_json
 from coldforge.model.checkpoint import Checkpoint, read_checkpoint
+from coldforge.model.judge.measure import peak_rss
 from coldforge.model.methods.method import Request, Result
-from coldforge.model.output import refuse_foreign, resumable, write_card
+from coldforge.model.output import read_card, refuse_foreign, resumable, write_card
 from coldforge.model.runtime import prepare, versions
 from coldforge.model.verbs.facts import QUANTISED, circumstances, sizes
-from coldforge.progress import step
+from coldforge.progress import say, step
 
 SOLVER = 1
 """Raised when the same request would give other bytes than before."""
@@ -59,13 +60,31 @@ def run_quantize(  # noqa: PLR0913 - a flag each
         "solver": SOLVER,
     }
     name = sha256_json({**job, "versions": versions()})
+    if known := _made(place, name):
+        return known
     with resumable(place, QUANTISED, name) as part:
         request = Request(checkpoint, drawn, part, settings, seed, device, dtype, span, prune)
         result = chosen.quantise(request)
         made = _finish(checkpoint, part, result)
-        facts = {**job, **_found(result, made), **sizes(made), **circumstances(started)}
+        facts = {
+            **job,
+            "job": name,
+            **_found(result, made),
+            **sizes(made),
+            "peak_rss_bytes": peak_rss(),
+            **circumstances(started),
+        }
         write_card(part, QUANTISED, facts)
     return facts
+
+
+def _made(place: Path, job: str) -> dict[str, Any]:
+    """Return the card of a checkpoint that this very job made and nobody changed; else {}."""
+    card = read_card(place)
+    if card.get("job") != job or read_checkpoint(place).digest != card.get("digest"):
+        return {}
+    say(f"{place.name} was made before, by the same model, calibration and settings")
+    return card
 
 
 def _finish(checkpoint: Checkpoint, part: Path, result: Result) -> Checkpoint:

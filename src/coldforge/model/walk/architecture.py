@@ -29,6 +29,8 @@ class Architecture:
     """In the order in which a block computes."""
     turned: bool = False
     """Whether linear weights are stored (inputs, outputs): the Conv1D of GPT-2."""
+    norm: str = "model.norm"
+    """The norm between the last block and the head."""
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -54,6 +56,7 @@ _GPT2 = Architecture(
         Stage(("mlp.c_proj",)),
     ),
     turned=True,
+    norm="transformer.ln_f",
 )
 ARCHITECTURES = {"gpt2": _GPT2, "llama": _LLAMA, "mistral": _LLAMA, "qwen2": _LLAMA}
 

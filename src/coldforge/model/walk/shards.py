@@ -4,7 +4,6 @@ A killed run finds its finished blocks again. Joining copies bytes, it computes 
 """
 
 import json
-import shutil
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,10 +12,9 @@ from typing import Any, BinaryIO
 from coldforge.digest import CHUNK
 from coldforge.durable import part_of, publish, write_file
 from coldforge.model.checkpoint import INDEX
-from coldforge.model.tensorfile import Tensor, data_start, read_header
+from coldforge.model.output import WORK
+from coldforge.model.tensorfile import WIDTHS, Tensor, data_start, read_header
 
-BLOCKS = "blocks"
-"""Folder of finished blocks, gone when the checkpoint is whole."""
 SHARD = 4_000_000_000
 """Bytes of a shard at most, unless one tensor is larger."""
 
@@ -25,13 +23,13 @@ class Shards:
     """The tensors of a checkpoint under way."""
 
     def __init__(self, folder: Path) -> None:
-        """Keep finished blocks below `folder`."""
-        self.folder = folder
-        (folder / BLOCKS).mkdir(parents=True, exist_ok=True)
+        """Keep finished pieces where a killed run of `folder` keeps what it needs."""
+        self.folder, self.pieces = folder, folder / WORK / "pieces"
+        self.pieces.mkdir(parents=True, exist_ok=True)
 
     def place(self, name: str) -> Path:
         """Name the file of a finished piece, such as "00003"."""
-        return self.folder / BLOCKS / f"{name}.safetensors"
+        return self.pieces / f"{name}.safetensors"
 
     def write(self, name: str, tensors: Mapping[str, Any]) -> None:
         """Write a piece whole."""
@@ -44,7 +42,7 @@ class Shards:
 
     def join(self) -> None:
         """Make model.safetensors, or numbered shards and their index, of the pieces."""
-        pieces = sorted((self.folder / BLOCKS).glob("*.safetensors"))
+        pieces = sorted(self.pieces.glob("*.safetensors"))
         found = {path: read_header(path) for path in pieces}
         shards = list(_shards(found))
         width = len(shards)
@@ -58,7 +56,6 @@ class Shards:
             index = {"metadata": {"total_size": total}, "weight_map": names}
             text = json.dumps(index, indent=2, sort_keys=True) + "\n"
             write_file(self.folder / INDEX, text.encode())
-        shutil.rmtree(self.folder / BLOCKS)
 
 
 Entry = tuple[Path, str, Tensor]
@@ -101,8 +98,6 @@ def _write(path: Path, shard: list[Entry]) -> None:
 
 
 def _width(item: Tensor) -> int:
-    from coldforge.model.tensorfile import WIDTHS
-
     return WIDTHS[item.dtype]
 
 

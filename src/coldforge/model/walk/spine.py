@@ -6,6 +6,7 @@ from typing import Any
 
 from coldforge.errors import ColdforgeError
 from coldforge.model.checkpoint import Checkpoint
+from coldforge.model.inputs import watch
 from coldforge.model.walk.architecture import Architecture, architecture_of, block_tensors
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -35,6 +36,7 @@ class Spine:
         self._model.requires_grad_(False)
         self.block = self._model.get_submodule(self.architecture.blocks)[0]
         self._options: dict[int, dict[str, Any]] = {}
+        self._hooks: list[Any] = []
 
     def __len__(self) -> int:
         """Count the blocks."""
@@ -72,6 +74,8 @@ class Spine:
 
     def load(self, index: int) -> Any:  # noqa: ANN401 - a torch module
         """Put block `index` in place and return the module; raise ColdforgeError naming NaNs."""
+        while self._hooks:
+            self._hooks.pop().remove()
         state = {name: self.read(full).to(self.dtype) for name, full in self.tensors[index].items()}
         missing, _ = self.block.load_state_dict(state, strict=False)
         for name in missing:
@@ -80,16 +84,36 @@ class Spine:
             )
         return self.block
 
+    def watch(self, layer: str, step: Any) -> None:  # noqa: ANN401 - a tensor or None
+        """Round the inputs of one of the block's layers until the next block: as inputs.py does."""
+        self._hooks.append(watch(self.block.get_submodule(layer), step))
+
     def read(self, name: str) -> Any:  # noqa: ANN401 - a tensor
         """Read one tensor as float32; raise ColdforgeError if it has NaNs or no known type."""
         return read_tensor(self.checkpoint, name).to(self.device)
+
+    def head(self) -> tuple[Any, Any]:
+        """Return what stands after the blocks: the last norm, the head's matrix (words, width)."""
+        norm = self._model.get_submodule(self.architecture.norm)
+        for name, item in norm.named_parameters(prefix=self.architecture.norm):
+            item.data = self.read(_match(name, self.checkpoint, self._inside)).to(self.dtype)
+        if "lm_head.weight" in self.checkpoint.tensors:
+            return norm, self.read("lm_head.weight").to(self.dtype)
+        table = self._model.get_input_embeddings().weight
+        tied = next(name for name, item in self._model.named_parameters() if item is table)
+        return norm, self.read(_match(tied, self.checkpoint, self._inside)).to(self.dtype)
+
+    @property
+    def _inside(self) -> set[str]:
+        """Name the tensors inside blocks."""
+        return {full for block in self.tensors for full in block.values()}
 
     def _fill_outer(self) -> None:
         """Load what stands before the blocks: the embeddings."""
         import torch
 
         prefix = self.architecture.blocks
-        inside = {full for block in self.tensors for full in block.values()}
+        inside = self._inside
         table = self._model.get_input_embeddings()
         for name, item in self._model.named_parameters():
             if name.startswith((prefix, "lm_head")):
@@ -160,7 +184,7 @@ def _skeleton(checkpoint: Checkpoint) -> Any:  # noqa: ANN401 - a Transformers m
     config.num_hidden_layers, config.vocab_size, config.pad_token_id = 1, 1, None
     if kinds:
         config.layer_types = kinds[:1]
-    return AutoModelForCausalLM.from_config(config, attn_implementation="eager")
+    return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
 
 
 def _match(name: str, checkpoint: Checkpoint, inside: set[str]) -> str:

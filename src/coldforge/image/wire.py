@@ -1,0 +1,72 @@
+"""Talk to a running container line by line, and wait no longer than one wants to."""
+
+import socket
+import struct
+import time
+from contextlib import suppress
+from typing import Any
+
+LINE = 4096  # bytes of output that are looked at
+HEADER = struct.Struct(">4xL")
+"""Before each piece of output: a byte for the stream, three of nothing, four of length."""
+
+
+class LostError(Exception):
+    """The container ended without a word."""
+
+
+class Wire:
+    """A container's stdin and stdout, over the engine's connection."""
+
+    def __init__(self, wire: Any) -> None:  # noqa: ANN401 - untyped SDK
+        """Take what the SDK gives for an attached container: a socket, or what wraps one."""
+        self._wire = wire
+        self._socket: socket.socket = getattr(wire, "_sock", wire)
+        self._raw = b""
+        self._text = b""
+
+    def close(self) -> None:
+        """Close every layer, from the outermost: the SDK leaves them open."""
+        for layer in (getattr(self._wire, "_response", None), self._wire, self._socket):
+            with suppress(OSError):
+                if layer:
+                    layer.close()
+
+    def send(self, message: bytes, deadline: float) -> None:
+        """Write to stdin; a container that takes nothing has until `deadline`."""
+        self._patience(deadline)
+        with suppress(OSError):  # it ended, or will not have answered by then
+            self._socket.sendall(message)
+
+    def line(self, deadline: float) -> bytes | None:
+        """Read a line of stdout; None if it is not there by `deadline` (monotonic seconds).
+
+        What has no end of line after LINE bytes is a line too. Raise LostError at the end.
+        """
+        while b"\n" not in self._text and len(self._text) < LINE:
+            self._patience(deadline)
+            try:
+                data = self._socket.recv(1 << 16)
+            except TimeoutError:
+                return None
+            except OSError as error:
+                raise LostError from error
+            if not data:
+                raise LostError
+            self._take(data)
+        line, _, self._text = self._text.partition(b"\n")
+        return line
+
+    def _take(self, data: bytes) -> None:
+        """Unpack the engine's frames."""
+        self._raw += data
+        while len(self._raw) >= HEADER.size:
+            length = HEADER.unpack_from(self._raw)[0]
+            end = HEADER.size + length
+            if len(self._raw) < end:
+                return
+            self._text += self._raw[HEADER.size : end]
+            self._raw = self._raw[end:]
+
+    def _patience(self, deadline: float) -> None:
+        self._socket.settimeout(max(0.001, deadline - time.monotonic()))

@@ -1,0 +1,1 @@
+"""Quantisation-aware training: weights that are rounded as they learn."""

@@ -1,0 +1,54 @@
+"""Memory of this process, and what repeated timings say."""
+
+import resource
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+STATUS = Path("/proc/self/status")
+
+
+def peak_rss() -> int:
+    """Return the most bytes this process ever held in memory."""
+    # getrusage's maximum is inherited from the parent that forked; the kernel's mark is our own.
+    found = _field("VmHWM")
+    return found if found is not None else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def rss() -> int:
+    """Return the bytes this process holds in memory now."""
+    found = _field("VmRSS")
+    return found if found is not None else peak_rss()
+
+
+def _field(name: str) -> int | None:
+    """Read a size of proc(5), bytes; None where the system has none."""
+    try:
+        lines = STATUS.read_text("ascii").splitlines()
+    except OSError:
+        return None
+    sizes = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
+    return int(sizes[0]) * 1024 if sizes else None
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median of repeated timings, and what a tenth of them lie below and above; seconds."""
+
+    median: float
+    p10: float
+    p90: float
+
+
+def spread(timings: Sequence[float]) -> Spread:
+    """Summarise one timing or more."""
+    ordered = sorted(timings)
+    return Spread(*(_quantile(ordered, share) for share in (0.5, 0.1, 0.9)))
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """Interpolate between the two nearest of sorted values."""
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])

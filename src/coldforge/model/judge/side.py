@@ -1,0 +1,102 @@
+"""One side of a comparison: a process that loads a model and continues a prompt when told to.
+
+Requests and answers are lines of JSON on stdin and stdout; `serve` names the requests. A process
+of its own makes peak memory mean something, and two can be driven in turn.
+"""
+
+import gc
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from coldforge.errors import ColdforgeError
+from coldforge.model.checkpoint import read_checkpoint
+from coldforge.model.judge.measure import peak_rss, rss
+from coldforge.model.runtime import prepare
+
+
+class Side:
+    """A model directory, and the model once it is loaded."""
+
+    def __init__(self, folder: str) -> None:
+        """Check the directory and import the libraries; their memory is not the model's."""
+        self.checkpoint = read_checkpoint(Path(folder))
+        prepare()
+        from coldforge.model.load import load_model
+        from coldforge.model.tokens import ModelTokens
+
+        self._load = load_model
+        self.tokens = ModelTokens(self.checkpoint.folder)
+        self.model: Any = None
+
+    def facts(self) -> dict[str, Any]:
+        """Say what does not need the model itself."""
+        from coldforge.model.output import read_card
+
+        return {
+            "model": str(self.checkpoint.folder),
+            "digest": self.checkpoint.digest,
+            "bits_per_weight": self.checkpoint.bits_per_weight,
+            "disk_bytes": self.checkpoint.disk_bytes,
+            "card": read_card(self.checkpoint.folder),
+            "libraries_rss_bytes": rss(),
+            "tokenizer": self.tokens.digest,
+        }
+
+    def load(self) -> dict[str, Any]:
+        """Load the model, in place of one loaded before; say how long it took."""
+        self.model = None
+        gc.collect()
+        started = time.perf_counter()
+        self.model = self._load(self.checkpoint)
+        return {"seconds": time.perf_counter() - started}
+
+    def infer(self, prompt: str, most: int) -> dict[str, Any]:
+        """Continue the prompt by `most` tokens; say when each of them was there.
+
+        The end token does not stop it, so that both sides do as much; it ends the text.
+        """
+        from coldforge.model.generate import following, start
+
+        ids, room = start(self.model, self.tokens, prompt, most)
+        started = time.perf_counter()
+        said = [
+            (chosen, time.perf_counter() - started)
+            for chosen in following(self.model, ids, min(most, room))
+        ]
+        chosen = [token for token, _ in said]
+        end = chosen.index(self.tokens.end) if self.tokens.end in chosen else len(chosen)
+        text = self.tokens.tokenizer.decode(chosen[:end])
+        return {"prompt_tokens": len(ids), "ids": chosen, "at": [at for _, at in said],
+                "text": text}  # fmt: skip
+
+    def memory(self) -> dict[str, Any]:
+        """Say the most memory this process ever held."""
+        return {"peak_rss_bytes": peak_rss()}
+
+
+def serve(folder: str, requests: TextIO, answers: TextIO) -> None:
+    """Answer `facts`, `load`, `infer` and `memory` until the requests end."""
+    side: Side | None = None
+    for line in requests:
+        request = json.loads(line)
+        try:
+            side = side or Side(folder)
+            answer = getattr(side, request.pop("do"))(**request)
+        except ColdforgeError as error:
+            answer = {"error": error.message, "hint": error.hint}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def main() -> None:
+    """Serve on stdin and stdout; what libraries print goes to stderr."""
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        serve(sys.argv[1], sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""torch's dynamic int8: weights rounded now, inputs as they come, products of whole numbers."""
+
+from typing import Any
+
+from coldforge.model.formats.catalogue import find_format
+from coldforge.model.formats.quantized import Quantized
+from coldforge.model.methods.method import Request, Result, choose
+from coldforge.model.walk.block import Block, Stored
+from coldforge.model.walk.walk import each_layer, walk
+
+LOW, HIGH, MIDDLE = -128, 127, 128
+
+
+class DynamicInt8:
+    """What torch.ao.quantization.quantize_dynamic makes of the linear layers inside blocks.
+
+    GPT-2's Conv1D layers, which torch passes by, are linear layers here like all others. The head
+    stays as it is: its rounding alone moves a model further than all blocks together.
+    """
+
+    name = "dynamic-int8"
+    summary = "torch's dynamic int8, inputs rounded as they come; own format, torch's own layers"
+    calibrated = False
+
+    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Take no flag; raise ColdforgeError for any."""
+        return choose(self.name, asked, {})
+
+    def quantise(self, request: Request) -> Result:
+        """Fill `request.out`."""
+
+        def one(block: Block, layer: str) -> Stored:
+            return Stored(rounded(block.weight(layer)))
+
+        return walk(request, each_layer(one), find_format("coldforge-int8"))
+
+
+def rounded(weight: Any) -> Quantized:  # noqa: ANN401 - a tensor
+    """Round a weight (outputs, inputs) as torch's default dynamic qconfig does: one step for all.
+
+    That is MinMaxObserver of torch.qint8 with per_tensor_symmetric: the largest magnitude over
+    half the range, float32's epsilon at least (torch/ao/quantization/observer.py, release 2.13).
+    """
+    import torch
+
+    largest = weight.abs().max()
+    least = torch.tensor(torch.finfo(torch.float32).eps)
+    scale = torch.maximum(largest / (float(HIGH - LOW) / 2), least.to(largest))
+    # torch multiplies by the reciprocal; a division would round some weights to the other side.
+    codes = torch.quantize_per_tensor(weight.cpu(), float(scale), 0, torch.qint8).int_repr()
+    outputs = len(weight)
+    return Quantized(
+        8,
+        (codes.to(torch.int16) + MIDDLE).to(torch.uint8).T.contiguous(),
+        scale.reshape(1, 1).expand(1, outputs).cpu().contiguous(),
+        torch.full((1, outputs), MIDDLE, dtype=torch.int16),
+    )

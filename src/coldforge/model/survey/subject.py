@@ -1,0 +1,213 @@
+"""One model under survey: each way made and judged in a process of its own, and noted."""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from coldforge.digest import sha256_json
+from coldforge.durable import write_file
+from coldforge.errors import ColdforgeError, UnknownNameError
+from coldforge.model.checkpoint import Checkpoint, read_checkpoint
+from coldforge.model.corpus import read_texts
+from coldforge.model.output import read_card
+from coldforge.model.runtime import versions
+from coldforge.model.survey.child import alone
+from coldforge.model.survey.judging import Protocol, judge_original, judge_way
+from coldforge.model.survey.pace import Pace
+from coldforge.model.survey.report import brief
+from coldforge.model.survey.ways import Way
+from coldforge.model.verbs.facts import sizes
+from coldforge.model.verbs.plan import check
+from coldforge.model.verbs.quantize import SOLVER, run_quantize
+
+FACTS = (
+    "digest", "disk_bytes", "linear_bytes", "linear_fp16_bytes", "seconds", "peak_rss_bytes",
+)  # fmt: skip
+"""What a row says of the card that quantising wrote."""
+ORIGINAL = "original"
+"""Beside the ways: what judging the original gave, and a demo model's folder."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked of every model."""
+
+    ways: list[Way]
+    samples: int | None
+    calibration: str
+    protocol: Protocol
+
+    def drawn(self) -> list[Any]:
+        """Identify what calibrates, without drawing it."""
+        return [self.samples, _digest_of(self.calibration)]
+
+
+class Subject:
+    """One model under survey."""
+
+    def __init__(self, place: Path, original: Checkpoint, job: Job, pace: Pace) -> None:
+        """Survey `original` into `place`."""
+        self.place, self.original, self.job, self.pace = place, original, job, pace
+        judged_by = sha256_json([original.digest, job.protocol.digest()])
+        self.judged_by = judged_by
+        self.logits = place / f".logits-{judged_by[:16]}.f32"
+        drawn_by = sha256_json([original.digest, *job.drawn(), versions()])
+        self.calibration = place / f"calibration-{drawn_by[:16]}.json"
+
+    def run(self) -> dict[str, Any]:
+        """Make and judge every way; return what the report shows."""
+        self.place.mkdir(exist_ok=True)
+        original = self._original()
+        ways = []
+        for way in self.job.ways:
+            self.pace.begin(self.place.name, way.name)
+            started = time.monotonic()
+            facts, worked = self._way(way)
+            row = {"way": way.name, "method": way.method, "kind": way.kind, **facts}
+            ways.append(row)
+            self.pace.end(way.name, brief(row), time.monotonic() - started if worked else 0)
+        for path in self.place.glob(".logits-*"):
+            path.unlink()
+        return {"name": self.place.name, "original": original, "ways": ways}
+
+    def _original(self) -> dict[str, Any]:
+        """Judge the original, unless an earlier run did."""
+        note = _read(self.place / f"{ORIGINAL}.json")
+        if note.get("judged_by") != self.judged_by:
+            note = self._record()
+        facts = {key: note[key] for key in ("perplexity", "protocol")}
+        return {
+            "model": str(self.original.folder),
+            "model_type": self.original.config.get("model_type"),
+            "digest": self.original.digest,
+            **facts,
+            **sizes(self.original),
+        }
+
+    def _record(self) -> dict[str, Any]:
+        """Judge the original and leave its logits."""
+        folder = str(self.original.folder)
+        done = alone(judge_original, folder, self.job.protocol, str(self.logits))
+        note = {"judged_by": self.judged_by, **done.value}
+        _write(self.place / f"{ORIGINAL}.json", note)
+        return note
+
+    def _way(self, way: Way) -> tuple[dict[str, Any], bool]:
+        """Return what a way's row says, and whether that took work."""
+        try:
+            self._fits(way)
+        except UnknownNameError as error:
+            return {"status": "failed", "why": error.message}, False
+        except ColdforgeError as error:
+            return {"status": "skipped", "why": error.message}, False
+        path = self.place / f"{way.name}.json"
+        note = before = _read(path)
+        try:
+            note = self._quantised(way, note)
+            if note != before:
+                _write(path, note)
+            note = self._judged(way, note)
+        except ColdforgeError as error:
+            return {"status": "failed", "why": error.message, "hint": error.hint}, True
+        if note != before:
+            _write(path, note)
+        return {"status": "made", **note["made"], **note["judged"]}, note != before
+
+    def _fits(self, way: Way) -> None:
+        """Raise ColdforgeError if the way cannot apply to this model."""
+        from coldforge.model.methods.catalogue import find_method
+
+        settings = find_method(way.method).settings(dict(way.asked))
+        check(self.original, "float32", "", way.prune, settings)
+        for name, width in self.original.linear_inputs().items():
+            if way.prune == "2:4" and width % 4:
+                raise ColdforgeError(f"2:4 needs inputs in fours, {name} has {width}")
+
+    def _drawn(self) -> str:
+        """Draw the calibration that all ways share, unless an earlier run did."""
+        if not self.calibration.is_file():
+            alone(
+                freeze,
+                str(self.original.folder),
+                self.job.calibration or None,
+                self.job.samples,
+                str(self.calibration),
+            )
+        return str(self.calibration)
+
+    def _quantised(self, way: Way, note: dict[str, Any]) -> dict[str, Any]:
+        """Return a note of the way's checkpoint, quantised now unless an earlier run did."""
+        from coldforge.model.methods.catalogue import find_method
+
+        folder = self.place / way.name
+        made_by = sha256_json(
+            [asdict(way), self.original.digest, self.calibration.name, SOLVER, versions()]
+        )
+        known = note.get("made", {}).get("digest", "none")
+        there = note.get("made_by") == made_by and known == read_card(folder).get("digest")
+        if there and read_checkpoint(folder).digest == known:
+            return note
+        done = alone(
+            run_quantize,
+            str(self.original.folder),
+            str(folder),
+            method=way.method,
+            asked=dict(way.asked),
+            calibration=self._drawn() if find_method(way.method).calibrated else None,
+            prune=way.prune,
+        )
+        made = {
+            **{key: done.value[key] for key in FACTS},
+            "bits_per_weight": read_checkpoint(folder).bits_per_weight,
+        }
+        return {"made_by": made_by, "made": made}
+
+    def _judged(self, way: Way, note: dict[str, Any]) -> dict[str, Any]:
+        """Return the note with a judgement, done now unless an earlier run did."""
+        made = read_checkpoint(self.place / way.name)
+        judged_by = sha256_json([made.digest, made.config, self.judged_by])
+        if note.get("judged_by") == judged_by:
+            return note
+        if not self.logits.is_file():
+            self._record()
+        done = alone(judge_way, str(made.folder), self.job.protocol, str(self.logits))
+        judged = {
+            **done.value,
+            "judging": {"seconds": done.seconds, "peak_rss_bytes": done.peak_rss_bytes},
+        }
+        return {**note, "judged_by": judged_by, "judged": judged}
+
+
+def freeze(model: str, given: str | None, samples: int | None, path: str) -> dict[str, Any]:
+    """Draw a calibration for a model and write it to a file."""
+    from coldforge.model.calibration.find import calibration_for
+    from coldforge.model.calibration.frozen import write_frozen
+
+    drawn = calibration_for(read_checkpoint(Path(model)), given, samples, None, 0)
+    write_frozen(Path(path), drawn)
+    return drawn.facts
+
+
+def _digest_of(calibration: str) -> str | None:
+    """Identify a frozen set or a text; None for the default corpus, which Python's version is."""
+    from coldforge.model.calibration.frozen import is_frozen, read_frozen
+
+    if not calibration:
+        return None
+    path = Path(calibration)
+    return read_frozen(path).digest if is_frozen(path) else read_texts(path).digest
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read a note; {} if there is none that can be read."""
+    try:
+        note = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def _write(path: Path, note: dict[str, Any]) -> None:
+    write_file(path, (json.dumps(note, indent=2, sort_keys=True) + "\n").encode())

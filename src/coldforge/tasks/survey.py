@@ -1,0 +1,83 @@
+"""survey: every way of storing a model, with its cost, in one table."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from invoke.context import Context
+
+from coldforge.tasks._model import HELP, flags, full, given, outside
+from coldforge.tasks._task import emit, task
+
+
+@partial(
+    task,
+    iterable=["model"],
+    help={
+        **HELP,
+        "model": "Model directory to survey; once for each.",
+        "out": "Folder for checkpoints, survey.json, survey.md and charts.",
+        "demo": "Train demo models and survey them: llama, gqa, gpt2.",
+        "methods": "Ways or methods, by comma; else all: gptq-4, rtn, …",
+        "calibration": "Frozen set, text file or folder; else the standard library's sources.",
+        "samples": "Calibration windows; else all of a set, 128 from text.",
+        "text": "Text file or folder to judge by; else held-out sources of the standard library.",
+        "limit": "Windows judged at most.",
+    },
+)
+def survey(  # noqa: PLR0913, PLR0917 - a flag each
+    context: Context,
+    model: list[str],
+    out: str,
+    demo: bool = False,
+    methods: str = "",
+    calibration: str = "",
+    samples: int = 0,
+    text: str = "",
+    limit: int = 64,
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """Store models in every way there is; print what each takes and what it costs.
+
+    Killed, the same command goes on. A way that fails does not stop the others.
+
+    Example: invoke survey --model models/demo --methods gptq,rtn-4 --out surveys/demo
+    """
+    from coldforge.errors import ColdforgeError
+    from coldforge.model.survey.report import table
+    from coldforge.model.survey.ways import choose_ways
+    from coldforge.model.verbs.survey import KINDS, name_models, run_survey
+
+    options: dict[str, Any] = {
+        "demo": demo,
+        "methods": methods,
+        "samples": samples or None,
+        "limit": limit,
+    }
+    if outside():
+        choose_ways(methods)
+        name_models(model, KINDS if demo else ())
+        spelled = [f"--model={full(path)}" for path in model]
+        spelled += flags(
+            out=full(out), calibration=full(calibration), text=full(text), json=json, **options
+        )
+        _hand_over(spelled, given(*model, calibration, text), Path(full(out)), yes)
+        return
+    found = run_survey(model, out, calibration=calibration, text=text, **options)
+    emit(found, json, table(found))
+    if found["failed"]:
+        raise ColdforgeError(
+            f"failed: {', '.join(found['failed'])}",
+            "their errors stand above; the same command tries them again",
+        )
+
+
+def _hand_over(spelled: list[str], reads: list[Path], out: Path, yes: bool) -> None:
+    """Run in the image, which writes into `out` itself: what it makes stays if it is killed."""
+    from coldforge.model.output import refuse_foreign
+    from coldforge.model.verbs.survey import SURVEY
+    from coldforge.tasks._inside import Inside, run
+
+    refuse_foreign(out, SURVEY)
+    run(Inside("survey", spelled, reads, [out], yes=yes))
