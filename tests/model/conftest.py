@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -85,11 +86,20 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def int4(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def text(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A text to calibrate with that is read in no time: one module of the standard library."""
+    import argparse
+
+    place = tmp_path_factory.mktemp("text") / "argparse.py"
+    shutil.copyfile(argparse.__file__, place)
+    return str(place)
+
+
+@pytest.fixture(scope="session")
+def int4(demo: Path, text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo model in four bits."""
-    pytest.importorskip("gptqmodel")
     from coldforge.model.verbs.quantize import run_quantize
 
     out = tmp_path_factory.mktemp("int4") / "model"
-    run_quantize(str(demo), str(out), samples=4)
+    run_quantize(str(demo), str(out), samples=4, calibration=text)
     return out

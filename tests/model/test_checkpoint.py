@@ -21,6 +21,72 @@ def test_packed_weights_count_scales_zeros_and_group_indices(packed: Path) -> No
     assert checkpoint.linear_fp16_bytes == 32 * 64 * 2
 
 
+def test_bits_per_weight_count_all_that_a_weight_takes(packed: Path, plain: Path) -> None:
+    assert read_checkpoint(packed).bits_per_weight == pytest.approx(8 * 1440 / 2048)
+    assert read_checkpoint(packed).linear_weights == 2048
+    assert read_checkpoint(plain).bits_per_weight == 16
+
+
+@pytest.mark.parametrize(
+    ("form", "parts", "size"),
+    [
+        (
+            {"quant_method": "awq", "bits": 4, "version": "gemm"},
+            {"qweight": ("I32", [64, 4]), "qzeros": ("I32", [2, 4]), "scales": ("F16", [2, 32])},
+            1024 + 32 + 128,
+        ),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "format": "pack-quantized",
+                "config_groups": {"0": {"targets": ["Linear"], "weights": {"num_bits": 4}}},
+            },
+            {"weight_packed": ("I32", [32, 8]), "weight_scale": ("F16", [32, 2])},
+            1024 + 128,
+        ),
+        (
+            {"quant_method": "gptq", "bits": 8, "dynamic": {".*up_proj": {"bits": 3}}},
+            {"qweight": ("I32", [6, 32]), "qzeros": ("I32", [2, 3]), "scales": ("F16", [2, 32])},
+            768 + 24 + 128,
+        ),
+    ],
+)
+def test_every_format_is_measured(
+    tmp_path: Path, form: dict[str, object], parts: dict[str, tuple[str, list[int]]], size: int
+) -> None:
+    layer = "model.layers.0.mlp.up_proj"
+    shapes = {f"{layer}.{part}": shape for part, shape in parts.items()}
+    made = read_checkpoint(write_model(tmp_path / "made", shapes, quantization_config=form))
+    assert made.linear_weights == 64 * 32
+    assert made.linear_bytes == size
+    assert made.linears[layer].shape.group_size == 32
+
+
+def test_matrices_inside_blocks_are_linear_whatever_their_name(tmp_path: Path) -> None:
+    shapes = {
+        "model.embed_tokens.weight": ("F16", [16, 8]),
+        "model.layers.0.odd.weight": ("F16", [4, 8]),
+        "model.layers.0.norm.weight": ("F16", [8]),
+    }
+    assert read_checkpoint(write_model(tmp_path / "made", shapes)).linear_inputs() == {
+        "model.layers.0.odd": 8
+    }
+
+
+def test_the_weights_of_conv1d_have_their_inputs_first(tmp_path: Path) -> None:
+    shapes = {"transformer.h.0.mlp.c_fc.weight": ("F16", [8, 32])}
+    made = read_checkpoint(write_model(tmp_path / "made", shapes, model_type="gpt2"))
+    assert made.linear_inputs() == {"transformer.h.0.mlp.c_fc": 8}
+
+
+def test_a_config_without_its_tensors_is_refused(plain: Path) -> None:
+    config = json.loads((plain / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
+    (plain / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ColdforgeError, match="no layer of the checkpoint is quantised"):
+        read_checkpoint(plain).linears  # noqa: B018
+
+
 def test_bytes_on_disk_are_those_of_the_weight_files(plain: Path) -> None:
     assert read_checkpoint(plain).disk_bytes == (plain / "model.safetensors").stat().st_size
 

@@ -1,11 +1,15 @@
 """What the libraries others use make of our checkpoints: the same tokens, or a reason."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.model.thirdparty import Verdict, judge, verdicts
+
+# GPTQModel leaves a temporary folder of its own to the collector.
+pytestmark = pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
 
 BOTH = ["gptqmodel", "transformers"]
 MADE = [
@@ -28,7 +32,9 @@ def quantised(model: Path, out: Path, method: str, asked: dict[str, Any]) -> Pat
 def found(folder: Path) -> dict[str, Verdict]:
     """Judge without the remarks that the libraries make to themselves."""
     pytest.importorskip("gptqmodel")
-    return {verdict.loader: verdict for verdict in verdicts(folder)}
+    said = {verdict.loader: verdict for verdict in verdicts(folder)}
+    gc.collect()  # here, where what it warns of is let pass
+    return said
 
 
 @pytest.mark.model
@@ -59,7 +65,7 @@ def test_mixed_widths_are_read_by_gptqmodel_and_refused_by_transformers(
 
 @pytest.mark.model
 def test_nobody_else_is_asked_about_our_own_formats(demo: Path, tmp_path: Path) -> None:
-    assert found(quantised(demo, tmp_path / "made", "dynamic-int8", {})) == {}
+    assert found(quantised(demo, tmp_path / "made", "binary", {})) == {}
 
 
 def test_the_same_tokens_are_equal() -> None:

@@ -101,7 +101,7 @@ def versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"python": platform.python_version()}
-    for name in ("gptqmodel", "numpy", "safetensors", "tokenizers", "torch", "transformers"):
+    for name in ("numpy", "safetensors", "tokenizers", "torch", "transformers"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

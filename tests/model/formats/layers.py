@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 torch: Any = pytest.importorskip("torch")
 
 NAME = "model.layers.0.mlp.up_proj"
-patient = settings(deadline=None, max_examples=50)
+patient = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 """For property tests: a busy machine is no failure."""
 
 

@@ -75,8 +75,9 @@ def test_gptqmodel_packs_the_same_bytes(gptqmodel: Any, bits: int, ordered: bool
 
     item = layer(bits, low=1, ordered=ordered)
     theirs = packed_by_gptqmodel(item)
+    settings = QuantizeConfig(bits=bits, group_size=GROUP, offload_to_disk=False)
     assert equal(find_format("gptq_v2").encode(NAME, item), state(theirs))
-    convert_gptq_v2_to_v1_format_module(theirs, QuantizeConfig(bits=bits, group_size=GROUP))
+    convert_gptq_v2_to_v1_format_module(theirs, settings)
     assert equal(find_format("gptq").encode(NAME, item), state(theirs))
 
 
@@ -87,19 +88,23 @@ def test_zero_points_of_nothing_are_read_as_gptqmodel_wrote_them(gptqmodel: Any,
 
     item = layer(bits, low=0)
     theirs = packed_by_gptqmodel(item)
-    convert_gptq_v2_to_v1_format_module(theirs, QuantizeConfig(bits=bits, group_size=GROUP))
-    settings = {"bits": bits, "meta": {"quantizer": [f"gptqmodel:{gptqmodel.__version__}"]}}
-    assert same(find_format("gptq").decode(NAME, state(theirs), settings), item)
+    settings = QuantizeConfig(bits=bits, group_size=GROUP, offload_to_disk=False)
+    convert_gptq_v2_to_v1_format_module(theirs, settings)
+    said = {"bits": bits, "meta": {"quantizer": [f"gptqmodel:{gptqmodel.__version__}"]}}
+    assert same(find_format("gptq").decode(NAME, state(theirs), said), item)
 
 
 def test_gptqmodel_takes_our_rules_as_we_do(gptqmodel: Any) -> None:
     from coldforge.model.formats.rules import exactly, find_rule
 
-    dynamic = {exactly("a.1"): {"bits": 8}, "a": None, r".*\.up$": {"bits": 2}}
+    dynamic = {
+        exactly("a.1"): {"bits": 8}, r"a\.2": None, r".*\.up$": {"bits": 2}, "a.2": {"bits": 3},
+    }  # fmt: skip
     asked = {"bits": 4, "group_size": 32, "sym": False, "dynamic": dynamic}
-    theirs = gptqmodel.QuantizeConfig.from_quant_config(find_format("gptq").config(asked))
+    config = {**find_format("gptq").config(asked), "offload_to_disk": False}
+    theirs = gptqmodel.QuantizeConfig.from_quant_config(config)
     assert theirs.is_quantized_by_gptaq()  # asymmetric v1 is refused otherwise
-    for name in ("a.1", "a.11", "b.up", "c"):
+    for name in ("a.1", "a.11", "a.2", "b.up", "c"):
         found = find_rule(dynamic, name)
         wanted = False if found is None else found.get("bits", 4)
         assert theirs.dynamic_get(name, "bits", 4) == wanted

@@ -18,6 +18,10 @@ def test_a_layer_can_be_left_as_it_is(rules: dict[str, dict[str, int] | None]) -
     assert find_rule(rules, LAYER) is None
 
 
+def test_leaving_a_layer_as_it_is_goes_first() -> None:
+    assert find_rule({LAYER: {"bits": 8}, "-:model": {}}, LAYER) is None
+
+
 def test_a_plus_sign_changes_nothing() -> None:
     assert find_rule({r"+:.*up_proj": {"bits": 3}}, LAYER) == {"bits": 3}
 

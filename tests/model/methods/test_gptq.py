@@ -1,20 +1,16 @@
 """A checkpoint made here against the library it is made for."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.model.checkpoint import compare, read_checkpoint
+from coldforge.model.checkpoint import read_checkpoint
 from coldforge.model.verbs.quantize import run_quantize
 
 torch: Any = pytest.importorskip("torch")
-pytest.importorskip("gptqmodel")
 pytestmark = pytest.mark.model
 
 
@@ -55,61 +51,15 @@ def test_what_is_not_quantised_keeps_its_bytes(demo: Path, int4: Path) -> None:
     ).read_bytes()
 
 
-def test_the_library_loads_it_as_it_is_and_agrees_with_us(int4: Path) -> None:
-    from gptqmodel import BACKEND, GPTQModel
-
-    from coldforge.model.load import load_model
-
-    theirs = GPTQModel.load(str(int4), device="cpu", backend=BACKEND.TORCH, dtype=torch.float16)
-    ids = torch.arange(64)[None] * 7
-    with torch.inference_mode():
-        wanted = theirs.model(ids).logits.float()
-        ours = load_model(read_checkpoint(int4))(ids).logits
-    assert (ours - wanted).abs().max() < 2e-2 * wanted.abs().max()
-
-
-# The libraries ask each other for deprecated things and leave a temporary folder to the collector.
-@pytest.mark.filterwarnings(
-    "ignore::FutureWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-def test_transformers_loads_it_as_it_is_and_agrees_with_us(int4: Path) -> None:
-    pytest.importorskip("optimum")
-    from transformers import AutoModelForCausalLM
-
-    from coldforge.model.load import load_model
-
-    theirs = AutoModelForCausalLM.from_pretrained(str(int4), local_files_only=True)
-    ids = torch.arange(64)[None] * 7
-    with torch.inference_mode():
-        wanted = theirs(ids).logits.float()
-        ours = load_model(read_checkpoint(int4))(ids).logits
-    assert (ours - wanted).abs().max() < 2e-2 * wanted.abs().max()
-
-
 def test_the_card_says_what_went_in(demo: Path, int4: Path) -> None:
     card = json.loads((int4 / "coldforge.json").read_text())
     assert card["model_digest"] == read_checkpoint(demo).digest
     assert card["digest"] == read_checkpoint(int4).digest
-    assert len(card["layer_errors"]) == 35
+    assert len(card["layers"]) == 35
+    assert all(0 < item["error"] < 0.1 for item in card["layers"].values())
     assert card["calibration"]["samples"] == 4
-    assert card["versions"]["gptqmodel"]
-
-
-def test_another_run_with_other_threads_gives_the_same_tensors(
-    demo: Path, int4: Path, tmp_path: Path
-) -> None:
-    code = (
-        "import sys; from coldforge.model.verbs.quantize import run_quantize as q;"
-        " q(*sys.argv[1:], samples=4)"
-    )
-    subprocess.run(
-        [sys.executable, "-c", code, str(demo), str(tmp_path / "again")],
-        env={**os.environ, "OMP_NUM_THREADS": "3", "GPTQMODEL_CPU_WORKERS": "4"},
-        check=True,
-        capture_output=True,
-    )
-    found = compare(read_checkpoint(int4), read_checkpoint(tmp_path / "again"))
-    assert found["equal"], found["differing"]
+    assert card["parameters"]["bits"] == 4
+    assert card["versions"]["torch"]
 
 
 def test_a_quantised_model_is_not_quantised_again(int4: Path, tmp_path: Path) -> None:

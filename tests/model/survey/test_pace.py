@@ -18,7 +18,7 @@ def test_each_way_is_announced_with_its_number_and_the_time_left(
     pace.begin("m", "a")
     pace.end("a", "fine", 40)
     pace.begin("m", "b")
-    pace.end("b", "kept", 0)
+    pace.end("b", "skipped", 0)
     pace.begin("n", "a")
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "[1/3] m a"

@@ -28,8 +28,11 @@ def test_what_a_side_refuses_is_refused_here(demo: Path, tmp_path: Path) -> None
     torn = tmp_path / "torn"
     shutil.copytree(demo, torn)
     (torn / "tokenizer.json").write_text("{", "utf-8")
-    with pytest.raises(ColdforgeError, match=r"tokenizer of .*torn cannot be read"):
-        run_compare(str(demo), str(torn))
+    with (
+        children(torn) as (side,),
+        pytest.raises(ColdforgeError, match=r"tokenizer of .*torn cannot be read"),
+    ):
+        side.ask("facts")
 
 
 def test_a_side_that_is_killed_is_said_to_be(demo: Path) -> None:

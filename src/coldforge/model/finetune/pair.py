@@ -4,24 +4,25 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from coldforge.model.checkpoint import Checkpoint
 from coldforge.model.linear import CONV1D
 from coldforge.model.load import load_model
+from coldforge.model.methods.method import Request
 from coldforge.model.walk.workers import Workers
 
 
 class Pair:
     """Two models in memory that share all but the layers under training."""
 
-    def __init__(self, checkpoint: Checkpoint, layers: Sequence[str], dtype: str) -> None:
-        """Load the model; `layers` are named as in the checkpoint. Forward passes in `dtype`."""
+    def __init__(self, request: Request, layers: Sequence[str]) -> None:
+        """Load the model twice; `layers` are named as in the checkpoint."""
         import torch
 
-        self.dtype = getattr(torch, dtype)
-        self.teacher = load_model(checkpoint).requires_grad_(False)
-        shared = {id(item): item for item in self.teacher.parameters()}
-        self.student = copy.deepcopy(self.teacher, {key: item for key, item in shared.items()})
-        self._turned = checkpoint.config.get("model_type") in CONV1D
+        self.dtype, self.device = getattr(torch, request.dtype), request.device
+        self.teacher = load_model(request.checkpoint).requires_grad_(False).to(self.device)
+        # What deepcopy is told it has copied before, it shares.
+        shared: dict[int, Any] = {id(item): item for item in self.teacher.parameters()}
+        self.student = copy.deepcopy(self.teacher, shared)
+        self._turned = request.checkpoint.config.get("model_type") in CONV1D
         self._modules = {layer: self._module(layer) for layer in layers}
 
     def weight(self, layer: str) -> Any:  # noqa: ANN401 - a tensor
@@ -36,24 +37,24 @@ class Pair:
             turned = self._across(weight).contiguous()
             self._modules[layer].weight = torch.nn.Parameter(turned)
 
-    def gradients(
-        self, windows: Sequence[Sequence[int]], pool: Workers
-    ) -> tuple[float, list[Any]]:
+    def gradients(self, windows: Sequence[Sequence[int]], pool: Workers) -> tuple[float, list[Any]]:
         """Return the mean divergence over windows, nats a token, and its gradient by layer.
 
         A window is one thread's work, and gradients are summed window by window: the number of
         threads changes no bit.
         """
         found = pool.map(self._one, windows)
-        total = [sum(each) / len(windows) for each in zip(*(grads for _, grads in found), strict=True)]
+        total = [
+            sum(each) / len(windows) for each in zip(*(grads for _, grads in found), strict=True)
+        ]
         return sum(loss for loss, _ in found) / len(windows), total
 
     def _one(self, window: Sequence[int]) -> tuple[float, list[Any]]:
         import torch
 
-        ids = torch.tensor([list(window)])
+        ids = torch.tensor([list(window)], device=self.device)
         narrow = self.dtype != torch.float32
-        with torch.autocast("cpu", self.dtype, enabled=narrow):
+        with torch.autocast(self.device, self.dtype, enabled=narrow):
             with torch.no_grad():
                 wanted = self.teacher(ids, use_cache=False).logits[0].float().log_softmax(-1)
             with torch.enable_grad():

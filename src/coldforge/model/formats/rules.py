@@ -1,8 +1,8 @@
 """Exceptions by layer: which layers have other bits or groups, which stay as they are.
 
-A pattern is a regular expression that matches from the start of a layer's name; the first that
-matches counts. GPTQModel writes them as `dynamic` in its quantization_config: "-:" before a
-pattern leaves its layers as they are, "+:" changes nothing.
+A pattern is a regular expression that matches from the start of a layer's name. Those that leave
+layers as they are go first, then the first that matches counts. GPTQModel writes them as `dynamic`
+in its quantization_config: "-:" before a pattern leaves its layers as they are, "+:" means nothing.
 """
 
 import re
@@ -22,7 +22,9 @@ def exactly(layer: str) -> str:
 
 def find_rule(rules: Rules | None, layer: str) -> Mapping[str, Any] | None:
     """Return what is different for `layer`: {} if nothing, None if it is left as it is."""
-    for pattern, change in (rules or {}).items():
+    left = [(key, None) for key, change in (rules or {}).items() if _leaves(key, change)]
+    changed = [(key, change) for key, change in (rules or {}).items() if not _leaves(key, change)]
+    for pattern, change in [*left, *changed]:
         try:
             found = re.match(pattern.removeprefix("-:").removeprefix("+:"), layer)
         except re.error as error:
@@ -31,8 +33,12 @@ def find_rule(rules: Rules | None, layer: str) -> Mapping[str, Any] | None:
                 "correct `dynamic` in the checkpoint's quantization_config",
             ) from error
         if found:
-            return None if change is None or pattern.startswith("-:") else change
+            return change
     return {}
+
+
+def _leaves(pattern: str, change: Mapping[str, Any] | None) -> bool:
+    return change is None or pattern.startswith("-:")
 
 
 def width(settings: Mapping[str, Any], layer: str) -> int:

@@ -63,7 +63,8 @@ class W8a8:
         elif not item.symmetric:
             raise checks.refuse(layer, self.name, "its zero points are not in the middle")
         if item.input_scale is not None:
-            tensors[".input_scale"] = item.input_scale
+            # Layers with one input share its step; safetensors refuses tensors that share memory.
+            tensors[".input_scale"] = item.input_scale.clone()
         return tensors
 
     def config(self, settings: Settings) -> dict[str, Any]:

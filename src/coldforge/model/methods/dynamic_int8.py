@@ -15,7 +15,7 @@ class DynamicInt8:
     """What torch.ao.quantization.quantize_dynamic makes of the linear layers inside blocks.
 
     GPT-2's Conv1D layers, which torch passes by, are linear layers here like all others. The head
-    stays as it is: its rounding alone moves a model further than all blocks together.
+    stays as it is.
     """
 
     name = "dynamic-int8"
@@ -46,7 +46,6 @@ def rounded(weight: Any) -> Quantized:  # noqa: ANN401 - a tensor
     largest = weight.abs().max()
     least = torch.tensor(torch.finfo(torch.float32).eps)
     scale = torch.maximum(largest / (float(HIGH - LOW) / 2), least.to(largest))
-    # torch multiplies by the reciprocal; a division would round some weights to the other side.
     codes = torch.quantize_per_tensor(weight.cpu(), float(scale), 0, torch.qint8).int_repr()
     outputs = len(weight)
     return Quantized(

@@ -7,11 +7,10 @@ damage at that width. One block is in memory at a time; the streams lie on disk.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from coldforge.durable import write_file
 from coldforge.model.methods.method import LayerReport, Request
@@ -23,6 +22,7 @@ from coldforge.model.walk.block import Block, Stored
 from coldforge.model.walk.feed import Feed
 from coldforge.model.walk.flow import Flow
 from coldforge.model.walk.spine import Spine
+from coldforge.model.walk.walk import WHOLE, WIDE
 from coldforge.model.walk.workers import Workers, workers
 from coldforge.progress import step
 
@@ -51,6 +51,7 @@ def measure(request: Request, trial: Trial) -> Damages:
     if path.is_file():
         found = json.loads(path.read_text("utf-8"))
         return {layer: {int(bits): kl for bits, kl in row.items()} for layer, row in found.items()}
+    untried = Trial({}, trial.store)
     spine = Spine(request.checkpoint, request.device, request.dtype)
     total = len(spine) * len(spine.architecture.layers)
     with step("Measuring sensitivity", total, "layers") as work, workers() as pool:
@@ -61,7 +62,8 @@ def measure(request: Request, trial: Trial) -> Damages:
         for index in range(flow.finished, len(spine)):
             block = Block(index, spine, pool, flow.open(index))
             spine.load(index)
-            reports = _probe(block, streams, trial, len(tried))
+            chosen = request.blocks is None or index in request.blocks
+            reports = _probe(block, streams, trial if chosen else untried, len(tried))
             flow.close(block, reports)
             streams.drop(index)
             tried += [item for item in reports if item.error is not None]
@@ -136,7 +138,8 @@ class _Streams:
 
 def _probe(block: Block, streams: _Streams, trial: Trial, before: int) -> list[LayerReport]:
     """Run all streams through a block, and start one for each of its layers in each width."""
-    reports = []
+    layers = block.spine.architecture.layers
+    reports = [LayerReport(block.full(layer), WIDE, WHOLE, None) for layer in layers]
     with (
         closing(streams.enter(block, before)) as inputs,
         closing(streams.at(block.index + 1, before)) as outputs,
@@ -144,17 +147,24 @@ def _probe(block: Block, streams: _Streams, trial: Trial, before: int) -> list[L
         feed = Feed(block.spine, inputs, block.workers)
         feed.run(outputs.write)
         at = 1 + before
-        for stage in block.stages:
-            wanted = {layer: trial.widths.get(block.full(layer), ()) for layer in stage.layers}
-            hessian = block.feed.hessian(stage) if block.feed and any(wanted.values()) else None
-            for layer, widths in wanted.items():
-                weight = block.weight(layer)
-                for bits in widths if hessian else ():
-                    error = trial.store(block, layer, hessian, bits).error
-                    for window, hidden in enumerate(feed.outputs(range(streams.windows))):
-                        outputs.write(at * streams.windows + window, hidden)
-                    reports.append(LayerReport(block.full(layer), bits, 0, error))
-                    at += 1
-                block.put(layer, weight)
-                reports.append(LayerReport(block.full(layer), 16, 0, None))
+        for layer, bits, error in _tried(block, trial):
+            for window, hidden in enumerate(feed.outputs(range(streams.windows))):
+                outputs.write(at * streams.windows + window, hidden)
+            reports.append(LayerReport(layer, bits, WHOLE, error))
+            at += 1
     return reports
+
+
+def _tried(block: Block, trial: Trial) -> Iterator[tuple[str, int, float | None]]:
+    """Let the block compute with one layer in one width after the other; yield which, and error."""
+    for stage in block.stages:
+        wanted = {layer: trial.widths.get(block.full(layer), ()) for layer in stage.layers}
+        if block.feed is None or not any(wanted.values()):
+            continue
+        hessian = block.feed.hessian(stage)
+        for layer, widths in wanted.items():
+            weight = block.weight(layer)
+            for bits in widths:
+                yield block.full(layer), bits, trial.store(block, layer, hessian, bits).error
+                block.put(layer, weight)
+

@@ -32,7 +32,7 @@ class Pace:
         say(f"[{at}/{self.total}] {model} {way}{tail}")
 
     def end(self, way: str, found: str, seconds: float) -> None:
-        """Say what came of it; `seconds` of 0 where nothing had to be done."""
+        """Say what came of it; `seconds` it took, now or in an earlier run, 0 for nobody knows."""
         self.waiting.remove(way)
         if seconds:
             self.known[way] = seconds

@@ -1,8 +1,7 @@
 """One model under survey: each way made and judged in a process of its own, and noted."""
 
 import json
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +62,10 @@ class Subject:
         ways = []
         for way in self.job.ways:
             self.pace.begin(self.place.name, way.name)
-            started = time.monotonic()
-            facts, worked = self._way(way)
-            row = {"way": way.name, "method": way.method, "kind": way.kind, **facts}
+            row = {"way": way.name, "method": way.method, "kind": way.kind, **self._way(way)}
             ways.append(row)
-            self.pace.end(way.name, brief(row), time.monotonic() - started if worked else 0)
+            spent = row.get("seconds", 0) + row.get("judging", {}).get("seconds", 0)
+            self.pace.end(way.name, brief(row), spent)
         for path in self.place.glob(".logits-*"):
             path.unlink()
         return {"name": self.place.name, "original": original, "ways": ways}
@@ -94,26 +92,26 @@ class Subject:
         _write(self.place / f"{ORIGINAL}.json", note)
         return note
 
-    def _way(self, way: Way) -> tuple[dict[str, Any], bool]:
-        """Return what a way's row says, and whether that took work."""
+    def _way(self, way: Way) -> dict[str, Any]:
+        """Return what a way's row says."""
         try:
             self._fits(way)
         except UnknownNameError as error:
-            return {"status": "failed", "why": error.message}, False
+            return {"status": "failed", "why": error.message}
         except ColdforgeError as error:
-            return {"status": "skipped", "why": error.message}, False
+            return {"status": "skipped", "why": error.message}
         path = self.place / f"{way.name}.json"
-        note = before = _read(path)
+        before = _read(path)
         try:
-            note = self._quantised(way, note)
+            note = self._quantised(way, before)
             if note != before:
                 _write(path, note)
-            note = self._judged(way, note)
+            judged = self._judged(way, note)
         except ColdforgeError as error:
-            return {"status": "failed", "why": error.message, "hint": error.hint}, True
-        if note != before:
-            _write(path, note)
-        return {"status": "made", **note["made"], **note["judged"]}, note != before
+            return {"status": "failed", "why": error.message, "hint": error.hint}
+        if judged != note:
+            _write(path, judged)
+        return {"status": "made", **judged["made"], **judged["judged"]}
 
     def _fits(self, way: Way) -> None:
         """Raise ColdforgeError if the way cannot apply to this model."""
@@ -142,9 +140,9 @@ class Subject:
         from coldforge.model.methods.catalogue import find_method
 
         folder = self.place / way.name
-        made_by = sha256_json(
-            [asdict(way), self.original.digest, self.calibration.name, SOLVER, versions()]
-        )
+        method = find_method(way.method)
+        how = [method.name, method.settings(dict(way.asked)), way.prune, SOLVER, versions()]
+        made_by = sha256_json([*how, self.original.digest, self.calibration.name])
         known = note.get("made", {}).get("digest", "none")
         there = note.get("made_by") == made_by and known == read_card(folder).get("digest")
         if there and read_checkpoint(folder).digest == known:
@@ -155,7 +153,7 @@ class Subject:
             str(folder),
             method=way.method,
             asked=dict(way.asked),
-            calibration=self._drawn() if find_method(way.method).calibrated else None,
+            calibration=self._drawn() if method.calibrated else None,
             prune=way.prune,
         )
         made = {

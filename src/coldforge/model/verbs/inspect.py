@@ -39,29 +39,27 @@ def warnings(checkpoint: Checkpoint, layers: list[dict[str, Any]]) -> list[str]:
         return []
     ordered = sum(layer["act_order"] for layer in layers)
     plain = sum(layer["format"] != form.name for layer in layers)
+    uneven = any(layer["sym"] is False for layer in layers)
+    turned = checkpoint.config.get("model_type") in CONV1D
     gptq = settings.get("quant_method") == "gptq"
     stated = settings.get("checkpoint_format") or settings.get("format")
-    found = []
-    if ordered:
-        found.append(
-            f"{ordered} layers have groups out of order: TensorRT-LLM 0.5.0 ignores their g_idx "
-            "and decodes them to garbage"
-        )
-    if form.name == "gptq_v2":
-        found.append("true zero points (v2): TensorRT-LLM 0.5.0 decodes them one step too high")
-    if gptq and not stated:
-        found.append("the config names no checkpoint_format: zero points are read as v1")
-    if gptq and settings.get("desc_act") and not ordered:
-        found.append("desc_act is set, but all groups run in order: the setting is not needed")
-    if form.name in LINEAR_ALONE and checkpoint.config.get("model_type") in CONV1D:
-        found.append(f"{form.name} is for nn.Linear: others do not load it into Conv1D layers")
-    if form.name == "compressed-tensors" and any(layer["sym"] is False for layer in layers):
-        found.append(
-            "asymmetric zero points: Transformers 5.23 with compressed-tensors 0.20 refuses them"
-        )
-    if plain:
-        found.append(f"{plain} linear layers inside blocks are not quantised")
-    return found
+    found = {
+        f"{ordered} layers have groups out of order: TensorRT-LLM 0.5.0 ignores their g_idx and "
+        "decodes them to garbage": ordered,
+        "true zero points (v2): TensorRT-LLM 0.5.0 decodes them one step too high": form.name
+        == "gptq_v2",
+        "the config names no checkpoint_format: zero points are read as v1": gptq and not stated,
+        "desc_act is set, but all groups run in order: the setting is not needed": gptq
+        and settings.get("desc_act")
+        and not ordered,
+        f"{form.name} is for nn.Linear: others do not load it into Conv1D layers": form.name
+        in LINEAR_ALONE
+        and turned,
+        "asymmetric zero points: Transformers 5.23 with compressed-tensors 0.20 refuses "
+        "them": form.name == "compressed-tensors" and uneven,
+        f"{plain} linear layers inside blocks are not quantised": plain,
+    }
+    return [text for text, holds in found.items() if holds]
 
 
 def _layer(checkpoint: Checkpoint, item: Linear) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.model.checkpoint import Checkpoint
+from coldforge.model.formats.gptq import older_config
 from coldforge.model.methods.method import Result
 
 OLDER = "quantize_config.json"
@@ -20,7 +21,7 @@ def write_configs(checkpoint: Checkpoint, folder: Path, result: Result) -> None:
         config["quantization_config"] = result.quantization
     _write(folder / "config.json", config)
     if result.quantization.get("quant_method") == "gptq":
-        _write(folder / OLDER, result.quantization)
+        _write(folder / OLDER, older_config(result.quantization))
     generation = checkpoint.folder / "generation_config.json"
     if generation.is_file():
         shutil.copyfile(generation, folder / generation.name)

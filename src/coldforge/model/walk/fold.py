@@ -42,6 +42,9 @@ def fold(block: Block, stage: Stage, scales: Any) -> None:  # noqa: ANN401 - a t
     """
     block.scale_input(stage, scales)
     maker = block.spine.block.get_submodule(stage.norm or stage.linear)
-    if getattr(maker, "bias", None) is not None:
-        # Let the block compute with the bias as it will be stored.
-        maker.bias.data = maker.bias.to(keep(block.spine.checkpoint)).to(maker.bias.dtype)
+    kind = keep(block.spine.checkpoint)
+    for part in ("weight", "bias") if stage.norm else ("bias",):
+        item = getattr(maker, part, None)
+        if item is not None:
+            # Let the block compute with the very numbers that will be stored.
+            item.data = item.to(kind).to(item.dtype)
