@@ -4,7 +4,15 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.model.output import CARD, read_card, staged, whole, write_card
+from coldforge.model.output import (
+    CARD,
+    WORK,
+    read_card,
+    resumable,
+    staged,
+    whole,
+    write_card,
+)
 
 
 def fill(folder: Path, text: str) -> None:
@@ -92,3 +100,45 @@ def test_nothing_made_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ColdforgeError, match="was not made"), staged(tmp_path / "out", "thing"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_resumable_run_left_is_there_for_the_same_job(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(ZeroDivisionError), resumable(out, "thing", "job") as part:
+        (part / "done").write_text("1")
+        raise ZeroDivisionError
+    with resumable(out, "thing", "job") as part:
+        assert (part / "done").read_text() == "1"
+    assert (out / "done").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_another_job_starts_with_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(ZeroDivisionError), resumable(out, "thing", "job") as part:
+        (part / "done").write_text("1")
+        (part / WORK).mkdir()
+        raise ZeroDivisionError
+    with resumable(out, "thing", "another") as part:
+        assert [path.name for path in part.iterdir()] == ["job"]
+
+
+def test_what_is_needed_to_go_on_does_not_get_in(tmp_path: Path) -> None:
+    with resumable(tmp_path / "out", "thing", "job") as part:
+        (part / WORK).mkdir()
+        (part / "weights").write_text("1")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["weights"]
+
+
+def test_what_is_killed_in_another_place_stays_for_the_next_run(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with (
+        pytest.raises(ZeroDivisionError),
+        staged(out, "thing") as place,
+        resumable(place, "thing", "job") as part,
+    ):
+        (part / "done").write_text("1")
+        raise ZeroDivisionError
+    with staged(out, "thing") as place, resumable(place, "thing", "job") as part:
+        assert (part / "done").read_text() == "1"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from coldforge.errors import ColdforgeError
 from coldforge.model.checkpoint import read_checkpoint
-from coldforge.model.verbs.quantize import run_quantize
 
 torch: Any = pytest.importorskip("torch")
 pytestmark = pytest.mark.model
@@ -60,15 +58,3 @@ def test_the_card_says_what_went_in(demo: Path, int4: Path) -> None:
     assert card["calibration"]["samples"] == 4
     assert card["parameters"]["bits"] == 4
     assert card["versions"]["torch"]
-
-
-def test_a_quantised_model_is_not_quantised_again(int4: Path, tmp_path: Path) -> None:
-    with pytest.raises(ColdforgeError, match="quantised already"):
-        run_quantize(str(int4), str(tmp_path / "again"))
-
-
-def test_short_calibration_leaves_nothing_behind(demo: Path, tmp_path: Path) -> None:
-    (tmp_path / "short.txt").write_text("too short")
-    with pytest.raises(ColdforgeError, match="a window needs 512"):
-        run_quantize(str(demo), str(tmp_path / "out"), calibration=str(tmp_path / "short.txt"))
-    assert [path.name for path in tmp_path.iterdir()] == ["short.txt"]

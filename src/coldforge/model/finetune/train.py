@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from coldforge.durable import part_of, publish
 from coldforge.model.finetune.latent import Latent

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-import coldforge
 from coldforge.errors import ColdforgeError
 
 SIDE = "coldforge.model.judge.side"
+SOURCES = Path(__file__).parents[3]
 
 
 class Child:
@@ -20,8 +20,7 @@ class Child:
 
     def __init__(self, folder: Path) -> None:
         """Start it."""
-        above = Path(coldforge.__file__).parents[1]
-        paths = [str(above), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", SIDE, str(folder)],

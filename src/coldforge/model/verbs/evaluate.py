@@ -10,7 +10,7 @@ from coldforge.model.judge.gate import Bounds, Measure
 from coldforge.model.judge.measure import peak_rss
 from coldforge.model.judge.score import Score, check_window
 from coldforge.model.runtime import prepare
-from coldforge.model.verbs.facts import WINDOW, circumstances, sizes
+from coldforge.model.verbs.facts import WINDOW, circumstances, refuse_changed, sizes
 from coldforge.progress import step
 
 LIMIT = 64  # windows judged unless asked otherwise
@@ -32,6 +32,8 @@ def run_evaluate(
     checkpoint = read_checkpoint(Path(model))
     original = read_checkpoint(Path(reference)) if reference else None
     check_window(window, limit)
+    for item in filter(None, (checkpoint, original)):
+        refuse_changed(item)
     prepare()
     from coldforge.model.judge.protocol import cut_corpus, judged_corpus
     from coldforge.model.judge.score import score

@@ -3,7 +3,9 @@
 import time
 from typing import Any
 
+from coldforge.errors import ColdforgeError
 from coldforge.model.checkpoint import Checkpoint
+from coldforge.model.output import CARD, read_card
 from coldforge.model.runtime import image, versions
 
 WINDOW = 512  # tokens; the default of quantising and judging
@@ -17,6 +19,16 @@ def sizes(checkpoint: Checkpoint) -> dict[str, int]:
         "linear_bytes": checkpoint.linear_bytes,
         "linear_fp16_bytes": checkpoint.linear_fp16_bytes,
     }
+
+
+def refuse_changed(checkpoint: Checkpoint) -> None:
+    """Raise ColdforgeError if a model of ours is not, byte by byte, what its card says."""
+    known = read_card(checkpoint.folder).get("digest")
+    if known and known != checkpoint.digest:
+        raise ColdforgeError(
+            f"the weights of {checkpoint.folder} are not those that {CARD} names",
+            "a damaged or edited file: copy the model again, or remove the card",
+        )
 
 
 def circumstances(started: float) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from coldforge.model.judge.measure import peak_rss
 from coldforge.model.methods.method import Request, Result
 from coldforge.model.output import read_card, refuse_foreign, resumable, write_card
 from coldforge.model.runtime import prepare, versions
-from coldforge.model.verbs.facts import QUANTISED, circumstances, sizes
+from coldforge.model.verbs.facts import QUANTISED, circumstances, refuse_changed, sizes
 from coldforge.progress import say, step
 
 SOLVER = 1
@@ -43,6 +43,7 @@ def run_quantize(  # noqa: PLR0913 - a flag each
     checkpoint = read_checkpoint(Path(model))
     refuse_foreign(place, QUANTISED)
     span = check(checkpoint, dtype, blocks, prune, settings)
+    refuse_changed(checkpoint)
     prepare()
     from coldforge.model.walk.device import find_device
 

@@ -77,7 +77,14 @@ class Spine:
         while self._hooks:
             self._hooks.pop().remove()
         state = {name: self.read(full).to(self.dtype) for name, full in self.tensors[index].items()}
-        missing, _ = self.block.load_state_dict(state, strict=False)
+        try:
+            missing, _ = self.block.load_state_dict(state, strict=False)
+        except RuntimeError as error:
+            first = str(error).splitlines()[-1].strip()
+            raise ColdforgeError(
+                f"block {index} of {self.checkpoint.folder} does not fit its config: {first}",
+                "copy the model again",
+            ) from error
         for name in missing:
             raise ColdforgeError(
                 f"block {index} of {self.checkpoint.folder} lacks {name}", "copy the model again"

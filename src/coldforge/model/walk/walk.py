@@ -42,17 +42,17 @@ def walk(request: Request, quantise: Quantiser, form: Format | None, dtype: str 
     for name in unknown_layers(checkpoint):
         say(f"  {name} is a matrix of no known kind: left as it is")
     shards = Shards(request.out)
-    total = len(spine) * len(spine.architecture.layers)
-    with step("Quantising", total, "layers") as work, workers() as pool:
+    chosen, each = request.blocks or range(len(spine)), len(spine.architecture.layers)
+    with step("Quantising", len(chosen) * each, "layers") as work, workers() as pool:
         flow = Flow(request, spine, pool)
         reports = list(flow.reports)
-        work.advance(len(reports))
+        work.advance(each * sum(index in chosen for index in range(flow.finished)))
         for index in range(flow.finished, len(spine)):
             block = Block(index, spine, pool, flow.open(index))
             found = _one(block, request, quantise, _Writing(form, kind, shards))
             flow.close(block, found)
             work.note = flow.say(found)
-            work.advance(len(found))
+            work.advance(each * (index in chosen))
             reports += found
         work.result = flow.projected
     write_rest(checkpoint, spine, shards, kind)
