@@ -1,5 +1,10 @@
 """What the README promises of its first command."""
 
+import json
+import os
+import signal
+import subprocess
+import time
 from typing import Any
 
 import pytest
@@ -59,3 +64,33 @@ def test_a_model_directory_without_weights_is_one_clear_line(
     assert " hint:" in said.stderr
     assert "Traceback" not in said.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_quantising_that_is_interrupted_goes_on_to_the_same_checkpoint(
+    quickstart: Any, cli: Cli, tmp_path: Any
+) -> None:
+    model, out = cli.root / "build" / "quickstart" / "model", tmp_path / "int4"
+    command = ["./invokew", "quantize", "--model", str(model), "--out", str(out)]
+    env = {**os.environ, "COLDFORGE_YES": "1"}
+    work = subprocess.Popen(command, cwd=cli.root, env=env, stderr=subprocess.DEVNULL)
+    while not list(tmp_path.rglob("done-00001.json")):
+        assert work.poll() is None, "it ended before it could be interrupted"
+        time.sleep(0.1)
+    work.terminate()
+    assert work.wait() == 128 + signal.SIGTERM
+    assert not out.exists()
+    said = cli.run("quantize", "--model", str(model), "--out", str(out))
+    assert "blocks were finished before" in said.stderr
+    digest = json.loads((out / "coldforge.json").read_text())["digest"]
+    assert digest == quickstart["int4"]["digest"]
+    assert [path.name for path in tmp_path.iterdir()] == ["int4"]
+
+
+def test_a_gate_that_is_broken_fails_a_pipeline(quickstart: Any, cli: Cli) -> None:
+    home = cli.root / "build" / "quickstart"
+    asked = ["evaluate", "--model", str(home / "int4"), "--reference", str(home / "model"),
+             "--limit", "2"]  # fmt: skip
+    assert cli.run(*asked, "--gate", "kl<0.01,top1>0.9").returncode == 0
+    broken = cli.run(*asked, "--gate", "kl<0.0000001", ok=False)
+    assert broken.returncode == 1
+    assert "gate kl<1e-07: broken" in broken.stderr

@@ -78,6 +78,7 @@ def write_model(folder: Path, shapes: Shapes, **config: object) -> Path:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo model after a few steps: real files, no wisdom."""
     pytest.importorskip("torch")
+    pytest.importorskip("torchao")  # warns while it is compiled, which this lets pass
     from coldforge.model.verbs.demo import run_demo
 
     out = tmp_path_factory.mktemp("demo") / "model"

@@ -1,6 +1,7 @@
 """What the libraries others use make of our checkpoints: the same tokens, or a reason."""
 
 import gc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,21 @@ MADE = [
 ]
 
 
-def quantised(model: Path, out: Path, method: str, asked: dict[str, Any]) -> Path:
-    from coldforge.model.verbs.quantize import run_quantize
+Make = Callable[..., Path]
 
-    drawn = {"calibration": str(Path(__file__)), "samples": 2, "length": 128}
-    run_quantize(str(model), str(out), method=method, asked=asked, **drawn)
-    return out
+
+@pytest.fixture
+def quantised(demo: Path, text: str, tmp_path: Path) -> Make:
+    """Quantise the demo model by a method with its own flags."""
+
+    def make(method: str, **asked: Any) -> Path:
+        from coldforge.model.verbs.quantize import run_quantize
+
+        out, drawn = tmp_path / "made", {"calibration": text, "samples": 2, "length": 128}
+        run_quantize(str(demo), str(out), method=method, asked=asked, **drawn)
+        return out
+
+    return make
 
 
 def found(folder: Path) -> dict[str, Verdict]:
@@ -40,9 +50,9 @@ def found(folder: Path) -> dict[str, Verdict]:
 @pytest.mark.model
 @pytest.mark.parametrize(("method", "asked", "loaders"), MADE)
 def test_a_checkpoint_gives_others_the_tokens_it_gives_us(
-    demo: Path, tmp_path: Path, method: str, asked: dict[str, Any], loaders: list[str]
+    quantised: Make, method: str, asked: dict[str, Any], loaders: list[str]
 ) -> None:
-    said = found(quantised(demo, tmp_path / "made", method, asked))
+    said = found(quantised(method, **asked))
     assert {name: verdict.said for name, verdict in said.items() if not verdict.equal} == {}
     assert sorted(said) == loaders
 
@@ -55,17 +65,15 @@ def test_gptq_gives_others_the_tokens_it_gives_us(int4: Path) -> None:
 
 
 @pytest.mark.model
-def test_mixed_widths_are_read_by_gptqmodel_and_refused_by_transformers(
-    demo: Path, tmp_path: Path
-) -> None:
-    said = found(quantised(demo, tmp_path / "made", "mixed", {"group_size": 64, "budget": 0.4}))
+def test_mixed_widths_are_read_by_gptqmodel_and_refused_by_transformers(quantised: Make) -> None:
+    said = found(quantised("mixed", group_size=64, budget=0.4))
     assert said["gptqmodel"].equal, said["gptqmodel"].said
     assert said["transformers"].said.startswith("refused")
 
 
 @pytest.mark.model
-def test_nobody_else_is_asked_about_our_own_formats(demo: Path, tmp_path: Path) -> None:
-    assert found(quantised(demo, tmp_path / "made", "binary", {})) == {}
+def test_nobody_else_is_asked_about_our_own_formats(quantised: Make) -> None:
+    assert found(quantised("binary")) == {}
 
 
 def test_the_same_tokens_are_equal() -> None:

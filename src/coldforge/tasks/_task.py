@@ -4,9 +4,11 @@ import functools
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
-from typing import Any, cast
+from contextlib import suppress
+from typing import Any, NoReturn, cast
 
 from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
@@ -19,6 +21,9 @@ def task(body: Callable[..., None], **options: Any) -> "Task[Callable[..., None]
 
     @functools.wraps(body)
     def guarded(*args: Any, **named: Any) -> None:  # noqa: ANN401 - any task's arguments
+        # Told to end, a task cleans up as at Ctrl-C: no container is left behind.
+        with suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGTERM, _terminated)
         try:
             body(*args, **named)
         except ColdforgeError as error:
@@ -34,6 +39,10 @@ def task(body: Callable[..., None], **options: Any) -> "Task[Callable[..., None]
             fail(explain(error))
 
     return cast("Task[Callable[..., None]]", invoke_task(guarded, **options))
+
+
+def _terminated(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def explain(error: OSError) -> ColdforgeError:

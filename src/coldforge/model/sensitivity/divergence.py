@@ -26,7 +26,7 @@ def divergences(
     norm, matrix = spine.head()
 
     def logs(hidden: Any) -> Any:  # noqa: ANN401 - tensors
-        rows = norm(hidden.to(spine.device, spine.dtype)) @ matrix.T
+        rows = norm(hidden.to(spine.device)) @ matrix.T
         return rows.double().log_softmax(-1)
 
     def window(at: int) -> tuple[int, list[float]]:

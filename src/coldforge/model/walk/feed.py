@@ -20,7 +20,7 @@ class Feed:
     def __init__(self, spine: Spine, inputs: Activations, workers: Workers) -> None:
         """Read what enters the block from `inputs`."""
         self.spine, self.inputs, self.workers = spine, inputs, workers
-        self._options = spine.options(inputs.length)
+        spine.options(inputs.length)  # found now: threads only look them up
 
     def hessian(self, stage: Stage) -> Hessian:
         """Sum X^T X over everything that enters a stage's linear layers, as the block is now."""
@@ -68,12 +68,7 @@ class Feed:
         raise AssertionError("the stage was never reached")
 
     def _forward(self, index: int) -> Any:  # noqa: ANN401 - a tensor
-        import torch
-
-        hidden = self.inputs.read(index).to(self.spine.device, self.spine.dtype)
-        with torch.no_grad():
-            found = self.spine.block(hidden, **self._options)
-        return found[0] if isinstance(found, tuple) else found
+        return self.spine.forward(self.inputs.read(index))
 
 
 @contextmanager

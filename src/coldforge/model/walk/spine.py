@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from coldforge.errors import ColdforgeError
@@ -31,8 +32,8 @@ class Spine:
         self.checkpoint = checkpoint
         self.architecture: Architecture = architecture_of(checkpoint.config)
         self.tensors = block_tensors(checkpoint)
-        self.device, self.dtype = device, getattr(torch, dtype)
-        self._model = _skeleton(checkpoint).to(self.dtype).to(device).eval()
+        self.device, self._dtype = device, getattr(torch, dtype)
+        self._model = _skeleton(checkpoint).float().to(device).eval()
         self._model.requires_grad_(False)
         self.block = self._model.get_submodule(self.architecture.blocks)[0]
         self._options: dict[int, dict[str, Any]] = {}
@@ -72,11 +73,25 @@ class Spine:
             }
         return self._options[length]
 
+    def forward(self, hidden: Any) -> Any:  # noqa: ANN401 - tensors
+        """Run a window's hidden states through the block; float32 in and out.
+
+        Weights stay in float32, whatever the arithmetic: they are what will be quantised.
+        """
+        import torch
+
+        options = self.options(hidden.shape[1])
+        narrow = self._dtype != torch.float32
+        arithmetic = torch.autocast(self.device, self._dtype) if narrow else nullcontext()
+        with torch.no_grad(), arithmetic:
+            found = self.block(hidden.to(self.device), **options)
+        return (found[0] if isinstance(found, tuple) else found).float()
+
     def load(self, index: int) -> Any:  # noqa: ANN401 - a torch module
         """Put block `index` in place and return the module; raise ColdforgeError naming NaNs."""
         while self._hooks:
             self._hooks.pop().remove()
-        state = {name: self.read(full).to(self.dtype) for name, full in self.tensors[index].items()}
+        state = {name: self.read(full) for name, full in self.tensors[index].items()}
         try:
             missing, _ = self.block.load_state_dict(state, strict=False)
         except RuntimeError as error:
@@ -103,12 +118,12 @@ class Spine:
         """Return what stands after the blocks: the last norm, the head's matrix (words, width)."""
         norm = self._model.get_submodule(self.architecture.norm)
         for name, item in norm.named_parameters(prefix=self.architecture.norm):
-            item.data = self.read(_match(name, self.checkpoint, self._inside)).to(self.dtype)
+            item.data = self.read(_match(name, self.checkpoint, self._inside))
         if "lm_head.weight" in self.checkpoint.tensors:
-            return norm, self.read("lm_head.weight").to(self.dtype)
+            return norm, self.read("lm_head.weight")
         table = self._model.get_input_embeddings().weight
         tied = next(name for name, item in self._model.named_parameters() if item is table)
-        return norm, self.read(_match(tied, self.checkpoint, self._inside)).to(self.dtype)
+        return norm, self.read(_match(tied, self.checkpoint, self._inside))
 
     @property
     def _inside(self) -> set[str]:
@@ -126,7 +141,7 @@ class Spine:
             if name.startswith((prefix, "lm_head")):
                 continue
             found = _match(name, self.checkpoint, inside)
-            tensor = self.read(found).to(self.dtype)
+            tensor = self.read(found)
             if item is table.weight:
                 table.weight = torch.nn.Parameter(tensor, requires_grad=False)
             else:
