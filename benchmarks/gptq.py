@@ -168,7 +168,7 @@ def judge(made: Path, original: Path) -> dict[str, Any]:
     from coldforge.model.checkpoint import read_checkpoint
     from coldforge.model.corpus import standard_library
     from coldforge.model.judge.score import first_tokens, score, windows
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
     from coldforge.model.tokens import ModelTokens
 
     checkpoint, tokens = read_checkpoint(made), ModelTokens(original)

@@ -45,7 +45,7 @@ def test_greedy_text_is_what_transformers_generates(demo: Path) -> None:
 
     from coldforge.model.checkpoint import read_checkpoint
     from coldforge.model.generate import continuation
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
     from coldforge.model.tokens import ModelTokens
 
     tokens, model = ModelTokens(demo), load_model(read_checkpoint(demo))
@@ -59,7 +59,7 @@ def test_the_number_of_threads_changes_no_token_and_stays_as_it_was(demo: Path) 
 
     from coldforge.model.checkpoint import read_checkpoint
     from coldforge.model.generate import following
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
     from coldforge.model.runtime import threads
 
     model = load_model(read_checkpoint(demo))

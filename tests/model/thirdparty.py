@@ -161,7 +161,7 @@ def _ours(checkpoint: Checkpoint, prompt: str) -> tuple[list[int], list[int], li
     import torch
 
     from coldforge.model.generate import continuation
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
     from coldforge.model.tokens import ModelTokens
 
     tokens, model = ModelTokens(checkpoint.folder), load_model(checkpoint)

@@ -47,7 +47,7 @@ def test_a_seed_decides_the_weights() -> None:
 
 
 def test_a_gpt2_is_trained_saved_and_loaded_with_its_head_tied(tmp_path: Path) -> None:
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
     from coldforge.model.verbs.evaluate import run_evaluate
 
     card = run_demo(str(tmp_path / "model"), steps=2, kind="gpt2")

@@ -45,7 +45,7 @@ def make(plain: Path, out: Path, form: str, make_layer: Any, **settings: Any) ->
     from coldforge.model.checkpoint import read_checkpoint
     from coldforge.model.formats.catalogue import find_format
     from coldforge.model.linear import CONV1D
-    from coldforge.model.reading import Reader
+    from coldforge.model.loading.reading import Reader
 
     checkpoint, target = read_checkpoint(plain), find_format(form)
     reader = Reader(checkpoint)

@@ -85,7 +85,7 @@ def test_the_number_of_threads_changes_no_bit(demo: Path) -> None:
     import random
 
     from coldforge.model.checkpoint import read_checkpoint
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     chance = random.Random(0)
     cut = [[chance.randrange(4096) for _ in range(130)] for _ in range(5)]

@@ -23,7 +23,7 @@ def made_by_torch(checkpoint: Any) -> Any:
     from torch.ao.quantization import default_dynamic_qconfig, quantize_dynamic
     from transformers.pytorch_utils import Conv1D
 
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     model = load_model(checkpoint)
     for name, module in list(model.named_modules()):

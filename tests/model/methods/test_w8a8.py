@@ -14,8 +14,8 @@ pytestmark = pytest.mark.model
 
 def unsmoothed(folder: Path, activations: str) -> float:
     """Measure plain rounding: int8 weights and inputs of the model as it is."""
-    from coldforge.model.inputs import watch
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.inputs import watch
+    from coldforge.model.loading.load import load_model
 
     checkpoint = read_checkpoint(folder)
     model = load_model(checkpoint)
@@ -66,7 +66,7 @@ def test_a_static_step_covers_the_inputs_it_was_calibrated_on(tmp_path: Path) ->
     checkpoint = random_model(tmp_path / "m", "llama", blocks=1)
     _, model = quantised(checkpoint, tmp_path / "q", "w8a8", activations="static")
     made = read_checkpoint(tmp_path / "q")
-    from coldforge.model.reading import Reader
+    from coldforge.model.loading.reading import Reader
 
     peaks = {}
     for name in made.linears:

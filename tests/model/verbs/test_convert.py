@@ -42,7 +42,7 @@ def quantised(model: Path, out: Path, form: str = "gptq", sym: bool = False) -> 
 
 def weights(folder: Path) -> dict[str, Any]:
     """Load a model and copy its parameters."""
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     return dict(load_model(read_checkpoint(folder)).named_parameters())
 

@@ -65,7 +65,7 @@ def block_of(checkpoint: Checkpoint, scratch: Path) -> Iterator[Any]:
 def quantised(checkpoint: Checkpoint, out: Path, method: str, **options: Any) -> Any:
     """Quantise a model by a method; return the result and the model as it is loaded again."""
     from coldforge.model.calibration.calibration import Calibration
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
     from coldforge.model.methods.catalogue import find_method
     from coldforge.model.methods.method import Request
     from coldforge.model.walk.config import write_configs
@@ -83,7 +83,7 @@ def quantised(checkpoint: Checkpoint, out: Path, method: str, **options: Any) ->
 
 def divergence(checkpoint: Checkpoint, model: Any) -> float:
     """Return the relative squared error of a model's logits on tokens it was not calibrated on."""
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     with torch.inference_mode():
         wanted, found = (item(windows(1)).logits for item in (load_model(checkpoint), model))

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.model
 
 @pytest.mark.parametrize("kind", ["llama", "gqa", "gpt2", "qwen2"])
 def test_blocks_in_turn_compute_what_the_model_does(kind: str, tmp_path: Path) -> None:
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     checkpoint = random_model(tmp_path / "model", kind)
     ids = windows()[:2]

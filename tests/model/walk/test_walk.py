@@ -103,7 +103,7 @@ def test_a_span_that_holds_no_block_is_refused(demo: Path, tmp_path: Path, span:
 
 
 def test_pruned_weights_are_zero_in_the_checkpoint(demo: Path, text: str, tmp_path: Path) -> None:
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     out = str(tmp_path / "out")
     run_quantize(str(demo), out, samples=2, prune="2:4", blocks="0:1", calibration=text)

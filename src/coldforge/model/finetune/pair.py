@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coldforge.model.linear import CONV1D
-from coldforge.model.load import load_model
+from coldforge.model.loading.load import load_model
 from coldforge.model.methods.method import Request
 from coldforge.model.walk.workers import Workers
 

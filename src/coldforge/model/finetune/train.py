@@ -3,25 +3,24 @@
 import json
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
 from coldforge.durable import part_of, publish
-from coldforge.model.finetune.latent import Latent
+from coldforge.model.finetune.latent import PARTS, Latent
 from coldforge.model.finetune.pair import Pair
+from coldforge.model.formats.quantized import Quantized
 from coldforge.model.methods.method import Request
 from coldforge.model.output import WORK
-from coldforge.model.walk.prune import pruned
 from coldforge.model.walk.workers import Workers, workers
 from coldforge.progress import say, step
 
 BATCH = 4
 """Windows of a step."""
-RATE, WARM = 0.01, 5
+RATE, WARM = 0.005, 5
 """Of Adam, in steps of a layer's grid; training steps until it is reached."""
-PARTS = ("weight", "mean", "square")
 KEPT = 30.0
 """Seconds between states kept for the next run, should this one be killed."""
 
@@ -34,15 +33,16 @@ class Trained:
     losses: list[float]
 
 
-def train(request: Request, layers: Sequence[str]) -> Trained:
-    """Train `layers` for the steps of the settings; killed, the same call goes on."""
+def train(request: Request, start: Mapping[str, Quantized]) -> Trained:
+    """Train the layers of `start` for the steps of the settings; killed, the same call goes on."""
     assert request.calibration is not None  # noqa: S101 - a calibrated method
     windows, steps = request.calibration.windows, request.settings["steps"]
     path = request.out / WORK / "training.safetensors"
-    path.parent.mkdir(exist_ok=True)
-    pair, order = Pair(request, layers), _order(len(windows), steps * BATCH, request.seed)
+    pair, order = Pair(request, list(start)), _order(len(windows), steps * BATCH, request.seed)
     with step("Training rounded weights", steps, "steps") as work, workers() as pool:
-        now = _begin(request, pair, layers, pool)
+        now = Trained({}, [])
+        for layer, item in start.items():
+            now.latents[layer] = Latent(pair.weight(layer), item, bool(request.prune))
         _restore(path, now)
         work.advance(len(now.losses))
         kept = monotonic()
@@ -54,25 +54,8 @@ def train(request: Request, layers: Sequence[str]) -> Trained:
             if monotonic() - kept > KEPT or at + 1 == steps:
                 _keep(path, now)
                 kept = monotonic()
-        for latent in now.latents.values():
-            latent.weight = latent.weight.cpu()
         work.result = f"KL {now.losses[0]:.2e} → {now.losses[-1]:.2e} on training windows"
     return now
-
-
-def _begin(request: Request, pair: Pair, layers: Sequence[str], pool: Workers) -> Trained:
-    """Take the model's weights, pruned and clipped."""
-    how = {name: request.settings[name] for name in ("bits", "group_size", "sym")}
-
-    def one(layer: str) -> Latent:
-        weight = pair.weight(layer)
-        # By magnitude alone, as the export prunes a model that it does not feed.
-        mask = pruned(weight, request.prune) if request.prune else None
-        latent = Latent(weight, **how, mask=mask)
-        latent.narrow()
-        return latent
-
-    return Trained(dict(zip(layers, pool.map(one, layers), strict=True)), [])
 
 
 def _one(
@@ -80,8 +63,7 @@ def _one(
 ) -> None:
     """Take one step and note the divergence before it."""
     latents = list(now.latents.values())
-    rounded = pool.map(lambda latent: latent.rounded().weight(), latents)
-    pair.put(dict(zip(now.latents, rounded, strict=True)))
+    pair.put(dict(zip(now.latents, pool.map(Latent.values, latents), strict=True)))
     loss, gradients = pair.gradients(batch, pool)
     now.losses.append(loss)
     count = len(now.losses)

@@ -25,7 +25,7 @@ class Side:
         """Check the directory and import the libraries; their memory is not the model's."""
         self.checkpoint = read_checkpoint(Path(folder))
         prepare()
-        from coldforge.model.load import load_model
+        from coldforge.model.loading.load import load_model
         from coldforge.model.tokens import ModelTokens
 
         self._load = load_model

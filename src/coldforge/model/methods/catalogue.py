@@ -8,6 +8,7 @@ from coldforge.model.methods.gptq import Gptq
 from coldforge.model.methods.half import Half
 from coldforge.model.methods.method import Method
 from coldforge.model.methods.mixed import Mixed
+from coldforge.model.methods.qat import Qat
 from coldforge.model.methods.rtn import Rtn
 from coldforge.model.methods.w8a8 import W8a8
 
@@ -20,6 +21,7 @@ def methods() -> dict[str, Method]:
         Rtn(),
         W8a8(),
         Mixed(),
+        Qat(),
         DynamicInt8(),
         Half("fp16", "float16"),
         Half("bf16", "bfloat16"),

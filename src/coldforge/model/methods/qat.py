@@ -4,24 +4,24 @@ from dataclasses import replace
 from typing import Any
 
 from coldforge.errors import ColdforgeError
+from coldforge.model.finetune.start import begin
 from coldforge.model.finetune.train import train
 from coldforge.model.formats.catalogue import find_format
 from coldforge.model.methods.method import Request, Result, check_groups, choose
 from coldforge.model.methods.rtn import BITS
-from coldforge.model.walk.architecture import architecture_of, block_tensors
 from coldforge.model.walk.block import Block, Stored
 from coldforge.model.walk.walk import each_layer, walk
 
 
 class Qat:
-    """Distil the original into its rounded twin, then store the twin as round-to-nearest does.
+    """Distil the original into its rounded twin, from where GPTQ left it, on GPTQ's grids.
 
     Every step computes with the very weights that would be stored. The model is in memory twice,
-    with Adam's means: some 24 bytes a weight under training.
+    with Adam's means and the gradients of some windows: about 40 bytes a weight under training.
     """
 
     name = "qat"
-    summary = "quantisation-aware training against the original; AutoGPTQ v1 files"
+    summary = "quantisation-aware training from GPTQ's solution; AutoGPTQ v1 files"
     calibrated = True
 
     def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -35,22 +35,12 @@ class Qat:
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
         check_groups(request.checkpoint, request.settings["group_size"])
-        trained = train(request, _layers(request))
+        trained = train(request, begin(request))
 
         def one(block: Block, layer: str) -> Stored:
-            return Stored(trained.latents[block.full(layer)].rounded())
+            found = trained.latents.get(block.full(layer))
+            return Stored(found.rounded() if found else None)
 
-        plain = replace(request, calibration=None)
+        plain = replace(request, calibration=None, prune="")
         result = walk(plain, each_layer(one), find_format("gptq"))
         return replace(result, extra={"training": {"kl": trained.losses}})
-
-
-def _layers(request: Request) -> list[str]:
-    """Name the linear layers of the blocks to quantise."""
-    known = architecture_of(request.checkpoint.config).layers
-    blocks = block_tensors(request.checkpoint)
-    return [
-        blocks[index][f"{layer}.weight"].removesuffix(".weight")
-        for index in request.blocks or range(len(blocks))
-        for layer in known
-    ]

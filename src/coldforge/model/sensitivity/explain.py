@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from coldforge.model.axis import Axis
-from coldforge.model.chart import Bar, bars
+from coldforge.model.drawing.axis import Axis
+from coldforge.model.drawing.chart import Bar, bars
 from coldforge.model.sensitivity.frontier import Option
 from coldforge.progress import amount
 

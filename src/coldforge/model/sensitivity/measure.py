@@ -167,4 +167,3 @@ def _tried(block: Block, trial: Trial) -> Iterator[tuple[str, int, float | None]
             for bits in widths:
                 yield block.full(layer), bits, trial.store(block, layer, hessian, bits).error
                 block.put(layer, weight)
-

@@ -7,8 +7,8 @@ of what it is multiplied with. So nothing as large as the layer's product is com
 from dataclasses import dataclass
 from typing import Any
 
-from coldforge.model.inputs import HIGH, LOW, token_scales
-from coldforge.model.inputs import rounded as nearest
+from coldforge.model.loading.inputs import HIGH, LOW, token_scales
+from coldforge.model.loading.inputs import rounded as nearest
 from coldforge.model.solver.hessian import Pool
 from coldforge.model.solver.ranges import coarse
 

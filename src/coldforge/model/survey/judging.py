@@ -33,7 +33,7 @@ class Protocol:
 def judge_original(model: str, protocol: Protocol, logits: str) -> dict[str, Any]:
     """Judge the original and keep its logits in a file."""
     from coldforge.model.judge.score import score
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     checkpoint = read_checkpoint(Path(model))
     cut = _cut(checkpoint, protocol)
@@ -47,7 +47,7 @@ def judge_original(model: str, protocol: Protocol, logits: str) -> dict[str, Any
 def judge_way(model: str, protocol: Protocol, logits: str) -> dict[str, Any]:
     """Judge what a way made, beside the original's logits."""
     from coldforge.model.judge.score import score
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     checkpoint = read_checkpoint(Path(model))
     cut = _cut(checkpoint, protocol)

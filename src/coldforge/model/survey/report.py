@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.durable import write_file
-from coldforge.model.axis import Axis
-from coldforge.model.chart import Point, scatter
+from coldforge.model.drawing.axis import Axis
+from coldforge.model.drawing.chart import Point, scatter
 from coldforge.progress import amount
 
 HEAD = (

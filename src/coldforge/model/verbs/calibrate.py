@@ -13,7 +13,7 @@ from coldforge.model.calibration.sampling import Sampler, ends_of
 from coldforge.model.calibration.selfmade import write
 from coldforge.model.checkpoint import Checkpoint, read_checkpoint
 from coldforge.model.corpus import read_texts
-from coldforge.model.load import load_model
+from coldforge.model.loading.load import load_model
 from coldforge.model.runtime import prepare
 from coldforge.model.tokens import ModelTokens
 from coldforge.model.verbs.facts import circumstances

@@ -10,15 +10,15 @@ from typing import Any
 
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.model.checkpoint import Checkpoint, read_checkpoint
-from coldforge.model.conversion import Rounding, Survey, settings_for, transfer
 from coldforge.model.formats.catalogue import find_format
+from coldforge.model.formats.conversion import Rounding, Survey, settings_for, transfer
 from coldforge.model.formats.gptq import Gptq, older_config
 from coldforge.model.formats.int8 import Int8
 from coldforge.model.formats.scheme import inputs_of
 from coldforge.model.formats.w8a8 import W8a8
 from coldforge.model.linear import IN_BLOCK, Linear
+from coldforge.model.loading.reading import Reader
 from coldforge.model.output import read_card, refuse_foreign, whole, write_card
-from coldforge.model.reading import Reader
 from coldforge.model.runtime import prepare
 from coldforge.model.verbs.facts import circumstances, sizes
 from coldforge.model.verbs.inspect import run_inspect

@@ -37,7 +37,7 @@ def run_evaluate(
     prepare()
     from coldforge.model.judge.protocol import cut_corpus, judged_corpus
     from coldforge.model.judge.score import score
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
     from coldforge.model.tokens import ModelTokens
 
     tokens = ModelTokens(checkpoint.folder)

@@ -18,7 +18,7 @@ def run_generate(
     checkpoint = read_checkpoint(Path(model))
     prepare()
     from coldforge.model.generate import continuation, pieces
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
     from coldforge.model.tokens import ModelTokens
 
     tokens = ModelTokens(checkpoint.folder)

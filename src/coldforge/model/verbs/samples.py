@@ -69,7 +69,7 @@ def _key(checkpoint: Checkpoint, problems: list[Problem], settings: dict[str, An
 def _write(
     checkpoint: Checkpoint, path: Path, missing: list[tuple[Problem, int]], settings: dict[str, Any]
 ) -> None:
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     with step("Loading the model"):
         tokens, model = ModelTokens(checkpoint.folder), load_model(checkpoint)

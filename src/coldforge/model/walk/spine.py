@@ -7,7 +7,7 @@ from typing import Any
 
 from coldforge.errors import ColdforgeError
 from coldforge.model.checkpoint import Checkpoint
-from coldforge.model.inputs import watch
+from coldforge.model.loading.inputs import watch
 from coldforge.model.walk.architecture import Architecture, architecture_of, block_tensors
 
 DTYPES = ("float32", "bfloat16", "float16")

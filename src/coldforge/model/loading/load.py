@@ -9,7 +9,7 @@ from coldforge.model.formats.int8 import Int8
 from coldforge.model.formats.scheme import inputs_of
 from coldforge.model.formats.w8a8 import W8a8
 from coldforge.model.linear import Linear
-from coldforge.model.reading import Reader, own_errors
+from coldforge.model.loading.reading import Reader, own_errors
 
 UNREADABLE = (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 
@@ -77,8 +77,8 @@ def _refuse_biases(reader: Reader, unexpected: list[str]) -> None:
 
 def _finish(model: Any, reader: Reader) -> None:  # noqa: ANN401 - a Transformers model
     """Give layers of quantised inputs what their format asks for."""
-    from coldforge.model.dynamic import dynamic_linear
-    from coldforge.model.inputs import watch
+    from coldforge.model.loading.dynamic import dynamic_linear
+    from coldforge.model.loading.inputs import watch
 
     for linear, name in _places(model, reader.checkpoint):
         if isinstance(linear.format, Int8):

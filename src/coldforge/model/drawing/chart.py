@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from coldforge.model.axis import Axis, Scale
+from coldforge.model.drawing.axis import Axis, Scale
 
 WIDTH, FONT, LETTER = 760, 12, 7.0
 """Pixels: of the picture, of a line of text, of a mean letter."""

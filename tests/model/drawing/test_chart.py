@@ -1,8 +1,8 @@
 import re
 from xml.etree import ElementTree as ET
 
-from coldforge.model.axis import Axis
-from coldforge.model.chart import Bar, Point, bars, scatter
+from coldforge.model.drawing.axis import Axis
+from coldforge.model.drawing.chart import Bar, Point, bars, scatter
 
 SVG = "{http://www.w3.org/2000/svg}"
 BITS, KL = Axis("bits a weight"), Axis("KL", log=True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.model.axis import Axis
+from coldforge.model.drawing.axis import Axis
 
 VALUES = st.lists(st.floats(-1e6, 1e6, allow_nan=False), min_size=1, max_size=20)
 ABOVE = st.lists(st.floats(1e-9, 1e9), min_size=1, max_size=20)

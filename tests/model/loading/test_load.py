@@ -37,7 +37,7 @@ def int4(plain: dict[str, Path], tmp_path: Path) -> Path:
 
 def logits(folder: Path) -> Any:
     """Load a model and run it on fixed ids."""
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     with torch.inference_mode():
         return load_model(read_checkpoint(folder))(IDS).logits
@@ -48,7 +48,7 @@ def logits(folder: Path) -> Any:
 def test_packed_layers_load_as_the_very_weights(
     plain: dict[str, Path], tmp_path: Path, kind: str, form: str
 ) -> None:
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     wanted: dict[str, Any] = {}
 
@@ -69,7 +69,7 @@ def test_packed_layers_load_as_the_very_weights(
 def test_layers_of_other_widths_and_plain_ones_load_beside_each_other(
     plain: dict[str, Path], tmp_path: Path
 ) -> None:
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     left = "model.layers.0.mlp.up_proj"
     dynamic = {exactly(LAYER): {"bits": 3, "group_size": -1}, exactly(left): None}
@@ -93,7 +93,7 @@ def test_layers_of_other_widths_and_plain_ones_load_beside_each_other(
 def test_int8_inputs_are_rounded_on_their_way_in(
     plain: dict[str, Path], tmp_path: Path, kind: str, activations: str
 ) -> None:
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     scale = torch.tensor([0.125]) if activations == "static" else None
     folder = make(
@@ -138,7 +138,7 @@ def test_dynamic_int8_loads_as_torchs_own_layers_and_generates(
 ) -> None:
     from torch.ao.nn.quantized.dynamic import Linear
 
-    from coldforge.model.load import load_model
+    from coldforge.model.loading.load import load_model
 
     stored: dict[str, Any] = {}
 

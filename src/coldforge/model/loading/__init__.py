@@ -1,0 +1,1 @@
+"""A checkpoint of any format as a Transformers model in float32."""
