@@ -9,7 +9,7 @@ from coldforge.model.formats.quantized import Quantized
 from coldforge.model.methods.gptq import Solving
 from coldforge.model.methods.method import Request
 from coldforge.model.output import WORK
-from coldforge.model.reading import Reader
+from coldforge.model.loading.reading import Reader
 from coldforge.model.solver.columns import Columns
 from coldforge.model.walk.config import write_configs
 from coldforge.model.walk.walk import walk

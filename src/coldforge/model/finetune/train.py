@@ -79,7 +79,7 @@ def _rate(at: int, steps: int) -> float:
 
 
 def _order(count: int, wanted: int, seed: int) -> list[int]:
-    """Number the windows in the order in which they come: all, shuffled, then all again."""
+    """List windows by number in the order in which they come: all, shuffled, then all again."""
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
     order: list[int] = []
     while len(order) < wanted:

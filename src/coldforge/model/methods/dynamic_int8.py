@@ -46,11 +46,11 @@ def rounded(weight: Any) -> Quantized:  # noqa: ANN401 - a tensor
     largest = weight.abs().max()
     least = torch.tensor(torch.finfo(torch.float32).eps)
     scale = torch.maximum(largest / (float(HIGH - LOW) / 2), least.to(largest))
-    codes = torch.quantize_per_tensor(weight.cpu(), float(scale), 0, torch.qint8).int_repr()
-    outputs = len(weight)
+    # torch multiplies by the reciprocal; a division takes some weights to the other side.
+    codes = torch.clamp(torch.round(weight * (1 / scale)), LOW, HIGH) + MIDDLE
     return Quantized(
         8,
-        (codes.to(torch.int16) + MIDDLE).to(torch.uint8).T.contiguous(),
-        scale.reshape(1, 1).expand(1, outputs).cpu().contiguous(),
-        torch.full((1, outputs), MIDDLE, dtype=torch.int16),
+        codes.T.to(torch.uint8).contiguous(),
+        scale.expand(1, len(weight)).contiguous(),
+        torch.full((1, len(weight)), MIDDLE, dtype=torch.int16),
     )
