@@ -6,10 +6,10 @@ from typing import Any
 from coldforge.model.checkpoint import read_checkpoint
 from coldforge.model.formats.catalogue import find_format
 from coldforge.model.formats.quantized import Quantized
+from coldforge.model.loading.reading import Reader
 from coldforge.model.methods.gptq import Solving
 from coldforge.model.methods.method import Request
 from coldforge.model.output import WORK
-from coldforge.model.loading.reading import Reader
 from coldforge.model.solver.columns import Columns
 from coldforge.model.walk.config import write_configs
 from coldforge.model.walk.walk import walk
