@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,7 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.model.checkpoint import read_checkpoint
 from coldforge.model.methods.catalogue import find_method
-from tests.model.walk.rig import divergence, quantised, random_model
+from tests.model.walk.rig import divergence, quantised, random_model, windows
 
 torch: Any = pytest.importorskip("torch")
 pytestmark = pytest.mark.model
@@ -63,6 +64,19 @@ def test_bytes_go_where_they_matter_and_the_table_says_why(mixed: Any) -> None:
     assert "model.layers.1.mlp.down_proj" in picture
 
 
+def test_what_was_measured_is_how_far_the_loaded_model_strays(uneven: Any, mixed: Any) -> None:
+    from coldforge.model.loading.load import load_model
+    from coldforge.model.sensitivity.measure import PROBES
+
+    ids = windows()[:PROBES]
+    with torch.inference_mode():
+        wanted, found = (
+            item(ids).logits.double().log_softmax(-1) for item in (load_model(uneven), mixed[2])
+        )
+    kl = float((wanted.exp() * (wanted - found)).sum(-1).mean())
+    assert mixed[1].extra["sensitivity"]["measured_kl"] == pytest.approx(kl, rel=1e-3)
+
+
 def test_below_a_divergence_it_takes_no_more_bytes_than_needed(
     uneven: Any, mixed: Any, tmp_path: Path
 ) -> None:
@@ -74,23 +88,51 @@ def test_below_a_divergence_it_takes_no_more_bytes_than_needed(
     assert less.linear_bytes < more.linear_bytes < 0.6 * more.linear_fp16_bytes
 
 
-def test_killed_while_quantising_it_does_not_measure_again_and_gives_the_same_bytes(
+def test_killed_twice_it_does_nothing_again_and_gives_the_same_bytes_on_other_threads(
     uneven: Any, mixed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from coldforge.model.methods import mixed as module
     from coldforge.model.sensitivity import measure
 
+    real, probed = measure._probe, []
+
+    def probe(block: Any, *rest: Any) -> Any:
+        if block.index == 1 and not probed[1:]:
+            probed.append(1)
+            raise KeyboardInterrupt
+        probed.append(block.index)
+        return real(block, *rest)
+
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    monkeypatch.setattr(module, "walk", killed)
+    monkeypatch.setattr(measure, "_probe", probe)
     with pytest.raises(KeyboardInterrupt):
         quantised(uneven, tmp_path / "q", "mixed")
-    monkeypatch.undo()
-    monkeypatch.setattr(measure, "_probe", killed)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(module, "walk", killed)
+        quantised(uneven, tmp_path / "q", "mixed")
     quantised(uneven, tmp_path / "q", "mixed")
+    assert probed == [0, 1, 1]
     assert read_checkpoint(tmp_path / "q").digest == read_checkpoint(mixed[0]).digest
+
+
+def test_with_some_blocks_only_the_others_stay_as_they_are(uneven: Any, tmp_path: Path) -> None:
+    from coldforge.model.calibration.calibration import Calibration
+    from coldforge.model.methods.method import Request
+
+    method = find_method("mixed")
+    drawn = Calibration(windows().tolist(), "none", {})
+    out = tmp_path / "q"
+    out.mkdir()
+    request = Request(uneven, drawn, out, method.settings({"budget": 0.64}), blocks=range(1))
+    result = method.quantise(request)
+    assert {item.bits for item in result.layers[7:]} == {16}
+    assert min(item.bits for item in result.layers[:7]) < 8
+    assert result.extra["sensitivity"]["measured_kl"] is None
+    with pytest.raises(ColdforgeError, match=r"no choice of precisions takes 0\.3 of"):
+        method.quantise(replace(request, settings=method.settings({"budget": 0.3})))
 
 
 @pytest.mark.parametrize(

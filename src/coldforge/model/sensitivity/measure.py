@@ -51,14 +51,28 @@ def measure(request: Request, trial: Trial) -> Damages:
     if path.is_file():
         found = json.loads(path.read_text("utf-8"))
         return {layer: {int(bits): kl for bits, kl in row.items()} for layer, row in found.items()}
-    untried = Trial({}, trial.store)
     spine = Spine(request.checkpoint, request.device, request.dtype)
-    total = len(spine) * len(spine.architecture.layers)
-    with step("Measuring sensitivity", total, "layers") as work, workers() as pool:
-        flow = Flow(replace(request, out=folder), spine, pool)
-        streams = _Streams(request, spine, folder)
+    streams = _Streams(request, spine, folder)
+    with workers() as pool:
+        tried = _run(request, trial, streams, pool)
+        with step("Comparing with the original", None) as work:
+            damages = streams.compare(pool, len(tried))
+            work.result = f"{len(tried)} ways to store one layer"
+    named: Damages = {}
+    for item, damage in zip(tried, damages, strict=True):
+        named.setdefault(item.layer, {})[item.bits] = damage
+    write_file(path, json.dumps(named).encode())
+    return named
+
+
+def _run(request: Request, trial: Trial, streams: "_Streams", pool: Workers) -> list[LayerReport]:
+    """Send all streams through the model; return which layer in which width each is of."""
+    spine, untried = streams.spine, Trial({}, trial.store)
+    layers = len(spine.architecture.layers)
+    with step("Measuring sensitivity", len(spine) * layers, "layers") as work:
+        flow = Flow(replace(request, out=streams.folder), spine, pool)
         tried = [item for item in flow.reports if item.error is not None]
-        work.advance(flow.finished * len(spine.architecture.layers))
+        work.advance(flow.finished * layers)
         for index in range(flow.finished, len(spine)):
             block = Block(index, spine, pool, flow.open(index))
             spine.load(index)
@@ -67,13 +81,8 @@ def measure(request: Request, trial: Trial) -> Damages:
             flow.close(block, reports)
             streams.drop(index)
             tried += [item for item in reports if item.error is not None]
-            work.advance(len(spine.architecture.layers))
-        damages = streams.compare(pool, len(tried))
-    named: Damages = {}
-    for item, damage in zip(tried, damages, strict=True):
-        named.setdefault(item.layer, {})[item.bits] = damage
-    write_file(path, json.dumps(named).encode())
-    return named
+            work.advance(layers)
+    return tried
 
 
 def state(request: Request) -> Path:
@@ -86,13 +95,11 @@ def state(request: Request) -> Path:
 def drift(request: Request, block: Block) -> float:
     """Return how far the model strays from the original, of which `block` is the last block."""
     assert block.feed is not None  # noqa: S101 - a calibrated method
-    streams = _Streams(request, block.spine, state(request))
+    spine, pool = block.spine, block.workers
+    streams = _Streams(request, spine, state(request))
     found = block.feed.outputs(range(streams.windows))
-    with closing(streams.at(len(block.spine), 0)) as original:
-        plain = original.read
-        return divergences(block.spine, block.workers, streams.windows, plain, [found.__getitem__])[
-            0
-        ]
+    with closing(streams.at(len(spine), 0)) as plain:
+        return divergences(spine, pool, streams.windows, plain.read, [found.__getitem__])[0]
 
 
 class _Streams:
