@@ -30,6 +30,25 @@ def test_blocks_in_turn_compute_what_the_model_does(kind: str, tmp_path: Path) -
             assert torch.allclose(spine.forward(hidden), wanted[1][at : at + 1], atol=2e-4)
 
 
+def test_a_mistral_is_walked_as_a_llama_is(tmp_path: Path) -> None:
+    from transformers import MistralConfig, MistralForCausalLM
+
+    torch.manual_seed(0)
+    config = MistralConfig(
+        vocab_size=512, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=128,
+    )  # fmt: skip
+    whole = MistralForCausalLM(config).eval()
+    whole.save_pretrained(tmp_path / "model")
+    (tmp_path / "model" / "tokenizer.json").write_text("{}", "utf-8")
+    spine, ids = Spine(read_checkpoint(tmp_path / "model")), windows()[:1]
+    hidden = spine.embed(ids.tolist())[0]
+    spine.load(0)
+    with torch.no_grad():
+        wanted = whole(ids, output_hidden_states=True, use_cache=False).hidden_states[1]
+    assert torch.allclose(spine.forward(hidden), wanted, atol=2e-4)
+
+
 def test_narrow_arithmetic_leaves_the_weights_alone(tmp_path: Path) -> None:
     checkpoint = random_model(tmp_path / "model", "llama")
     wide, narrow = Spine(checkpoint), Spine(checkpoint, dtype="bfloat16")

@@ -28,8 +28,7 @@ class Packed:
 
     def matches(self, settings: Settings) -> bool:
         """Tell whether a checkpoint is in this form."""
-        method, form = settings.get("quant_method"), settings.get("format")
-        return method == scheme.METHOD and form == FORM
+        return scheme.is_form(settings, FORM)
 
     def shape(self, layer: str, shapes: Shapes, settings: Settings) -> Shape:
         """Measure one layer; raise ColdforgeError if config and tensors do not agree."""

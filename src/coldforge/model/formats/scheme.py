@@ -14,6 +14,11 @@ from coldforge.model.formats.format import Settings
 METHOD = "compressed-tensors"
 
 
+def is_form(settings: Settings, form: str) -> bool:
+    """Tell whether a checkpoint is one of the library's, in this form."""
+    return settings.get("quant_method") == METHOD and settings.get("format") == form
+
+
 def scheme_of(layer: str, settings: Settings) -> Mapping[str, Any]:
     """Find the scheme of a layer; raise ColdforgeError if no group has it as a target."""
     groups = settings.get("config_groups")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coldforge.model.formats.quantized import Quantized
-from coldforge.model.solver.grid import Grid, minmax, search
+from coldforge.model.solver.grid import Grid, search
 from coldforge.model.solver.hessian import Hessian, Pool
 
 BLOCK = 128
@@ -27,8 +27,6 @@ class Columns:
     sym: bool = True
     act_order: bool = False
     """Most important inputs first; groups stay where they are (static groups)."""
-    clip: bool = True
-    """Search narrower ranges for less error."""
 
 
 def solve(
@@ -115,8 +113,4 @@ class _Tile:
         span = slice(group * self.size, (group + 1) * self.size)
         weight = self.left[span].T
         how = self.how
-        if how.clip:
-            grid = search(weight, how.bits, how.sym, self.importance[span])
-        else:
-            grid = minmax(weight, how.bits, how.sym)
-        self.grids[group] = grid
+        self.grids[group] = search(weight, how.bits, how.sym, self.importance[span])
