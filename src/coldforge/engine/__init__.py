@@ -1,0 +1,1 @@
+"""Engines: a checkpoint compiled for one runtime; built, checked, run, measured."""

@@ -1,0 +1,1 @@
+"""Whether backends give the same logits for the same tokens."""

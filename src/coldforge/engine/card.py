@@ -1,0 +1,68 @@
+"""An engine's directory: what runs, and the card that says what it was made of."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coldforge.digest import sha256_file, sha256_json
+from coldforge.errors import ColdforgeError
+from coldforge.model.output import CARD, read_card, write_card
+
+ENGINE = "engine"
+ONNXRUNTIME, TENSORRT_LLM = "onnxruntime", "tensorrt-llm"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that was found whole."""
+
+    folder: Path
+    card: dict[str, Any]
+    """Says: backend, precision, checkpoint (its digest), settings, versions, files, digest, image,
+    disk_bytes, seconds; of TensorRT-LLM also release, commit and gpu."""
+
+    @property
+    def backend(self) -> str:
+        """Name what runs it: onnxruntime or tensorrt-llm."""
+        return str(self.card["backend"])
+
+    @property
+    def precision(self) -> str:
+        """Name its arithmetic, such as fp32, int4, or int4 with int8 activations."""
+        return str(self.card["precision"])
+
+
+def write_engine(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """Write the card of a finished directory; return what it says.
+
+    The digest covers every file, so equal engines have equal digests.
+    """
+    files = {name: sha256_file(path) for name, path in _files(folder).items()}
+    size = sum(path.stat().st_size for path in _files(folder).values())
+    said = {**facts, "files": files, "digest": sha256_json(files), "disk_bytes": size}
+    write_card(folder, ENGINE, said)
+    return said
+
+
+def read_engine(folder: Path) -> Engine:
+    """Read an engine's card; raise ColdforgeError if it is none, or a file is missing."""
+    folder = folder.absolute()
+    if not folder.is_dir():
+        raise ColdforgeError(
+            f"no such engine: {folder}", "run: invoke engine.build --checkpoint DIR --out ENGINE"
+        )
+    card = read_card(folder)
+    if card.get("kind") != ENGINE:
+        raise ColdforgeError(
+            f"{folder} is not an engine: its {CARD} does not say so",
+            "run: invoke engine.build --checkpoint DIR --out ENGINE",
+        )
+    for name in card["files"]:
+        if not (folder / name).is_file():
+            raise ColdforgeError(f"{folder} lacks {name}", "copy the engine again, or build it")
+    return Engine(folder, card)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != CARD)
+    return {str(path.relative_to(folder)): path for path in sorted(found)}

@@ -1,0 +1,1 @@
+"""From a checkpoint to an ONNX graph, quantised weights as they are."""

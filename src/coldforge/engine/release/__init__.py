@@ -1,0 +1,1 @@
+"""TensorRT-LLM: one vocabulary, translated for each release."""

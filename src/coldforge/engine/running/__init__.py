@@ -1,0 +1,1 @@
+"""Engines and models that answer: tokens in, tokens and logits out."""

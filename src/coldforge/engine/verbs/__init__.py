@@ -1,0 +1,1 @@
+"""One module a task: plain arguments in, a dict out."""

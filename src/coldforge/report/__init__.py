@@ -1,0 +1,1 @@
+"""What quantisation cost and gained, on one page."""

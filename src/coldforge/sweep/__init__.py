@@ -1,0 +1,1 @@
+"""Models times methods times backends, each cell done once."""
