@@ -1,6 +1,7 @@
-"""What every test may ask for: a tiny checkout, a Docker Engine, and repeatable examples."""
+"""What every test may ask for: a tiny checkout, a Docker Engine, a model trained for real."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from coldforge.paths import Workspace
 CHECKOUT = Path(__file__).resolve().parents[1]
 CACHE = CHECKOUT / "build" / "cache" / "hypothesis"
 
+# Read when torch is loaded: on a shared machine, threads that spin while they wait cost tenfold.
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+# As coldforge.model.runtime sets them, but before a test module imports torch.
+os.environ.setdefault("MKL_CBWR", "AVX2")
+os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(CACHE))
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -65,3 +71,35 @@ def engine() -> Iterator[Any]:
         pytest.skip(f"{error.message}; {error.hint}")
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo model after a few steps: real files, no wisdom."""
+    pytest.importorskip("torch")
+    pytest.importorskip("torchao")  # warns while it is compiled, which this lets pass
+    from coldforge.model.verbs.demo import run_demo
+
+    out = tmp_path_factory.mktemp("demo") / "model"
+    run_demo(str(out), steps=3)
+    return out
+
+
+@pytest.fixture(scope="session")
+def text(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A text to calibrate with that is read in no time: one module of the standard library."""
+    import argparse
+
+    place = tmp_path_factory.mktemp("text") / "argparse.py"
+    shutil.copyfile(argparse.__file__, place)
+    return str(place)
+
+
+@pytest.fixture(scope="session")
+def int4(demo: Path, text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo model in four bits."""
+    from coldforge.model.verbs.quantize import run_quantize
+
+    out = tmp_path_factory.mktemp("int4") / "model"
+    run_quantize(str(demo), str(out), samples=4, calibration=text)
+    return out

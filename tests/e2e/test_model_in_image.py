@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.network]
 
 # Pure Python, so the image's interpreter runs the host's copy.
 RUNNER = ("pytest", "pluggy", "iniconfig", "pytest-timeout", "hypothesis", "sortedcontainers")
+ROOMS = ("model", "engine", "sweep")
 
 
 @pytest.mark.timeout(900)
@@ -31,7 +32,7 @@ def test_the_model_tests_pass_in_the_image(
     work = Launch(
         image="localhost/coldforge/cpu:latest",
         command=[*command, "--rootdir", str(cli.root), "-c", str(cli.root / "pyproject.toml"),
-                 str(cli.root / "tests" / "model")],
+                 *(str(cli.root / "tests" / room) for room in ROOMS)],
         reads=[cli.root / "tests", cli.root / "pyproject.toml", runner],
         writes=[compiled],
         env={

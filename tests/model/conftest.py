@@ -1,20 +1,12 @@
-"""Model directories small enough to write by hand, and one that is trained for real."""
+"""Model directories small enough to write by hand."""
 
 import json
-import os
-import shutil
 import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-# Read when torch is loaded: on a shared machine, threads that spin while they wait cost tenfold.
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
-# As coldforge.model.runtime sets them, but before a test module imports torch.
-os.environ.setdefault("MKL_CBWR", "AVX2")
-os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
 
 Shapes = Mapping[str, tuple[str, list[int]]]
 WIDTH = {"F16": 2, "F32": 4, "I32": 4}
@@ -72,35 +64,3 @@ def write_model(folder: Path, shapes: Shapes, **config: object) -> Path:
     (folder / "tokenizer.json").write_text("{}", "utf-8")
     (folder / "model.safetensors").write_bytes(safetensors(shapes))
     return folder
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo model after a few steps: real files, no wisdom."""
-    pytest.importorskip("torch")
-    pytest.importorskip("torchao")  # warns while it is compiled, which this lets pass
-    from coldforge.model.verbs.demo import run_demo
-
-    out = tmp_path_factory.mktemp("demo") / "model"
-    run_demo(str(out), steps=3)
-    return out
-
-
-@pytest.fixture(scope="session")
-def text(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A text to calibrate with that is read in no time: one module of the standard library."""
-    import argparse
-
-    place = tmp_path_factory.mktemp("text") / "argparse.py"
-    shutil.copyfile(argparse.__file__, place)
-    return str(place)
-
-
-@pytest.fixture(scope="session")
-def int4(demo: Path, text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo model in four bits."""
-    from coldforge.model.verbs.quantize import run_quantize
-
-    out = tmp_path_factory.mktemp("int4") / "model"
-    run_quantize(str(demo), str(out), samples=4, calibration=text)
-    return out
