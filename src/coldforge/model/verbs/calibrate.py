@@ -48,7 +48,7 @@ def run_calibrate(  # noqa: PLR0913 - a flag each
     if len(found.windows) < samples:
         say(f"  {len(found.windows)} windows of the {samples} wanted; more questions give more")
     write_frozen(place, found)
-    return {"out": out, **found.facts, **circumstances(started)}
+    return {"out": out, **found.facts, **circumstances("calibrate", started)}
 
 
 def _drawn(checkpoint: Checkpoint, text: str, plan: Plan) -> Calibration:

@@ -57,7 +57,7 @@ def run_compare(
             "tokenizer": facts[0]["tokenizer"],
             "warmup": 1,
         },
-        **circumstances(started),
+        **circumstances("compare", started),
     }
     return result | {"flow": flow(result)}
 

@@ -57,7 +57,7 @@ def run_convert(model: str, out: str, to: str) -> dict[str, Any]:
             "warnings": run_inspect(str(part))["warnings"],
             **told,
             **sizes(made),
-            **circumstances(started),
+            **circumstances("checkpoint.convert", started),
         }
         write_card(part, CONVERTED, facts)
     return {"model": model, "out": out, **facts}

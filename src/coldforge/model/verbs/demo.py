@@ -29,6 +29,6 @@ def run_demo(
     with whole(place, DEMO) as part:
         facts = train(part, recipe)
         facts["digest"] = read_checkpoint(part).digest
-        facts |= {"seed": seed, "steps": recipe.steps, **circumstances(started)}
+        facts |= {"seed": seed, "steps": recipe.steps, **circumstances("model.demo", started)}
         write_card(part, DEMO, facts)
     return facts

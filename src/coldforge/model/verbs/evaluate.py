@@ -53,7 +53,7 @@ def run_evaluate(
     result = _alone(model, checkpoint, found) | {"protocol": cut.facts}
     if reference:
         result["reference"] = _against(reference, found)
-    return result | {"peak_rss_bytes": peak_rss(), **circumstances(started)}
+    return result | {"peak_rss_bytes": peak_rss(), **circumstances("evaluate", started)}
 
 
 def _alone(model: str, checkpoint: Checkpoint, found: Score) -> dict[str, Any]:

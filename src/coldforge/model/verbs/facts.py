@@ -31,9 +31,10 @@ def refuse_changed(checkpoint: Checkpoint) -> None:
         )
 
 
-def circumstances(started: float) -> dict[str, Any]:
-    """Say where and how long; `started` is time.monotonic() at the beginning."""
+def circumstances(task: str, started: float) -> dict[str, Any]:
+    """Say what was done, where and how long; `started` is time.monotonic() at the beginning."""
     return {
+        "task": task,
         "image": image(),
         "seconds": round(time.monotonic() - started, 2),
         "versions": versions(),

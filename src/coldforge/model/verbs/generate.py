@@ -31,4 +31,4 @@ def run_generate(
         if stream:
             sys.stdout.write(piece)
             sys.stdout.flush()
-    return {"model": model, "prompt": prompt, "text": text, **circumstances(started)}
+    return {"model": model, "prompt": prompt, "text": text, **circumstances("generate", started)}

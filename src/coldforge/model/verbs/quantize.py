@@ -73,7 +73,7 @@ def run_quantize(  # noqa: PLR0913 - a flag each
             **_found(result, made),
             **sizes(made),
             "peak_rss_bytes": peak_rss(),
-            **circumstances(started),
+            **circumstances("quantize", started),
         }
         write_card(part, QUANTISED, facts)
     return facts

@@ -55,7 +55,7 @@ def run_samples(
         "written": len(missing),
         "kept": len(wanted) - len(missing),
         **sizes(checkpoint),
-        **circumstances(started),
+        **circumstances("samples", started),
     }
 
 

@@ -63,7 +63,7 @@ def run_survey(  # noqa: PLR0913 - a flag each
         for way in model["ways"]
         if way["status"] == "failed"
     ]
-    result = {"models": found, "failed": failed, **circumstances(started)}
+    result = {"models": found, "failed": failed, **circumstances("survey", started)}
     write_report(place, result)
     return result
 
