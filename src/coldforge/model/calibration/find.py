@@ -40,6 +40,14 @@ def calibration_for(
     return drawn
 
 
+def identify(given: str) -> str | None:
+    """Identify a frozen set or a text; None for the default corpus, which Python's version is."""
+    if not given:
+        return None
+    path = Path(given)
+    return read_frozen(path).digest if is_frozen(path) else read_texts(path).digest
+
+
 def part(whole: Calibration, samples: int | None, length: int | None) -> Calibration:
     """Take the first windows, and of each the first tokens; raise ColdforgeError for too few."""
     there = (len(whole.windows), whole.length)

@@ -18,7 +18,7 @@ class Reader:
         from safetensors import SafetensorError, safe_open
 
         self.checkpoint = checkpoint
-        self._turned = checkpoint.config.get("model_type") in CONV1D
+        self.turned = checkpoint.config.get("model_type") in CONV1D
         self._files: dict[Any, Any] = {}
         for path in checkpoint.files:
             try:
@@ -42,7 +42,7 @@ class Reader:
     def weight(self, linear: Linear) -> Any:  # noqa: ANN401 - a tensor
         """Decode a quantised layer's weight, float32, as its plain module holds it."""
         weight = self.layer(linear).weight()
-        return weight.T.contiguous() if self._turned else weight
+        return weight.T.contiguous() if self.turned else weight
 
     def plain(self) -> dict[str, Any]:
         """Map names to tensors of the unquantised model, each read when it is indexed."""

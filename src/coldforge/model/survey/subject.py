@@ -1,19 +1,18 @@
 """One model under survey: each way made and judged in a process of its own, and noted."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from coldforge.digest import sha256_json
-from coldforge.durable import write_file
 from coldforge.errors import ColdforgeError, UnknownNameError
+from coldforge.model.calibration.find import identify
 from coldforge.model.checkpoint import Checkpoint, read_checkpoint
-from coldforge.model.corpus import read_texts
 from coldforge.model.output import read_card
 from coldforge.model.runtime import versions
 from coldforge.model.survey.child import alone
 from coldforge.model.survey.judging import Protocol, judge_original, judge_way
+from coldforge.model.survey.notes import read_note, write_note
 from coldforge.model.survey.pace import Pace
 from coldforge.model.survey.report import brief
 from coldforge.model.survey.ways import Way
@@ -40,7 +39,7 @@ class Job:
 
     def drawn(self) -> list[Any]:
         """Identify what calibrates, without drawing it."""
-        return [self.samples, _digest_of(self.calibration)]
+        return [self.samples, identify(self.calibration)]
 
 
 class Subject:
@@ -72,7 +71,7 @@ class Subject:
 
     def _original(self) -> dict[str, Any]:
         """Judge the original, unless an earlier run did."""
-        note = _read(self.place / f"{ORIGINAL}.json")
+        note = read_note(self.place / f"{ORIGINAL}.json")
         if note.get("judged_by") != self.judged_by:
             note = self._record()
         facts = {key: note[key] for key in ("perplexity", "protocol")}
@@ -89,7 +88,7 @@ class Subject:
         folder = str(self.original.folder)
         done = alone(judge_original, folder, self.job.protocol, str(self.logits))
         note = {"judged_by": self.judged_by, **done.value}
-        _write(self.place / f"{ORIGINAL}.json", note)
+        write_note(self.place / f"{ORIGINAL}.json", note)
         return note
 
     def _way(self, way: Way) -> dict[str, Any]:
@@ -101,16 +100,16 @@ class Subject:
         except ColdforgeError as error:
             return {"status": "skipped", "why": error.message}
         path = self.place / f"{way.name}.json"
-        before = _read(path)
+        before = read_note(path)
         try:
             note = self._quantised(way, before)
             if note != before:
-                _write(path, note)
+                write_note(path, note)
             judged = self._judged(way, note)
         except ColdforgeError as error:
             return {"status": "failed", "why": error.message, "hint": error.hint}
         if judged != note:
-            _write(path, judged)
+            write_note(path, judged)
         return {"status": "made", **judged["made"], **judged["judged"]}
 
     def _fits(self, way: Way) -> None:
@@ -186,26 +185,3 @@ def freeze(model: str, given: str | None, samples: int | None, path: str) -> dic
     drawn = calibration_for(read_checkpoint(Path(model)), given, samples, None, 0)
     write_frozen(Path(path), drawn)
     return drawn.facts
-
-
-def _digest_of(calibration: str) -> str | None:
-    """Identify a frozen set or a text; None for the default corpus, which Python's version is."""
-    from coldforge.model.calibration.frozen import is_frozen, read_frozen
-
-    if not calibration:
-        return None
-    path = Path(calibration)
-    return read_frozen(path).digest if is_frozen(path) else read_texts(path).digest
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Read a note; {} if there is none that can be read."""
-    try:
-        note = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return note if isinstance(note, dict) else {}
-
-
-def _write(path: Path, note: dict[str, Any]) -> None:
-    write_file(path, (json.dumps(note, indent=2, sort_keys=True) + "\n").encode())

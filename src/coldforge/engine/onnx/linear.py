@@ -1,0 +1,57 @@
+"""A linear layer in the graph: MatMulNBits where it is quantised, MatMul where it is not."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from coldforge.engine.onnx.graph import CONTRIB, Graph
+from coldforge.engine.onnx.nbits import NBits, pack
+from coldforge.engine.onnx.weights import Weights
+from coldforge.model.formats.quantized import Quantized
+
+FLOAT32, INT8 = 1, 4
+"""The operator's accuracy levels: what the inputs are multiplied in."""
+
+
+@dataclass
+class Linears:
+    """Adds linear layers to a graph and remembers how each was stored."""
+
+    graph: Graph
+    weights: Weights
+    accuracy: int = FLOAT32
+
+    def __post_init__(self) -> None:
+        """Begin with none."""
+        self.stored: dict[str, str] = {}
+
+    def add(self, name: str, source: str, bias: str = "") -> str:
+        """Multiply `source` by a layer of the checkpoint; return the output's name."""
+        weight = self.weights.linear(name)
+        if isinstance(weight, Quantized):
+            output = self.nbits(name, source, pack(name, weight))
+        else:
+            table = self.graph.tensor(f"{name}.weight", weight)
+            output = self.graph.node("MatMul", [source, table], f"{name}.product")
+            self.stored[name] = "float32"
+        if bias and self.weights.find(bias):
+            kept = self.graph.tensor(bias, self.weights.array(bias))
+            output = self.graph.node("Add", [output, kept], f"{name}.sum")
+        return output
+
+    def nbits(self, name: str, source: str, packed: NBits) -> str:
+        """Multiply by a packed weight; return the output's name."""
+        graph = self.graph
+        if packed.order is not None:
+            order = graph.tensor(f"{name}.order", packed.order)
+            source = graph.node("Gather", [source, order], f"{name}.sorted", axis=-1)
+        parts = {"codes": packed.codes, "scales": packed.scales, "zeros": packed.zeros}
+        names = [graph.tensor(f"{name}.{part}", array) for part, array in parts.items()]
+        outputs, blocks, _ = packed.codes.shape
+        self.stored[name] = f"int{packed.bits} in blocks of {packed.block}"
+        attributes: dict[str, Any] = {
+            "N": outputs, "K": blocks * packed.block, "bits": packed.bits,
+            "block_size": packed.block, "accuracy_level": self.accuracy,
+        }  # fmt: skip
+        return graph.node(
+            f"{CONTRIB}.MatMulNBits", [source, *names], f"{name}.product", **attributes
+        )
