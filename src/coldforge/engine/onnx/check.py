@@ -58,7 +58,8 @@ class Stored:
             return "float32"
         asked = self._attributes(node)
         inputs = "int8" if asked["accuracy_level"] == 4 else "float32"
-        return f"int{asked['bits']} weights, {inputs} inputs"
+        bits = 8 if self._halves(name) else asked["bits"]
+        return f"int{bits} weights, {inputs} inputs"
 
     def weight(self, name: str) -> Any:  # noqa: ANN401 - a tensor
         """Decode a layer, float32 (outputs, inputs)."""
@@ -66,17 +67,22 @@ class Stored:
 
         node = self.products[name]
         if node.op_type == "MatMul":
-            return torch.from_numpy(self.array(node.input[1]).T)
+            return torch.tensor(self.array(node.input[1]).T)
         codes, scales, zeros = (self.array(part) for part in node.input[1:4])
         order = self.array(f"{name}.order") if f"{name}.order" in self.constants else None
         asked = self._attributes(node)
-        return unpack(NBits(asked["bits"], asked["block_size"], codes, scales, zeros, order))
+        sizes = asked["bits"], asked["block_size"]
+        return unpack(NBits(*sizes, codes, scales, zeros, order, self._halves(name)))
 
     def array(self, name: str) -> Any:  # noqa: ANN401 - an array
         """Read a constant."""
         import onnx
 
         return onnx.numpy_helper.to_array(self.constants[name], base_dir=str(self.folder))
+
+    def _halves(self, name: str) -> bool:
+        """Tell whether a layer's inputs come twice, for two halves of its codes."""
+        return bool(self.products[name].input[0] == f"{name}.twice")
 
     @staticmethod
     def _attributes(node: Any) -> dict[str, int]:  # noqa: ANN401 - a NodeProto
@@ -86,7 +92,7 @@ class Stored:
 def _same(stored: Any, meant: Any) -> bool:  # noqa: ANN401 - tensors and arrays
     import torch
 
-    weight = meant.weight() if isinstance(meant, Quantized) else torch.from_numpy(meant.T)
+    weight = meant.weight() if isinstance(meant, Quantized) else torch.tensor(meant.T)
     return bool(torch.equal(stored, weight))
 
 

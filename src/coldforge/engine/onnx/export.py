@@ -9,7 +9,7 @@ from coldforge.engine.onnx.attention import BATCH, LENGTH, Attention
 from coldforge.engine.onnx.gpt2 import gpt2
 from coldforge.engine.onnx.graph import Graph
 from coldforge.engine.onnx.head import add_head
-from coldforge.engine.onnx.linear import FLOAT32, INT8, Linears
+from coldforge.engine.onnx.linear import Linears
 from coldforge.engine.onnx.llama import llama
 from coldforge.engine.onnx.weights import Weights
 from coldforge.model.checkpoint import Checkpoint
@@ -28,10 +28,10 @@ def export(checkpoint: Checkpoint, folder: Path, eight: bool = False) -> dict[st
     """
     size = dimensions(checkpoint.config)
     graph, weights = Graph(folder), Weights(checkpoint)
-    linears = Linears(graph, weights, INT8 if eight else FLOAT32)
+    linears = Linears(graph, weights, eight)
     attention = Attention(graph, size)
     states = FAMILIES[size.kind](graph, linears, attention, checkpoint.config)
-    add_head(linears, states, _head(weights, size), eight)
+    add_head(linears, states, _head(weights, size))
     graph.output("logits", "float32", [BATCH, LENGTH, size.vocab])
     graph.save()
     return linears.stored
@@ -43,15 +43,35 @@ def _head(weights: Weights, size: Dimensions) -> str:
     return embedding if size.tied or not weights.find("lm_head.weight") else "lm_head"
 
 
-def inputs_of(size: Dimensions, ids: Any) -> dict[str, Any]:  # noqa: ANN401 - an array
-    """Make what a session takes for token ids, int64 (batch, length), with an empty cache."""
+def inputs_of(size: Dimensions, ids: Any, cache: dict[str, Any] | None = None) -> dict[str, Any]:  # noqa: ANN401 - an array
+    """Make what a session takes for token ids, int64 (batch, length).
+
+    `cache` holds what came before, float32 (batch, heads, past, head_dim) by input name; without
+    it nothing did.
+    """
     import numpy as np
 
-    fed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    past = cache or empty_cache(size, len(ids))
+    before = next(iter(past.values())).shape[2]
+    mask = np.ones((len(ids), before + ids.shape[1]), dtype=np.int64)
+    fed = {"input_ids": ids, "attention_mask": mask, **past}
     if size.kind == "gpt2":
-        fed["position_ids"] = np.tile(np.arange(ids.shape[1], dtype=np.int64), (len(ids), 1))
-    empty = np.zeros((len(ids), size.kv_heads, 0, size.head_dim), dtype=np.float32)
-    for block in range(size.layers):
-        for kind in ("key", "value"):
-            fed[f"past_key_values.{block}.{kind}"] = empty
+        places = np.arange(before, mask.shape[1], dtype=np.int64)
+        fed["position_ids"] = np.tile(places, (len(ids), 1))
     return fed
+
+
+def empty_cache(size: Dimensions, batch: int) -> dict[str, Any]:
+    """Make a cache without tokens, by input name."""
+    import numpy as np
+
+    empty = np.zeros((batch, size.kv_heads, 0, size.head_dim), dtype=np.float32)
+    return {name: empty for pair in cache_names(size) for name in pair}
+
+
+def cache_names(size: Dimensions) -> list[tuple[str, str]]:
+    """Name the inputs that hold each block's keys and values."""
+    return [
+        (f"past_key_values.{block}.key", f"past_key_values.{block}.value")
+        for block in range(size.layers)
+    ]

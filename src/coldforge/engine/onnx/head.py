@@ -10,14 +10,14 @@ GROUP = 32
 """Weights of the int8 head that share a scale."""
 
 
-def add_head(linears: Linears, states: str, name: str, eight: bool) -> None:
+def add_head(linears: Linears, states: str, name: str) -> None:
     """Multiply by the head, or by the embedding where they are tied; the graph's logits."""
     weight = linears.weights.linear(name) if name == "lm_head" else _plain(linears, name)
     graph = linears.graph
-    if eight and not isinstance(weight, Quantized):
+    if linears.eight and not isinstance(weight, Quantized):
         weight = rounded(weight)
     if isinstance(weight, Quantized):
-        product = linears.nbits("lm_head", states, pack("lm_head", weight))
+        product = linears.nbits("lm_head", states, pack("lm_head", weight, linears.eight))
     else:
         table = graph.tensor("lm_head.weight", weight)
         product = graph.node("MatMul", [states, table], "lm_head.product")

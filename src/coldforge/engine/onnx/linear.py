@@ -18,7 +18,8 @@ class Linears:
 
     graph: Graph
     weights: Weights
-    accuracy: int = FLOAT32
+    eight: bool = False
+    """Whether inputs of quantised layers are rounded to int8."""
 
     def __post_init__(self) -> None:
         """Begin with none."""
@@ -28,7 +29,7 @@ class Linears:
         """Multiply `source` by a layer of the checkpoint; return the output's name."""
         weight = self.weights.linear(name)
         if isinstance(weight, Quantized):
-            output = self.nbits(name, source, pack(name, weight))
+            output = self.nbits(name, source, pack(name, weight, self.eight))
         else:
             table = self.graph.tensor(f"{name}.weight", weight)
             output = self.graph.node("MatMul", [source, table], f"{name}.product")
@@ -46,11 +47,14 @@ class Linears:
             source = graph.node("Gather", [source, order], f"{name}.sorted", axis=-1)
         parts = {"codes": packed.codes, "scales": packed.scales, "zeros": packed.zeros}
         names = [graph.tensor(f"{name}.{part}", array) for part, array in parts.items()]
+        if packed.halves:
+            source = graph.node("Concat", [source, source], f"{name}.twice", axis=-1)
         outputs, blocks, _ = packed.codes.shape
-        self.stored[name] = f"int{packed.bits} in blocks of {packed.block}"
+        bits = 8 if packed.halves else packed.bits
+        self.stored[name] = f"int{bits} in blocks of {packed.block}"
         attributes: dict[str, Any] = {
             "N": outputs, "K": blocks * packed.block, "bits": packed.bits,
-            "block_size": packed.block, "accuracy_level": self.accuracy,
+            "block_size": packed.block, "accuracy_level": INT8 if self.eight else FLOAT32,
         }  # fmt: skip
         return graph.node(
             f"{CONTRIB}.MatMulNBits", [source, *names], f"{name}.product", **attributes

@@ -3,6 +3,11 @@
 The operator (ONNX Runtime's ContribOperators: com.microsoft.MatMulNBits) takes B uint8
 (outputs, blocks, block * bits / 8), scales float32 (outputs, blocks) and zero points packed like
 B, (outputs, blocks * bits / 8); the first value of a byte has the low bits.
+
+Codes of eight bits with float32 inputs have no fast kernel: the operator decodes the whole matrix
+at every call, thirteen times slower than float32. They go in as two halves of four bits instead,
+beside each other, the inputs given twice: code = 16 high + low, zero = 16 high + low, and the high
+half's scale is 16 times the low one's. No number changes.
 """
 
 from dataclasses import dataclass
@@ -26,33 +31,38 @@ class NBits:
     zeros: Any
     order: Any
     """int64 (inputs,): the input that comes at each place, None where they are in order."""
+    halves: bool = False
+    """Whether the first half of the blocks are high halves of codes, the others low ones."""
 
 
-def pack(name: str, item: Quantized) -> NBits:
+def pack(name: str, item: Quantized, eight: bool = False) -> NBits:
     """Repack a layer without changing a number; raise ColdforgeError if it cannot be held.
 
     Fewer than four bits go into four; groups that are no power of two are cut into blocks that
-    repeat their scale.
+    repeat their scale. With `eight`, for inputs of int8, codes of eight bits stay whole.
     """
-    import torch
-
-    inputs = item.codes.shape[0]
     order = None if item.order is None else _order(name, item)
-    codes = item.codes if order is None else item.codes[order]
+    codes = (item.codes if order is None else item.codes[order]).T
     block = _block(name, item.group_size)
     repeat = item.group_size // block
-    zeros = item.zeros.repeat_interleave(repeat, 0)
-    scales = item.scales.to(torch.float32).repeat_interleave(repeat, 0)
-    bits = 4 if max(int(zeros.max()), int(codes.max())) < 16 and item.bits <= 4 else 8
-    if not 0 <= int(zeros.min()) <= int(zeros.max()) < 1 << bits:
-        raise ColdforgeError(f"{name} has zero points outside {bits} bits", "choose another method")
+    zeros = item.zeros.repeat_interleave(repeat, 0).T
+    scales = item.scales.float().repeat_interleave(repeat, 0).T
+    if not 0 <= int(zeros.min()) <= int(zeros.max()) < 256:
+        raise ColdforgeError(f"{name} has zero points outside 8 bits", "choose another method")
+    bits = 4 if max(int(zeros.max()), int(codes.max())) < 16 else 8
+    halves = bits == 8 and not eight
+    if halves:
+        bits = 4
+        codes, zeros, scales = _halved(codes), _halved(zeros), _stacked(scales * 16, scales)
+    rows = len(codes)
     return NBits(
         bits,
         block,
-        _packed(codes.T.contiguous(), bits).reshape(-1, inputs // block, block * bits // 8).numpy(),
-        scales.T.contiguous().numpy(),
-        _packed(zeros.T.to(torch.uint8).contiguous(), bits).numpy(),
+        _packed(codes, bits).reshape(rows, -1, block * bits // 8).numpy(),
+        scales.contiguous().numpy(),
+        _packed(zeros, bits).numpy(),
         None if order is None else order.numpy(),
+        halves,
     )
 
 
@@ -61,15 +71,20 @@ def unpack(item: NBits) -> Any:  # noqa: ANN401 - a tensor
     import torch
 
     outputs, blocks, _ = item.codes.shape
-    codes = _unpacked(torch.from_numpy(item.codes).reshape(outputs, -1), item.bits)
-    codes = codes.reshape(outputs, blocks, item.block).to(torch.float32)
-    zeros = _unpacked(torch.from_numpy(item.zeros), item.bits)[:, :blocks].to(torch.float32)
-    scales = torch.from_numpy(item.scales).reshape(outputs, blocks, 1)
-    weight = ((codes - zeros[:, :, None]) * scales).reshape(outputs, -1)
+    codes = _unpacked(torch.tensor(item.codes).reshape(outputs, -1), item.bits)
+    zeros = _unpacked(torch.tensor(item.zeros), item.bits)[:, :blocks]
+    scales = torch.tensor(item.scales).reshape(outputs, blocks)
+    if item.halves:
+        blocks //= 2
+        if not torch.equal(scales[:, :blocks], scales[:, blocks:] * 16):
+            return torch.full_like(codes[:, : codes.shape[1] // 2], torch.nan, dtype=torch.float32)
+        codes, zeros, scales = _whole(codes), _whole(zeros), scales[:, blocks:]
+    steps = codes.reshape(outputs, blocks, -1).float() - zeros[:, :, None].float()
+    weight = (steps * scales[:, :, None]).reshape(outputs, -1)
     if item.order is None:
         return weight
     placed = torch.empty_like(weight)
-    placed[:, torch.from_numpy(item.order)] = weight
+    placed[:, torch.tensor(item.order)] = weight
     return placed
 
 
@@ -93,10 +108,28 @@ def _block(name: str, group: int) -> int:
     return block
 
 
+def _halved(values: Any) -> Any:  # noqa: ANN401 - tensors
+    """Put the high halves of bytes (rows, n) before the low ones: (rows, 2 n)."""
+    return _stacked(values >> 4, values & 15)
+
+
+def _whole(halves: Any) -> Any:  # noqa: ANN401 - tensors
+    """Undo `_halved`."""
+    count = halves.shape[1] // 2
+    return halves[:, :count] << 4 | halves[:, count:]
+
+
+def _stacked(first: Any, second: Any) -> Any:  # noqa: ANN401 - tensors
+    import torch
+
+    return torch.cat([first, second], 1)
+
+
 def _packed(values: Any, bits: int) -> Any:  # noqa: ANN401 - tensors
     """Pack uint8 (rows, n) into bytes (rows, ceil(n * bits / 8))."""
     import torch
 
+    values = values.to(torch.uint8).contiguous()
     if bits == 8:
         return values
     if values.shape[1] % 2:

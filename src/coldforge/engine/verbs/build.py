@@ -62,10 +62,8 @@ def run_build(checkpoint: str, out: str, activations: str = "float32") -> dict[s
 def precision(checkpoint: Checkpoint, eight: bool) -> str:
     """Name an engine's arithmetic by the widths of the checkpoint's linear layers."""
     widths = {item.shape.bits for item in checkpoint.linears.values() if item.format}
-    if len(widths) > 1:
-        name = "mixed"
-    else:
-        name = f"int{widths.pop()}" if widths else "fp32"
+    names = [f"int{bits}" for bits in widths] or ["fp32"]
+    name = names[0] if len(names) == 1 else "mixed"
     return f"{name} + int8 activations" if eight else name
 
 
