@@ -15,7 +15,8 @@ from tests.e2e.conftest import Cli
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
 # Pure Python, so the image's interpreter runs the host's copy.
-RUNNER = ("pytest", "pluggy", "iniconfig", "pytest-timeout", "hypothesis", "sortedcontainers")
+RUNNER = ("pytest", "pluggy", "iniconfig", "pytest-timeout", "hypothesis", "sortedcontainers",
+          "pytest-xdist", "execnet")  # fmt: skip
 ROOMS = ("model", "engine", "sweep")
 
 
@@ -28,7 +29,8 @@ def test_the_model_tests_pass_in_the_image(
         folder.mkdir()
     for name in RUNNER:
         _copy(name, runner)
-    command = ["python3", "-m", "pytest", "-q", "-m", "model", "-p", "no:cacheprovider"]
+    command = ["python3", "-m", "pytest", "-q", "-m", "model", "-p", "no:cacheprovider",
+               "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]  # fmt: skip
     work = Launch(
         image="localhost/coldforge/cpu:latest",
         command=[*command, "--rootdir", str(cli.root), "-c", str(cli.root / "pyproject.toml"),
