@@ -53,3 +53,13 @@ def test_an_image_that_is_not_there_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(ColdforgeError, match="No such image: localhost/coldforge/none"):
         launch(client, Launch("localhost/coldforge/none:latest", ["x"], [tmp_path]), print, print)
+
+
+def test_cards_are_shown_to_who_asks_for_them() -> None:
+    client = MagicMock()
+    for gpus in (False, True):
+        with created(client, Launch("image", ["true"], gpus=gpus), tty=False):
+            pass
+        asked = client.containers.create.call_args.kwargs.get("device_requests")
+        assert bool(asked) is gpus
+    assert asked[0]["Capabilities"] == [["gpu"]]

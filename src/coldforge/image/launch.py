@@ -26,6 +26,11 @@ class Launch:
     reads: list[Path] = field(default_factory=list)
     writes: list[Path] = field(default_factory=list)
     env: Mapping[str, str] = field(default_factory=dict)
+    cluster: bool = False
+    """Whether it sees the host's network: for a sweep alone, that joins the user's Ray cluster.
+    Its nodes call one another back, so the container needs an address that they can reach."""
+    gpus: bool = False
+    """Whether it sees the host's NVIDIA cards."""
 
 
 def launch(
@@ -73,7 +78,7 @@ def created(client: "docker.DockerClient", work: Launch, tty: bool) -> Iterator[
 
 def _limits(work: Launch, tty: bool) -> dict[str, Any]:
     return {
-        "network_mode": "none",
+        "network_mode": "host" if work.cluster else "none",
         "user": f"{os.getuid()}:{os.getgid()}",
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
@@ -89,7 +94,14 @@ def _limits(work: Launch, tty: bool) -> dict[str, Any]:
         "tty": tty,
         "stdin_open": tty,
         "init": True,
+        **({"device_requests": [_every_card()]} if work.gpus else {}),
     }
+
+
+def _every_card() -> Any:  # noqa: ANN401 - untyped SDK
+    from docker.types import DeviceRequest
+
+    return DeviceRequest(count=-1, capabilities=[["gpu"]])
 
 
 def _folder(path: Path) -> Path:

@@ -59,6 +59,12 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How it is called, in the release's source tree."""
     flags: dict[str, str]
     """Our word -> the release's flag."""
+    switches: list[str] = []
+    """Words whose flag takes `enable` or `disable`; another one that is on takes no value."""
+    only_for: list[str] = []
+    """Words of which one must be said for it to run at all; none: it always runs."""
+    one_file: bool = False
+    """It reads a quantised checkpoint from one file, not from shards."""
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +89,14 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """In the order they run: `convert` where checkpoints are converted first, `build`."""
     unknown: dict[str, str] = {}
     """Our words that none of its programs takes -> why, and what to say instead."""
+    refused: dict[str, str] = {}
+    """`word=value` that its programs take and cannot do, or do not take -> why, what instead."""
+    models: list[str] = []
+    """Values of model_type that its programs are for."""
+    group_sizes: list[int] = []
+    """Weights that may share a scale."""
+    rope: list[str] = []
+    """Kinds of rotary scaling that it knows."""
     fixture: bool = False
     """Made for tests; said wherever it shows."""
 
