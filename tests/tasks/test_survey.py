@@ -3,17 +3,8 @@ from pathlib import Path
 import pytest
 from invoke.context import Context
 
-from coldforge.tasks import _inside
 from coldforge.tasks._inside import Inside
 from coldforge.tasks.survey import survey
-
-
-@pytest.fixture
-def handed(monkeypatch: pytest.MonkeyPatch) -> list[Inside]:
-    monkeypatch.delenv("COLDFORGE_IN_IMAGE", raising=False)
-    found: list[Inside] = []
-    monkeypatch.setattr(_inside, "run", found.append)
-    return found
 
 
 def test_the_image_reads_every_model_and_writes_into_the_folder_itself(

@@ -10,6 +10,8 @@ from coldforge.model.output import CARD, read_card, write_card
 
 ENGINE = "engine"
 ONNXRUNTIME, TENSORRT_LLM = "onnxruntime", "tensorrt-llm"
+KEYS = frozenset({"backend", "precision", "checkpoint", "files", "digest", "disk_bytes"})
+"""Of an engine's card: what every one says."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ def read_engine(folder: Path) -> Engine:
             f"{folder} is not an engine: its {CARD} does not say so",
             "run: invoke engine.build --checkpoint DIR --out ENGINE",
         )
+    for key in KEYS - card.keys():
+        raise ColdforgeError(f"{CARD} of {folder} does not say: {key}", "copy the engine again")
     for name in card["files"]:
         if not (folder / name).is_file():
             raise ColdforgeError(f"{folder} lacks {name}", "copy the engine again, or build it")

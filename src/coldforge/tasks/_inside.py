@@ -1,6 +1,7 @@
 """From the host into the image: the same task, with the same flags, on the user's folders."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -13,11 +14,13 @@ from coldforge.tasks.image import build_and_load
 
 PYCACHE = Path("cache/pycache")
 """Below build/, one an image: images hold no byte code, and compiling torch takes seconds."""
+CLUSTER = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
+"""Variables by which a Ray cluster lets its users in, handed over to who joins one."""
 
 
 @dataclass(frozen=True)
 class Inside:
-    """A task to run in a stack's image, the host paths it reads, and folders it may write."""
+    """A task to run in a stack's image, what it reads of the host, folders and files it writes."""
 
     task: str
     flags: list[str]
@@ -25,6 +28,8 @@ class Inside:
     writes: list[Path] = field(default_factory=list)
     stack: str = "cpu"
     yes: bool = False
+    cluster: bool = False
+    """Whether it joins the user's Ray cluster over the host's network."""
 
 
 def run(work: Inside) -> None:
@@ -68,11 +73,15 @@ def _run(work: Inside, out: Callable[[bytes], object]) -> int:
     built = build_and_load(work.stack, work.yes)
     compiled = Workspace.find().build / PYCACHE / built.manifest.digest.removeprefix("sha256:")[:16]
     for folder in (compiled, *work.writes):
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
     env = {"PYTHONPYCACHEPREFIX": str(compiled), "COLDFORGE_IMAGE": built.manifest.digest}
+    if work.cluster:
+        env |= {name: value for name, value in os.environ.items() if name in CLUSTER}
     # Invoke writes no byte code unless told to.
     command = ["invoke", "--write-pyc", work.task, *work.flags]
-    run_in = Launch(image_name(work.stack), command, work.reads, [*work.writes, compiled], env)
+    writes = [*work.writes, compiled]
+    run_in = Launch(image_name(work.stack), command, work.reads, writes, env, work.cluster)
     with engine(work.yes) as connect:
         return launch(connect(), run_in, out, _said)
 

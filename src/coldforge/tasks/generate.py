@@ -14,28 +14,39 @@ from coldforge.tasks._task import emit, task
     help={
         **HELP,
         "model": MODEL,
+        "engine": "Engine directory instead; see engine.build.",
         "prompt": "Text to continue.",
         "max_new_tokens": "Tokens at most.",
     },
 )
-def generate(
+def generate(  # noqa: PLR0913, PLR0917 - a flag each
     context: Context,
-    model: str,
     prompt: str,
+    model: str = "",
+    engine: str = "",
     max_new_tokens: int = 64,
     yes: bool = False,
     json: bool = False,
 ) -> None:
-    """Continue a prompt, the likeliest token each time.
+    """Continue a prompt with a model or an engine, the likeliest token each time.
 
     Example: invoke generate --model models/demo-int4 --prompt "import os"
     """
-    from coldforge.model.verbs.generate import run_generate
+    from coldforge.errors import ColdforgeError
 
+    if bool(model) == bool(engine):
+        raise ColdforgeError("give --model or --engine, one of them", "see: invoke --help generate")
     if outside():
-        spelled = flags(model=full(model), prompt=prompt, max_new_tokens=max_new_tokens, json=json)
-        hand_over("generate", spelled, given(model), None, yes)
+        spelled = flags(
+            model=full(model), engine=full(engine), prompt=prompt,
+            max_new_tokens=max_new_tokens, json=json,
+        )  # fmt: skip
+        hand_over("generate", spelled, given(model, engine), None, yes)
         return
+    if engine:
+        from coldforge.engine.verbs.generate import run_generate as continued
+    else:
+        from coldforge.model.verbs.generate import run_generate as continued
     live = sys.stdout.isatty() and not json
-    found = run_generate(model, prompt, max_new_tokens, live)
+    found = continued(engine or model, prompt, max_new_tokens, live)
     emit(found, json, "" if live else found["prompt"] + found["text"])

@@ -1,10 +1,13 @@
 """An ONNX Runtime engine in its generation loop."""
 
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 from coldforge.engine.dimensions import read_dimensions
+from coldforge.engine.onnx.genai import FILE
 from coldforge.errors import ColdforgeError
 
 
@@ -13,47 +16,65 @@ class GenaiRunner:
 
     def __init__(self, folder: Path, threads: int = 0) -> None:
         """Load it; `threads` 0 leaves the choice to the runtime. Raise ColdforgeError."""
-        import json
-
         import onnxruntime_genai as genai
 
         size = read_dimensions(folder)
-        self.folder, self.size = folder, size
+        self.folder = folder.absolute()
         self.positions, self.vocab = size.positions, size.vocab
-        config = genai.Config(str(folder))
-        if threads:
-            wanted = {"intra_op_num_threads": threads}
-            config.overlay(json.dumps({"model": {"decoder": {"session_options": wanted}}}))
+        wanted = {"intra_op_num_threads": threads} if threads else {}
         try:
-            self._model = genai.Model(config)
-        except RuntimeError as error:
+            with _endless(self.folder) as place:
+                config = genai.Config(str(place))
+                config.overlay(json.dumps({"model": {"decoder": {"session_options": wanted}}}))
+                self._model = genai.Model(config)
+        except (RuntimeError, MemoryError) as error:
             raise ColdforgeError(
-                f"{folder} cannot be loaded: {str(error).splitlines()[0]}", "build it again"
+                f"{folder} cannot be loaded: {_first(error)}", "build it again"
             ) from error
 
     def follow(self, prompts: list[list[int]], count: int) -> Iterator[list[int]]:
-        """Yield `count` times the likeliest next token of each prompt; all are equally long."""
+        """Yield `count` times the likeliest next token of each prompt; all are equally long.
+
+        Raise ColdforgeError where the runtime fails, for want of memory mostly.
+        """
         import numpy as np
         import onnxruntime_genai as genai
 
         most = len(prompts[0]) + count
         params = genai.GeneratorParams(self._model)
-        params.set_search_options(
-            batch_size=len(prompts), do_sample=False, max_length=most, min_length=most
-        )
-        generator = genai.Generator(self._model, params)
-        generator.append_tokens(np.array(prompts, dtype=np.int32))
-        for _ in range(count):
-            generator.generate_next_token()
-            yield [int(token) for token in generator.get_next_tokens()]
+        params.set_search_options(batch_size=len(prompts), do_sample=False, max_length=most)
+        try:
+            generator = genai.Generator(self._model, params)
+            generator.append_tokens(np.array(prompts, dtype=np.int32))
+            for _ in range(count):
+                generator.generate_next_token()
+                yield [int(token) for token in generator.get_next_tokens()]
+        except (RuntimeError, MemoryError) as error:
+            raise ColdforgeError(
+                f"{self.folder} failed: {_first(error)}", "try fewer prompts at once, or shorter"
+            ) from error
 
-    def logits(self, ids: list[int]) -> Any:  # noqa: ANN401 - an array
-        """Return the logits of every position, float32 (tokens, vocab)."""
-        import numpy as np
-        import onnxruntime as ort
 
-        from coldforge.engine.onnx.export import inputs_of
+@contextmanager
+def _endless(folder: Path) -> Iterator[Path]:
+    """Yield a folder of links to an engine's files, but where no token ends a text.
 
-        session = ort.InferenceSession(str(self.folder / "model.onnx"))
-        fed = inputs_of(self.size, np.array([ids], dtype=np.int64))
-        return session.run(["logits"], fed)[0][0]
+    The loop takes whatever follows an end token for padding; who asks for `count` tokens decides
+    for himself where a text ends. Raise ColdforgeError if the loop's settings cannot be read.
+    """
+    try:
+        settings = json.loads((folder / FILE).read_text("utf-8"))
+        del settings["model"]["eos_token_id"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ColdforgeError(f"{folder / FILE} cannot be read: {error}", "build it again") from None
+    with TemporaryDirectory(prefix="coldforge-") as name:
+        place = Path(name)
+        for path in folder.iterdir():
+            if path.name != FILE:
+                (place / path.name).symlink_to(path)
+        (place / FILE).write_text(json.dumps(settings), "utf-8")
+        yield place
+
+
+def _first(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

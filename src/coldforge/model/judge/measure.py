@@ -43,11 +43,11 @@ class Spread:
 def spread(timings: Sequence[float]) -> Spread:
     """Summarise one timing or more."""
     ordered = sorted(timings)
-    return Spread(*(_quantile(ordered, share) for share in (0.5, 0.1, 0.9)))
+    return Spread(*(quantile(ordered, share) for share in (0.5, 0.1, 0.9)))
 
 
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    """Interpolate between the two nearest of sorted values."""
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """Interpolate between the two nearest of sorted values, as NumPy's percentile does."""
     place = share * (len(ordered) - 1)
     below = int(place)
     above = min(below + 1, len(ordered) - 1)

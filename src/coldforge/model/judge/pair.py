@@ -1,4 +1,4 @@
-"""Two models measured in turn, each in a process of its own."""
+"""Models or engines measured in turn, each in a process of its own."""
 
 import json
 import os
@@ -16,14 +16,14 @@ SOURCES = Path(__file__).parents[3]
 
 
 class Child:
-    """A process that measures one model, see `side`."""
+    """A process that measures one model, see `side`, or what another module of its kind does."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, module: str = SIDE) -> None:
         """Start it."""
         paths = [str(SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, "-m", SIDE, str(folder)],
+            [sys.executable, "-m", module, str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -56,7 +56,7 @@ class Child:
     def _dead(self) -> ColdforgeError:
         status = self.process.wait()
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        hint = "is there memory for both models?" if status == -9 else "its own words stand above"
+        hint = "is there memory for all of them?" if status == -9 else "its own words stand above"
         return ColdforgeError(f"the process that measured {self.folder} {how}", hint)
 
     def end(self) -> None:
@@ -68,11 +68,11 @@ class Child:
 
 
 @contextmanager
-def children(*folders: Path) -> Iterator[list[Child]]:
+def children(*folders: Path, module: str = SIDE) -> Iterator[list[Child]]:
     """Yield a process for each folder; end them all."""
     started: list[Child] = []
     try:
-        started.extend(Child(folder) for folder in folders)
+        started.extend(Child(folder, module) for folder in folders)
         yield started
     finally:
         for child in started:

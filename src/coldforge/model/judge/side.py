@@ -1,20 +1,19 @@
 """One side of a comparison: a process that loads a model and continues a prompt when told to.
 
-Requests and answers are lines of JSON on stdin and stdout; `serve` names the requests. A process
-of its own makes peak memory mean something, and two can be driven in turn.
+A request names a method of `Side`. A process of its own makes peak memory mean something, and two
+can be driven in turn.
 """
 
 import gc
-import json
-import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from coldforge.errors import ColdforgeError
 from coldforge.model.checkpoint import read_checkpoint
 from coldforge.model.judge.measure import peak_rss, rss
+from coldforge.model.judge.serve import serve_here
 from coldforge.model.runtime import prepare
 
 
@@ -78,24 +77,9 @@ class Side:
         return {"peak_rss_bytes": peak_rss()}
 
 
-def serve(folder: str, requests: TextIO, answers: TextIO) -> None:
-    """Answer `facts`, `load`, `infer` and `memory` until the requests end."""
-    side: Side | None = None
-    for line in requests:
-        request = json.loads(line)
-        try:
-            side = side or Side(folder)
-            answer = getattr(side, request.pop("do"))(**request)
-        except ColdforgeError as error:
-            answer = {"error": error.message, "hint": error.hint}
-        print(json.dumps(answer), file=answers, flush=True)
-
-
 def main() -> None:
-    """Serve on stdin and stdout; what libraries print goes to stderr."""
-    with os.fdopen(os.dup(1), "w") as answers:
-        os.dup2(2, 1)
-        serve(sys.argv[1], sys.stdin, answers)
+    """Serve the model directory that the command line names."""
+    serve_here(partial(Side, sys.argv[1]))
 
 
 if __name__ == "__main__":

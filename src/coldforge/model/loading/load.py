@@ -14,11 +14,12 @@ from coldforge.model.loading.reading import Reader, own_errors
 UNREADABLE = (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 
 
-def load_model(checkpoint: Checkpoint) -> Any:  # noqa: ANN401 - a Transformers model
+def load_model(checkpoint: Checkpoint, *, rounding: bool = True) -> Any:  # noqa: ANN401
     """Return the model ready to run; raise ColdforgeError if it cannot be loaded whole.
 
-    Weights are float32. int8 inputs are rounded on their way into their layers; coldforge-int8
-    layers become torch's own dynamic ones.
+    A Transformers model, its weights float32. int8 inputs are rounded on their way into their
+    layers, and coldforge-int8 layers become torch's own dynamic ones; without `rounding` all inputs
+    stay float32.
     """
     reader = Reader(checkpoint) if checkpoint.quantization else None
     try:
@@ -37,8 +38,18 @@ def load_model(checkpoint: Checkpoint) -> Any:  # noqa: ANN401 - a Transformers 
             )
     if reader:
         _refuse_biases(reader, sorted(map(str, info["unexpected_keys"])))
-        _finish(model, reader)
+        if rounding:
+            _finish(model, reader)
     return model.eval()
+
+
+def rounds_inputs(checkpoint: Checkpoint) -> bool:
+    """Tell whether a layer of the checkpoint was made for int8 inputs."""
+    return any(
+        isinstance(item.format, Int8)
+        or (isinstance(item.format, W8a8) and inputs_of(item.name, checkpoint.quantization))
+        for item in checkpoint.linears.values()
+    )
 
 
 def _load(checkpoint: Checkpoint, reader: Reader | None) -> tuple[Any, dict[str, Any]]:

@@ -30,15 +30,22 @@ def write_report(place: Path, result: dict[str, Any]) -> None:
 
 def table(result: dict[str, Any]) -> str:
     """Lay the result out for a terminal of 120 columns."""
-    parts = []
-    for model in result["models"]:
-        rows = [HEAD, *map(_row, model["ways"])]
-        whole = [row for row in rows if len(row) == len(HEAD)]
-        widths = [max(len(row[at]) for row in whole) for at in range(len(HEAD))]
-        widths[0] = max(len(row[0]) for row in rows)
-        lines = [_line(row, widths) for row in rows]
-        parts.append("\n".join([_title(model), *lines]))
+    parts = [
+        "\n".join([_title(model), *lay([HEAD, *map(_row, model["ways"])])])
+        for model in result["models"]
+    ]
     return "\n\n".join([*parts, *protocols(result)])
+
+
+def lay(rows: list[tuple[str, ...]]) -> list[str]:
+    """Lay out lines under a head: names from the left, the rest from the right.
+
+    A row of two cells is a name and what went wrong, which may be longer than a column.
+    """
+    whole = [row for row in rows if len(row) == len(rows[0])]
+    widths = [max(len(row[at]) for row in whole) for at in range(len(rows[0]))]
+    widths[0] = max(len(row[0]) for row in rows)
+    return [_line(row, widths) for row in rows]
 
 
 def markdown(result: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,19 @@ def run_generate(
 
     tokens = ModelTokens(checkpoint.folder)
     loaded = load_model(checkpoint)
+    chosen = continuation(loaded, tokens, prompt, max_new_tokens)
+    text = spoken(prompt, pieces(tokens, chosen), stream)
+    return {"model": model, "prompt": prompt, "text": text, **circumstances("generate", started)}
+
+
+def spoken(prompt: str, parts: Iterator[str], stream: bool) -> str:
+    """Join a text that grows; with `stream`, write it to stdout as it does, after its prompt."""
     if stream:
         sys.stdout.write(prompt)
     text = ""
-    for piece in pieces(tokens, continuation(loaded, tokens, prompt, max_new_tokens)):
-        text += piece
+    for part in parts:
+        text += part
         if stream:
-            sys.stdout.write(piece)
+            sys.stdout.write(part)
             sys.stdout.flush()
-    return {"model": model, "prompt": prompt, "text": text, **circumstances("generate", started)}
+    return text

@@ -2,4 +2,9 @@
 
 from invoke.collection import Collection
 
-namespace = Collection("engine")
+from coldforge.tasks.engine.build import build
+from coldforge.tasks.engine.compare import compare
+from coldforge.tasks.engine.memory import memory
+from coldforge.tasks.engine.run import run
+
+namespace = Collection("engine", build, compare, memory, run)

@@ -1,0 +1,41 @@
+"""Memory of this process: what it holds, and the most it held since the mark was reset."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from coldforge.model.judge.measure import peak_rss, rss
+
+CLEAR = Path("/proc/self/clear_refs")
+ROLLUP = Path("/proc/self/smaps_rollup")
+RESET, WHOLE = "since the cell began", "since the process began: its mark cannot be reset here"
+
+
+def reset_peak() -> bool:
+    """Let the mark of the most memory held start anew; tell whether the system did (proc(5))."""
+    try:
+        CLEAR.write_text("5", "ascii")
+    except OSError:
+        return False
+    return True
+
+
+def peak() -> int:
+    """Return the most bytes held since the last reset that worked."""
+    return peak_rss()
+
+
+def pss() -> int | None:
+    """Return the bytes held, those shared with other processes counted by their share of them.
+
+    None where the system does not say.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        lines = ROLLUP.read_text("ascii").splitlines()
+        sizes = [line.split()[1] for line in lines if line.startswith("Pss:")]
+        return int(sizes[0]) * 1024
+    return None
+
+
+def held() -> dict[str, int | None]:
+    """Say what is held now, bytes."""
+    return {"rss_bytes": rss(), "pss_bytes": pss()}

@@ -1,0 +1,65 @@
+"""What a bench is asked to do, checked before anything is loaded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from coldforge.engine.bench.grid import Cell, parse_grid, refuse_long
+from coldforge.engine.card import Engine, read_engine
+from coldforge.engine.dimensions import read_dimensions
+from coldforge.errors import ColdforgeError
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How to measure."""
+
+    grid: str
+    """Lengths in and out: `in,out;in,out`."""
+    batch_size: int = 1
+    repeats: int = 5
+    warmup: int = 1
+    """Requests of each cell and engine that are thrown away."""
+    threads: int = 0
+    """To compute with; 0 leaves the choice to the runtime."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Engines that are there, and a grid that fits them."""
+
+    engines: tuple[Engine, ...]
+    names: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    vocab: int
+    """Tokens that every engine knows."""
+    asked: Asked
+
+
+def plan(folders: list[str], asked: Asked) -> Plan:
+    """Check engines and numbers; raise ColdforgeError for what cannot be measured."""
+    if asked.repeats < 1 or asked.batch_size < 1 or asked.warmup < 0 or asked.threads < 0:
+        raise ColdforgeError(
+            "nothing to measure", "choose --repeats and --batch-size of 1 or more, no negatives"
+        )
+    cells = parse_grid(asked.grid)
+    engines = tuple(read_engine(Path(folder)) for folder in folders)
+    if not engines or len({engine.folder for engine in engines}) < len(engines):
+        what = "an engine is named twice" if engines else "no engine to measure"
+        raise ColdforgeError(what, "give --engine DIR, once for each")
+    sizes = [read_dimensions(engine.folder) for engine in engines]
+    names = _names([engine.folder for engine in engines])
+    for size, name in zip(sizes, names, strict=True):
+        refuse_long(cells, size.positions, name)
+    vocab = min(size.vocab for size in sizes)
+    return Plan(engines, names, tuple(cells), vocab, asked)
+
+
+def _names(folders: list[Path]) -> tuple[str, ...]:
+    """Name engines by their folders, with as many parents as tell them apart."""
+    for depth in range(1, max((len(folder.parts) for folder in folders), default=1)):
+        names = tuple("/".join(folder.parts[-depth:]) for folder in folders)
+        if len(set(names)) == len(names):
+            return names
+    return tuple(map(str, folders))

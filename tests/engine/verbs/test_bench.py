@@ -1,0 +1,60 @@
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from coldforge.engine.bench.plan import Asked
+from coldforge.engine.verbs.bench import refuse_file, run_bench
+from coldforge.errors import ColdforgeError
+from coldforge.model.judge.pair import children
+
+SIDE = "coldforge.engine.bench.side"
+
+
+@pytest.mark.model
+def test_engines_are_timed_and_weighed_in_every_cell(
+    fp32_engine: Path, int4_engine: Path, tmp_path: Path
+) -> None:
+    asked = Asked("8,4;5,1", repeats=2, threads=1)
+    found = run_bench([str(int4_engine), str(fp32_engine)], asked, str(tmp_path / "out"))
+    assert json.loads((tmp_path / "out" / "bench.json").read_text("utf-8")) == found
+    text = (tmp_path / "out" / "bench.csv").read_text("utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [row["precision"] for row in rows] == ["int4", "int4", "fp32", "fp32"]
+    assert found["protocol"]["grid"] == [[8, 4], [5, 1]]
+    small, plain = found["engines"]
+    for engine in (small, plain):
+        assert [(cell["input_len"], cell["output_len"]) for cell in engine["cells"]] == [
+            (8, 4),
+            (5, 1),
+        ]
+        first, second = engine["cells"]
+        assert 0 < first["ttft_ms"]["p50"] < first["e2e_ms"]["p50"]
+        assert (second["tpot_ms"], second["itl_ms"]) == (None, None)
+        memory = engine["memory"]
+        assert memory["host_libraries_bytes"] < memory["host_loaded_bytes"]
+        assert memory["host_loaded_bytes"] <= memory["host_peak_bytes"] * 1.05
+    assert [cell["speedup"] for cell in plain["cells"]] == [None, None]
+    for one, other in zip(small["cells"], plain["cells"], strict=True):
+        wanted = one["output_tokens_per_s"] / other["output_tokens_per_s"]
+        assert one["speedup"] == pytest.approx(wanted)
+    assert found["versions"]["onnxruntime-genai"]
+
+
+@pytest.mark.model
+def test_a_damaged_engine_is_named_by_its_process(int4_engine: Path, tmp_path: Path) -> None:
+    torn = tmp_path / "torn"
+    shutil.copytree(int4_engine, torn)
+    (torn / "tokenizer.json").write_text("{", "utf-8")
+    with children(torn, module=SIDE) as (side,), pytest.raises(ColdforgeError, match="as it was"):
+        side.ask("load", threads=1)
+
+
+def test_a_file_is_no_place_for_results(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine", "utf-8")
+    refuse_file("")
+    refuse_file(str(tmp_path / "new"))
+    with pytest.raises(ColdforgeError, match="is not a directory"):
+        refuse_file(str(tmp_path / "file"))
