@@ -12,17 +12,21 @@ def inside() -> bool:
 
 def collect() -> Collection:
     """Gather the tasks that make sense here."""
+    from coldforge.tasks.bench import bench
     from coldforge.tasks.calibrate import calibrate
     from coldforge.tasks.checkpoint import namespace as checkpoint
     from coldforge.tasks.compare import compare
+    from coldforge.tasks.engine import namespace as engine
     from coldforge.tasks.evaluate import evaluate
     from coldforge.tasks.generate import generate
     from coldforge.tasks.model import namespace as model
     from coldforge.tasks.quantize import quantize
+    from coldforge.tasks.report import report
     from coldforge.tasks.survey import survey
+    from coldforge.tasks.sweep import sweep
 
-    root = Collection(model, checkpoint)
-    for task in (calibrate, quantize, evaluate, compare, generate, survey):
+    root = Collection(model, checkpoint, engine)
+    for task in (calibrate, quantize, evaluate, compare, generate, survey, sweep, bench, report):
         root.add_task(task)
     if inside():
         from coldforge.tasks._samples import samples

@@ -1,26 +1,32 @@
-"""quickstart: from a bare machine to an image, a quantised model and what it cost, in one go."""
+"""quickstart: from a bare machine to an image, a quantised model, its engine and a report."""
 
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from coldforge.tasks._engine import YES
+from coldforge.tasks._remembered import Remembered, Result, Seconds
 from coldforge.tasks._task import emit, task
 
 if TYPE_CHECKING:
     from coldforge.image.builder import Built
 
-BITS, GROUP_SIZE = 4, 128
-Result = dict[str, Any]
+QUANTISE = ["--bits=4", "--group-size=128"]
+BENCH = ["--grid=32,224;384,64", "--repeats=5"]
+"""Of a model with room for 512 tokens: a short prompt with a long answer, and the other way."""
+ENGINES = {
+    "fp32": ("model", []),
+    "int4": ("int4", []),
+    "int4-int8": ("int4", ["--activations=int8"]),
+}
+"""Folder -> the checkpoint it is built of, and how."""
 
 
 @partial(task, help={"yes": YES, "json": "Print the result for programs."})
 def quickstart(context: Context, yes: bool = False, json: bool = False) -> None:
-    """Do everything once: mirror, image, demo model, int4, and what it cost. Five to ten minutes.
+    """Do everything once: mirror, image, model, int4, engines, report. Five to ten minutes.
 
     Example: invoke quickstart
     """
@@ -28,81 +34,31 @@ def quickstart(context: Context, yes: bool = False, json: bool = False) -> None:
     from coldforge.progress import say
 
     space, seconds = Workspace.find(), Seconds()
-    say("1/6 This machine")
+    say("1/8 This machine")
     seconds("doctor", lambda: _examine(space.root))
-    say("2/6 Mirror: the bytes the image is made of (450 MB; minutes on a slow line)")
+    say("2/8 Mirror: the bytes the image is made of (500 MB; minutes on a slow line)")
     seconds("mirror.fetch", _fetch)
-    say("3/6 Image: built from the mirror, without network (one to three minutes)")
+    say("3/8 Image: built from the mirror, without network (one to three minutes)")
     built = seconds("image.build", lambda: _image(yes))
     inside = Remembered(space.build / "quickstart", built, yes)
-    say("4/6 Demo model: a small Llama trained in the image (two to four minutes)")
+    say("4/8 Demo model: a small Llama trained in the image (two to four minutes)")
     demo = seconds("model.demo", lambda: inside.make("model.demo", "model"))
-    say("5/6 Quantise: GPTQ, int4, groups of 128 (about a minute)")
-    flags = ["--model={model}", f"--bits={BITS}", f"--group-size={GROUP_SIZE}"]
-    int4 = seconds("quantize", lambda: inside.make("quantize", "int4", flags))
-    say("6/6 Evaluate: perplexity before and after (about a minute)")
-    before = seconds("evaluate original", lambda: inside.judge("model"))
-    after = seconds("evaluate int4", lambda: inside.judge("int4", ["--reference={model}"]))
-    result = _result(built, demo, int4, before, after) | {"seconds": seconds.spent}
+    say("5/8 Quantise: GPTQ, int4, groups of 128 (about a minute)")
+    int4 = seconds("quantize", lambda: inside.make("quantize", "int4", QUANTISE, model="model"))
+    say("6/8 Evaluate: perplexity before and after (about a minute)")
+    judge = partial(inside.ask, "evaluate")
+    before = seconds("evaluate original", lambda: judge(model="model"))
+    after = seconds("evaluate int4", lambda: judge(model="int4", reference="model"))
+    say("7/8 Engines: ONNX Runtime, built and timed beside each other (about a minute)")
+    engines = seconds("engine.build", lambda: _engines(inside))
+    bench = seconds("bench", lambda: inside.ask("bench", BENCH, engine=list(engines)))
+    say("8/8 Report")
+    results = {"quantize": int4, "evaluate-original": before, "evaluate-int4": after,
+               "bench": bench, **engines}  # fmt: skip
+    page = seconds("report", lambda: _report(inside.home, results))
+    result = _result(built, demo, int4, before, after)
+    result |= {"engines": _measured(bench), "report": page, "seconds": seconds.spent}
     emit(result, json, table(result))
-
-
-class Seconds:
-    """How long each step took, in order."""
-
-    def __init__(self) -> None:
-        """Start with none."""
-        self.spent: dict[str, float] = {}
-
-    def __call__(self, name: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - work's own
-        """Do `work` and note its seconds."""
-        started = time.monotonic()
-        done = work()
-        self.spent[name] = round(time.monotonic() - started, 1)
-        return done
-
-
-class Remembered:
-    """Tasks run in the image, their results kept: the same image and flags give them again."""
-
-    def __init__(self, home: Path, built: "Built", yes: bool) -> None:
-        """Keep results and models in `home`."""
-        from coldforge.image.cache import Cache
-
-        self.home, self.yes = home, yes
-        self.layers = " ".join(layer.digest for layer in built.layers.values())
-        self.cache = Cache(home / "cache")
-
-    def make(self, name: str, out: str, flags: list[str] | None = None) -> Result:
-        """Run a task that makes folder `out` of `home`, unless that was made before."""
-        return self._ask(name, [*(flags or []), f"--out={self.home / out}"], self.home / out)
-
-    def judge(self, model: str, flags: list[str] | None = None) -> Result:
-        """Evaluate a model of `home`."""
-        return self._ask("evaluate", [f"--model={self.home / model}", *(flags or [])])
-
-    def _ask(self, name: str, flags: list[str], needs: Path | None = None) -> Result:
-        from coldforge.tasks._inside import Inside, ask
-
-        flags = [flag.format(model=self.home / "model") for flag in flags]
-        description = {"task": name, "flags": " ".join(flags), "layers": self.layers}
-        description |= self._inputs(flags)
-        known = self.cache.get(description)
-        if known is not None and (needs is None or needs.is_dir()):
-            remembered: Result = known["answer"]
-            return remembered
-        self.home.mkdir(parents=True, exist_ok=True)
-        answer = ask(Inside(name, flags, writes=[self.home], yes=self.yes))
-        self.cache.put(name, description, {"answer": answer})
-        return answer
-
-    def _inputs(self, flags: list[str]) -> dict[str, str]:
-        """Name the models a task reads by what they are: their cards hold their digests."""
-        from coldforge.digest import sha256_file
-
-        folders = [Path(flag.partition("=")[2]) for flag in flags if not flag.startswith("--out")]
-        cards = [folder / "coldforge.json" for folder in folders]
-        return {f"input {card.parent.name}": sha256_file(card) for card in cards if card.exists()}
 
 
 def table(result: Result) -> str:
@@ -123,12 +79,26 @@ def table(result: Result) -> str:
         f"{'perplexity loss':<28}{'':>14}{result['perplexity_loss']:>13.2%}",
         f"{'KL to the original':<28}{'':>14}{result['kl']:>14.5f}",
         "",
+        *_engine_lines(result["engines"]),
+        "",
         *(f"{name:<28}{spent:>12.1f} s" for name, spent in result["seconds"].items()),
         "",
         f"image   {result['image']['digest']}",
         f"models  {result['folder']}",
+        f"report  {result['report']}",
     ]
     return "\n".join(lines)
+
+
+def _engine_lines(engines: dict[str, Result]) -> list[str]:
+    """Lay the engines out: tokens a second in each cell of the grid."""
+    cells = list(next(iter(engines.values()))["tokens_per_s"])
+    head = "".join(f"{cell:>14}" for cell in cells)
+    lines = [f"{'tokens/s, in,out':<28}{head}"]
+    for found in engines.values():
+        row = "".join(f"{speed:>14.0f}" for speed in found["tokens_per_s"].values())
+        lines.append(f"  {found['precision']:<26}{row}")
+    return lines
 
 
 def _examine(root: Path) -> None:
@@ -155,6 +125,44 @@ def _image(yes: bool) -> "Built":
     from coldforge.tasks.image import build_and_load
 
     return build_and_load("cpu", yes)
+
+
+def _engines(inside: Remembered) -> dict[str, Result]:
+    """Build an engine of each kind; folder -> what building it said."""
+    return {
+        f"engine-{name}": inside.make("engine.build", f"engine-{name}", flags, checkpoint=source)
+        for name, (source, flags) in ENGINES.items()
+    }
+
+
+def _report(home: Path, results: dict[str, Result]) -> str:
+    """Write the results where a report reads them, and the report; return its page's path."""
+    import json
+
+    from coldforge.durable import write_file
+    from coldforge.report.report import make_report
+
+    runs = home / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    for name, found in results.items():
+        write_file(runs / f"{name}.json", json.dumps(found, indent=2, sort_keys=True).encode())
+    return make_report(runs, home / "report").page
+
+
+def _measured(bench: Result) -> dict[str, Result]:
+    """Keep of the bench what the table shows."""
+    return {
+        found["name"]: {
+            "precision": found["precision"],
+            "digest": found["digest"],
+            "disk_bytes": found["disk_bytes"],
+            "tokens_per_s": {
+                f"{cell['input_len']},{cell['output_len']}": cell["output_tokens_per_s"]
+                for cell in found["cells"]
+            },
+        }
+        for found in bench["engines"]
+    }
 
 
 def _result(built: "Built", demo: Result, int4: Result, before: Result, after: Result) -> Result:

@@ -1,0 +1,1 @@
+"""Charts as SVG that fits any width: places across are shares of it, letters keep their size."""

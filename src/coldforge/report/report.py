@@ -1,0 +1,45 @@
+"""Make a report: read results, compose the page, write it in its three forms."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coldforge.errors import ColdforgeError
+from coldforge.model.output import refuse_foreign, whole, write_card
+from coldforge.report.compose import compose
+from coldforge.report.gather import gather
+from coldforge.report.html import html
+from coldforge.report.markdown import markdown
+
+REPORT = "report"
+PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A report that was written."""
+
+    page: str
+    """Path of the page."""
+    said: dict[str, Any]
+    """What report.json holds."""
+
+
+def make_report(runs: Path, out: Path) -> Made:
+    """Write report.html, report.md and report.json of the results below `runs` into `out`.
+
+    Raise ColdforgeError where there are no results, or `out` holds something else.
+    """
+    if runs.resolve().is_relative_to(out.resolve()):
+        raise ColdforgeError(f"{runs} lies in {out}, which is replaced", "name another --out")
+    refuse_foreign(out, REPORT)
+    page = compose(gather(runs, besides=out))
+    with whole(out, REPORT) as folder:
+        found = page.json()
+        text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
+        (folder / "report.json").write_text(f"{text}\n", "utf-8")
+        (folder / "report.md").write_text(markdown(page), "utf-8")
+        (folder / PAGE).write_text(html(page), "utf-8")
+        write_card(folder, REPORT, {})
+    return Made(str(out / PAGE), found)

@@ -1,0 +1,1 @@
+"""The parts of other tasks' results that the page shows."""

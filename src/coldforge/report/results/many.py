@@ -1,0 +1,62 @@
+"""Results about many models at once."""
+
+from typing import Any
+
+import msgspec
+
+from coldforge.report.results.result import Result
+
+
+class Estimate(msgspec.Struct):
+    """A value and its bounds."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+class Way(msgspec.Struct):
+    """One way of a survey."""
+
+    way: str
+    status: str = "made"
+    why: str = ""
+    digest: str | None = None
+    bits_per_weight: float | None = None
+    disk_bytes: int | None = None
+    seconds: float | None = None
+    peak_rss_bytes: int | None = None
+    perplexity: Estimate | None = None
+    kl: Estimate | None = None
+    top1_agreement: Estimate | None = None
+
+
+class Surveyed(msgspec.Struct):
+    """One model of a survey."""
+
+    name: str
+    ways: list[Way]
+
+
+class Survey(Result):
+    """Every way of storing a model."""
+
+    models: list[Surveyed]
+
+
+class Swept(msgspec.Struct):
+    """One cell of a sweep; what it could not do is empty."""
+
+    model: str
+    method: str = ""
+    backend: str | None = None
+    quantize: dict[str, Any] | None = None
+    evaluate: dict[str, Any] | None = None
+    bench: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+
+
+class Sweep(Result):
+    """Models, methods and backends in every combination."""
+
+    cells: list[Swept]

@@ -1,0 +1,131 @@
+"""What quantising cost: perplexity, divergence, agreement, programs that work; with intervals."""
+
+from coldforge.report.gather import Found, Runs
+from coldforge.report.models import Models
+from coldforge.report.page import Chart, Column, Mark, Row, Section, Table
+from coldforge.report.results.model import Evaluated, Programs, Solved
+
+INTERVALS = "95 % intervals"
+
+
+def section(runs: Runs, models: Models) -> Section | None:
+    """Lay out what was judged on text, and by programs."""
+    judged, solved = runs.of(Evaluated), runs.of(Programs)
+    if not judged and not solved:
+        return None
+    found = Section("accuracy", "Accuracy", _protocols(judged))
+    if judged:
+        table = _judged(judged, models)
+        found.tables.append(table)
+        found.charts += _charts(table)
+    if solved:
+        table = _solved(solved, models)
+        found.tables.append(table)
+        found.charts.append(
+            Chart("interval", "HumanEval, pass@1", "Share of problems solved at the first try, "
+                  f"with {INTERVALS}.", table.id, "model", ["share"])
+        )  # fmt: skip
+    return found
+
+
+def _protocols(judged: list[Found[Evaluated]]) -> str:
+    said = dict.fromkeys(
+        f"{how.windows} windows of {how.window} tokens"
+        + (f", {how.tokens:,} judged" if how.tokens else "")
+        + (f", {how.corpus}" if how.corpus else "")
+        + (f", {how.dtype}" if how.dtype else "")
+        + (f"; intervals: {how.interval}" if how.interval else "")
+        for how in (item.said.protocol for item in judged)
+        if how.windows
+    )
+    return f"Judged on {'; and on '.join(said)}. KL in nats a token." if said else ""
+
+
+def _judged(judged: list[Found[Evaluated]], models: Models) -> Table:
+    """Make a row of each judgement, the widest weights first."""
+    columns = [
+        Column("model", "Model"),
+        Column("bits", "Bits a weight", "bits"),
+        Column("ppl", "Perplexity", "perplexity", low="ppl-low", high="ppl-high"),
+        Column("ratio", "Perplexity, change", "change", low="ratio-low", high="ratio-high"),
+        Column("kl", "KL to the original", "nats", low="kl-low", high="kl-high"),
+        Column("top1", "Top-1 agreement", "share", low="top1-low", high="top1-high"),
+    ]
+    rows = [_row(item.said, models) for item in judged]
+    rows.sort(key=lambda row: -float(row["bits"] or 0))
+    columns = [item for item in columns if any(row.get(item.key) is not None for row in rows)]
+    return Table("accuracy", f"Judged on text, with {INTERVALS}", columns, rows)
+
+
+def _row(said: Evaluated, models: Models) -> Row:
+    row: Row = {
+        "model": models.name(said.digest),
+        "bits": said.bits_per_weight,
+        "ppl": said.perplexity,
+        **_bounds("ppl", said.perplexity_interval),
+    }
+    if beside := said.reference:
+        grown = beside.perplexity_ratio_interval
+        row |= {
+            "ratio": beside.perplexity_ratio - 1,
+            **_bounds("ratio", (grown[0] - 1, grown[1] - 1) if grown else None),
+            "kl": beside.kl,
+            **_bounds("kl", beside.kl_interval),
+            "top1": beside.top1_agreement,
+            **_bounds("top1", beside.top1_agreement_interval),
+        }
+    return row
+
+
+def _bounds(key: str, interval: tuple[float, float] | None) -> Row:
+    return {f"{key}-low": interval[0], f"{key}-high": interval[1]} if interval else {}
+
+
+def _charts(table: Table) -> list[Chart]:
+    """Draw each distance from the original that was measured."""
+    drawn: tuple[tuple[str, str, bool, list[Mark]], ...] = (
+        ("kl", "KL to the original, nats a token", True, []),
+        ("ratio", "Change of the perplexity", False, [Mark("original", 0.0)]),
+        ("top1", "Top-1 agreement with the original", False, []),
+    )
+    known = {column.key for column in table.columns}
+    return [
+        Chart("interval", title, f"{title} of each model, with {INTERVALS}.", table.id, "model",
+              [key], marks, log=log)
+        for key, title, log, marks in drawn
+        if key in known
+    ]  # fmt: skip
+
+
+def _solved(solved: list[Found[Programs]], models: Models) -> Table:
+    columns = [
+        Column("model", "Model"),
+        Column("problems", "Problems", "count"),
+        Column("share", "pass@1", "share", low="share-low", high="share-high"),
+        Column("change", "Change", "points"),
+        Column("gained", "Gained", "count"),
+        Column("lost", "Lost", "count"),
+        Column("p", "p, McNemar's exact test", "number"),
+    ]
+    rows: list[Row] = []
+    for item in solved:
+        said = item.said
+        if said.reference:
+            rows.append(_share("original", said.reference))
+        rows.append(_share(models.name(said.digest) or item.name, said))
+        if said.reference:
+            rows[-1]["change"] = said.share - said.reference.share
+        if said.paired:
+            pair = said.paired
+            rows[-1] |= {"gained": pair.gained, "lost": pair.lost, "p": pair.p}
+    columns = [item for item in columns if any(row.get(item.key) is not None for row in rows)]
+    return Table("programs", f"HumanEval, with {INTERVALS} (Wilson)", columns, rows)
+
+
+def _share(name: str, said: Solved) -> Row:
+    return {
+        "model": name,
+        "problems": said.problems,
+        "share": said.share,
+        **_bounds("share", said.interval),
+    }

@@ -1,0 +1,92 @@
+"""The way from the original to a result, step by step, with what each took."""
+
+from coldforge.report.gather import Runs
+from coldforge.report.models import Model, Models
+from coldforge.report.page import Column, Row, Section, Step, Table
+from coldforge.report.results.engine import Built, Measured
+from coldforge.report.results.model import Compared
+from coldforge.report.subject import fastest, find_subject
+from coldforge.report.values import form
+
+
+def section(runs: Runs, models: Models) -> Section | None:
+    """Draw the flow of the model that the page is about, and every comparison side by side."""
+    found = Section("flow", "Flow", "From the original to a result.")
+    if subject := find_subject(models):
+        found.steps = _steps(runs, subject.model)
+    for at, item in enumerate(runs.of(Compared), 1):
+        found.tables.append(_sides(item.said, models, f"sides-{at}"))
+    return found if found.steps or found.tables else None
+
+
+def _steps(runs: Runs, model: Model) -> list[Step]:
+    compared, made, best = model.compared, model.quantised, fastest(model)
+    engine = best[1] if best else None
+    first = compared.original.load_seconds.median if compared else None
+    steps = [
+        Step("Load", first, "seconds", "the original"),
+        Step("Quantise", made.seconds if made else None, "seconds", model.how or "elsewhere"),
+        Step("Save", model.disk_bytes, "bytes", "the checkpoint"),
+    ]
+    steps += _built(runs, model)
+    return [*steps, *_ran(compared, engine), _result(model)]
+
+
+def _built(runs: Runs, model: Model) -> list[Step]:
+    """Add building an engine, where one was built of it."""
+    of_it = (item.said for item in runs.of(Built) if item.said.checkpoint == model.digest)
+    built = next(of_it, None)
+    return [Step("Build", built.seconds, "seconds", f"an engine, {built.backend}")] if built else []
+
+
+def _ran(compared: Compared | None, engine: Measured | None) -> list[Step]:
+    """Load and infer: in the engine where one was measured, else in PyTorch."""
+    if engine:
+        taken = (cell.tpot_ms for cell in engine.cells)
+        rates = [item.p50 for item in taken if item and item.p50 is not None]
+        rate = min(rates) / 1000 if rates else None
+        return [
+            Step("Load", engine.load_seconds, "seconds", "the engine"),
+            Step("Infer", rate, "seconds", "a token, at best"),
+        ]
+    after = compared.quantised if compared else None
+    return [
+        Step("Load", after.load_seconds.median if after else None, "seconds", "the checkpoint"),
+        Step("Infer", after.token_seconds.median if after else None, "seconds", "a token"),
+    ]
+
+
+def _result(model: Model) -> Step:
+    compared, judged = model.compared, model.judged
+    total = compared.protocol.new_tokens if compared else None
+    if compared and compared.equal_tokens is not None and total:
+        of_all = f"of {form(total, 'count')} tokens are the original's"
+        return Step("Result", compared.equal_tokens, "count", of_all)
+    if judged and judged.reference:
+        return Step("Result", judged.reference.top1_agreement, "share", "of tokens agree")
+    return Step("Result", None, note="not compared")
+
+
+def _sides(compared: Compared, models: Models, name: str) -> Table:
+    columns = [
+        Column("side", "Side"),
+        Column("load", "Load", "seconds"),
+        Column("first", "First token", "seconds"),
+        Column("token", "Each further token", "seconds"),
+        Column("peak", "Peak memory", "bytes"),
+        Column("disk", "On disk", "bytes"),
+        Column("bits", "Bits a weight", "bits"),
+    ]
+    rows: list[Row] = [
+        {
+            "side": models.name(side.digest),
+            "load": side.load_seconds.median,
+            "first": side.first_token_seconds.median,
+            "token": side.token_seconds.median,
+            "peak": side.peak_rss_bytes,
+            "disk": side.disk_bytes,
+            "bits": side.bits_per_weight,
+        }
+        for side in (compared.original, compared.quantised)
+    ]
+    return Table(name, "Side by side in PyTorch, medians", columns, rows)

@@ -1,0 +1,130 @@
+"""Which bytes went in: images, checkpoints, engines, calibrations, versions."""
+
+from collections.abc import Iterator
+
+from coldforge.report.gather import Runs
+from coldforge.report.models import Models
+from coldforge.report.page import Column, Row, Section, Table
+from coldforge.report.results.engine import Bench, Built, Measured
+from coldforge.report.results.model import Quantised
+
+
+def section(runs: Runs, models: Models) -> Section | None:
+    """List every digest that a result names, and the versions that computed it."""
+    tables = [_images(runs), _models(models), _engines(runs, models), _calibrations(runs)]
+    tables += [_versions(runs)]
+    found = [table for table in tables if table.rows]
+    lead = "Digests are sha256. A checkpoint's covers its tensors, an engine's all its files."
+    return Section("provenance", "Provenance", lead, tables=found) if found else None
+
+
+def _images(runs: Runs) -> Table:
+    used: dict[str, list[str]] = {}
+    for item in runs.results:
+        if item.said.image:
+            used.setdefault(item.said.image, []).append(item.task)
+    rows: list[Row] = [
+        {"image": image, "tasks": ", ".join(dict.fromkeys(tasks))} for image, tasks in used.items()
+    ]
+    columns = [Column("image", "Image", "digest"), Column("tasks", "Ran in it")]
+    return Table("images", "Images", columns, rows)
+
+
+def _models(models: Models) -> Table:
+    columns = [
+        Column("model", "Checkpoint"),
+        Column("digest", "Digest", "digest"),
+        Column("disk", "On disk", "bytes"),
+        Column("how", "How it was made"),
+        Column("original", "Made from"),
+    ]
+    rows: list[Row] = [
+        {
+            "model": model.name,
+            "digest": model.digest,
+            "disk": model.disk_bytes,
+            "how": model.how or None,
+            "original": models.name(model.original) or None,
+        }
+        for model in models.values()
+    ]
+    return Table("checkpoints", "Checkpoints", columns, rows)
+
+
+def _engines(runs: Runs, models: Models) -> Table:
+    columns = [
+        Column("engine", "Engine"),
+        Column("digest", "Digest", "digest"),
+        Column("backend", "Backend"),
+        Column("precision", "Precision"),
+        Column("commit", "Commit", "digest"),
+        Column("checkpoint", "Made from"),
+        Column("disk", "On disk", "bytes"),
+    ]
+    rows: dict[str, Row] = {}
+    for name, item in _built(runs):
+        if item["digest"]:
+            made_from = models.name(str(item.pop("checkpoint") or "")) or None
+            rows.setdefault(str(item["digest"]), {"engine": name, "checkpoint": made_from, **item})
+    known = [item for item in columns if any(row.get(item.key) for row in rows.values())]
+    return Table("engines", "Engines", known, list(rows.values()))
+
+
+def _built(runs: Runs) -> Iterator[tuple[str, Row]]:
+    measured: list[tuple[str, Measured | Built]]
+    measured = [(engine.name, engine) for item in runs.of(Bench) for engine in item.said.engines]
+    built = [(item.name.removeprefix("engine.build-"), item.said) for item in runs.of(Built)]
+    for name, engine in [*measured, *built]:
+        release = f" {engine.release}" if isinstance(engine, Built) and engine.release else ""
+        yield (
+            name,
+            {
+                "digest": engine.digest,
+                "backend": f"{engine.backend}{release}",
+                "precision": engine.precision,
+                "commit": engine.commit if isinstance(engine, Built) else None,
+                "checkpoint": engine.checkpoint,
+                "disk": engine.disk_bytes,
+            },
+        )
+
+
+def _calibrations(runs: Runs) -> Table:
+    columns = [
+        Column("name", "Calibration"),
+        Column("digest", "Digest", "digest"),
+        Column("samples", "Windows", "count"),
+        Column("length", "Tokens each", "count"),
+        Column("tokenizer", "Tokenizer", "digest"),
+    ]
+    rows: dict[str, Row] = {}
+    for item in runs.of(Quantised):
+        drawn = item.said.calibration
+        if drawn and drawn.digest:
+            rows[drawn.digest] = {
+                "name": drawn.corpus or drawn.way,
+                "digest": drawn.digest,
+                "samples": drawn.samples,
+                "length": drawn.length,
+                "tokenizer": drawn.tokenizer,
+            }
+    return Table("calibrations", "Calibration sets", columns, list(rows.values()))
+
+
+def _versions(runs: Runs) -> Table:
+    """List each library's version; several where results differ."""
+    known: dict[str, dict[str, list[str]]] = {}
+    for item in runs.results:
+        for library, version in item.said.versions.items():
+            known.setdefault(library, {}).setdefault(str(version), []).append(item.task)
+    rows: list[Row] = [
+        {"library": library, "version": version, "tasks": ", ".join(dict.fromkeys(tasks))}
+        for library, found in sorted(known.items())
+        for version, tasks in sorted(found.items())
+    ]
+    columns = [
+        Column("library", "Library"),
+        Column("version", "Version"),
+        Column("tasks", "Computed"),
+    ]
+    return Table("versions", "Versions", columns, rows)

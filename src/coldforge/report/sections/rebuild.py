@@ -1,0 +1,122 @@
+"""The commands that make the same again."""
+
+import re
+import shlex
+from pathlib import PurePath
+from typing import Any
+
+from coldforge.report.benches import benches_of
+from coldforge.report.gather import Runs
+from coldforge.report.models import Model, Models
+from coldforge.report.page import Command, Section
+from coldforge.report.results.engine import Bench, Built
+from coldforge.report.results.model import Drawn
+
+INVOKE = "./invokew"
+FROZEN = "calibration.json"
+OWN = re.compile(r"|python-[\d.]+-stdlib/(train|held-out)")
+"""What calibrates and judges unless something is named: the standard library's sources."""
+TURNED = {"sym": ("asym", False)}
+"""Parameters whose flag says the opposite: its name, and the value at which it is given."""
+
+
+def section(runs: Runs, models: Models) -> Section | None:
+    """Write a command for each checkpoint, judgement, engine and bench."""
+    found = [command for model in models.values() if (command := _quantise(model, models))]
+    found += [
+        command
+        for model, _ in models.pairs()
+        if model.judged and (command := _evaluate(model, models))
+    ]
+    for item in runs.of(Built):
+        name = item.name.removeprefix("engine.build-")
+        found.append(_dry(item.said) if item.said.dry_run else _build(name, item.said, models))
+    found += [_bench(item) for item in benches_of(runs)]
+    if not found:
+        return None
+    lead = "Names stand for folders of yours; digests above say which they must be. The same"
+    lead += " image, model, calibration and settings give the same bytes."
+    return Section("rebuild", "Rebuild", lead, commands=found)
+
+
+def _quantise(model: Model, models: Models) -> Command | None:
+    made = model.quantised
+    if not made:
+        return None
+    drawn = made.calibration or Drawn()
+    spelled = [f"--model={models.name(made.model_digest)}", f"--method={made.method}"]
+    spelled += _flags(made.parameters)
+    spelled += [f"--calibration={name}"] if (name := _calibration(drawn)) else []
+    spelled += _flags({"samples": drawn.samples, "length": drawn.length})
+    spelled += [f"--seed={made.seed}", f"--out={model.name}"]
+    return Command(f"Quantise {model.name}", _spell("quantize", spelled))
+
+
+def _calibration(drawn: Drawn) -> str:
+    """Name the text or the frozen set that calibrated; nothing for what is taken by itself."""
+    return _text(drawn.corpus) if drawn.way == "drawn" else FROZEN
+
+
+def _text(corpus: str) -> str:
+    """Name a user's text."""
+    return "" if OWN.fullmatch(corpus) else PurePath(corpus).name
+
+
+def _evaluate(model: Model, models: Models) -> Command | None:
+    judged = model.judged
+    if not judged:
+        return None
+    how = judged.protocol
+    spelled = [f"--model={model.name}"]
+    if judged.reference and model.original:
+        spelled.append(f"--reference={models.name(model.original)}")
+    spelled += [f"--text={name}"] if (name := _text(how.corpus)) else []
+    spelled += _flags({"window": how.window, "limit": how.windows})
+    return Command(f"Judge {model.name}", _spell("evaluate", spelled))
+
+
+def _dry(built: Built) -> Command:
+    """Show the commands of a release that were written and not run."""
+    title = f"Commands of {built.backend} {built.release or ''}, written and not run"
+    return Command(title, "\n".join(built.text))
+
+
+def _build(name: str, built: Built, models: Models) -> Command:
+    spelled = [f"--backend={built.backend}"]
+    spelled += [f"--release={built.release}"] if built.release else []
+    if built.checkpoint:
+        spelled.insert(0, f"--checkpoint={models.name(built.checkpoint)}")
+    spelled += _flags(built.settings)
+    return Command(f"Build {name}", _spell("engine.build", [*spelled, f"--out={name}"]))
+
+
+def _bench(bench: Bench) -> Command:
+    spelled = [f"--engine={engine.name}" for engine in bench.engines]
+    how = bench.protocol
+    spelled += [f"--grid={';'.join(','.join(map(str, at)) for at in how.grid)}"] if how.grid else []
+    keys = ("batch_size", "repeats", "warmup", "threads")
+    spelled += _flags({key: getattr(how, key) for key in keys})
+    return Command("Measure again", _spell("bench", spelled))
+
+
+def _flags(given: dict[str, Any]) -> list[str]:
+    """Spell parameters as flags; what is not set needs none."""
+    spelled = []
+    for key, value in given.items():
+        name, when = TURNED.get(key, (key, True))
+        flag = f"--{name.replace('_', '-')}"
+        if value is when:
+            spelled.append(flag)
+        elif value is not None and not isinstance(value, bool | dict | list) and value != "":
+            spelled.append(f"{flag}={PurePath(value).name if isinstance(value, str) else value}")
+    return spelled
+
+
+def _spell(task: str, flags: list[str]) -> str:
+    """Write a command, its parts quoted as a shell needs it."""
+    return " ".join([INVOKE, task, *map(_quoted, flags)])
+
+
+def _quoted(flag: str) -> str:
+    name, _, value = flag.partition("=")
+    return f"{name} {shlex.quote(value)}" if value else name

@@ -1,0 +1,88 @@
+"""Which layers mind coarse weights most, and the bits each got."""
+
+from coldforge.report.gather import Found, Runs
+from coldforge.report.models import Models
+from coldforge.report.page import Chart, Column, Row, Section, Table
+from coldforge.report.results.model import Minded, Quantised
+from coldforge.report.values import form
+
+SHOWN = "4"
+"""Bits at which layers are compared, where that was measured."""
+
+
+def section(runs: Runs, models: Models) -> Section | None:
+    """Lay out every measurement of layers."""
+    measured = [item for item in runs.of(Quantised) if item.said.sensitivity]
+    if not measured:
+        return None
+    found = Section("sensitivity", "Sensitivity", " ".join(_lead(measured, models)))
+    for at, item in enumerate(measured, 1):
+        table = _table(item, f"sensitivity-{at}", models.name(item.said.digest))
+        found.tables.append(table)
+        if chart := _chart(table, models.name(item.said.digest)):
+            found.charts.append(chart)
+    return found
+
+
+def _lead(measured: list[Found[Quantised]], models: Models) -> list[str]:
+    said = ["Each layer's damage is the KL to the original with that layer alone quantised."]
+    for item in measured:
+        found = item.said.sensitivity
+        if found and found.predicted_kl is not None:
+            text = f"{models.name(item.said.digest)}: predicted {form(found.predicted_kl, 'nats')}"
+            drift = found.measured_kl
+            said.append(text + (f", measured {form(drift, 'nats')}." if drift is not None else "."))
+    return said
+
+
+def _table(item: Found[Quantised], name: str, model: str) -> Table:
+    """Make a row of each layer, the most sensitive first."""
+    layers = item.said.sensitivity.layers if item.said.sensitivity else []
+    widths = sorted({bits for layer in layers for bits in layer.kl}, key=_number)
+    columns = [
+        Column("layer", "Layer"),
+        Column("block", "Block"),
+        Column("part", "Part"),
+        Column("bits", "Bits", "count"),
+        Column("size", "Bytes", "bytes"),
+    ]
+    columns += [
+        Column(f"kl-{bits}", f"{bits} bits", "nats", group="KL, nats a token") for bits in widths
+    ]
+    rows: list[Row] = []
+    for layer in sorted(layers, key=_damage, reverse=True):
+        block, part = _split(layer.layer)
+        row: Row = {"layer": layer.layer, "block": block, "part": part, "bits": layer.bits}
+        row |= {"size": layer.size, **{f"kl-{bits}": layer.kl.get(bits) for bits in widths}}
+        rows.append(row)
+    return Table(name, f"Layers of {model}, the most sensitive first", columns, rows, folded=True)
+
+
+def _chart(table: Table, model: str) -> Chart | None:
+    widths = [item.key for item in table.columns if item.key.startswith("kl-")]
+    if not widths:
+        return None
+    shown = f"kl-{SHOWN}" if f"kl-{SHOWN}" in widths else widths[0]
+    title = f"{model}: KL with a layer in {shown.removeprefix('kl-')} bits, and the bits it got"
+    return Chart(
+        "heat", title,
+        "Blocks from top to bottom, their layers side by side; strong shades do more damage.",
+        table.id, "block", [shown], across="part", text="bits", log=True,
+    )  # fmt: skip
+
+
+def _damage(layer: Minded) -> float:
+    return layer.kl.get(SHOWN, max(layer.kl.values(), default=0.0))
+
+
+def _split(layer: str) -> tuple[str, str]:
+    """Split a layer's name at its block's number, such as model.layers.0.mlp.up_proj."""
+    parts = layer.split(".")
+    at = next((at for at, part in enumerate(parts) if part.isdigit()), None)
+    if at is None:
+        return "", layer
+    return parts[at], ".".join(parts[at + 1 :])
+
+
+def _number(text: str) -> tuple[int, str]:
+    return (int(text) if text.isdigit() else 0, text)

@@ -1,0 +1,36 @@
+"""report: what quantising cost and gained, on one page."""
+
+from functools import partial
+from pathlib import Path
+
+from invoke.context import Context
+
+from coldforge.tasks._task import emit, task
+
+
+@partial(
+    task,
+    help={
+        "runs": "Folder of results: what tasks print with --json, and cards of what they made.",
+        "out": "Folder for report.html, report.md and report.json.",
+        "json": "Print the result for programs.",
+    },
+)
+def report(context: Context, runs: str, out: str, json: bool = False) -> None:
+    """Put results together on one page: bytes, speed, memory, accuracy, every digest.
+
+    Reads every *.json below --runs; says which it could not use. The page needs no network.
+
+    Example: invoke report --runs runs --out report
+    """
+    from coldforge.report.report import make_report
+
+    made = make_report(Path(runs), Path(out).absolute())
+    used, left = (len(made.said[name]) for name in ("sources", "left_out"))
+    lines = [
+        made.said["title"],
+        made.said["line"],
+        f"{used} results, {left} other files",
+        made.page,
+    ]
+    emit({**made.said, "page": made.page}, json, "\n".join(lines))
