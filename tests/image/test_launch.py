@@ -31,6 +31,14 @@ def test_what_is_both_read_and_written_is_mounted_once(tmp_path: Path) -> None:
     assert mounted(client) == {str(tmp_path): False}
 
 
+@pytest.mark.parametrize(("cluster", "network"), [(False, "none"), (True, "host")])
+def test_only_who_joins_a_cluster_sees_a_network(cluster: bool, network: str) -> None:
+    client = MagicMock()
+    with created(client, Launch("image", ["true"], cluster=cluster), tty=False):
+        pass
+    assert client.containers.create.call_args.kwargs["network_mode"] == network
+
+
 def test_the_container_is_removed_whatever_happens(tmp_path: Path) -> None:
     client = MagicMock()
     with pytest.raises(KeyboardInterrupt), created(client, Launch("image", ["true"]), tty=False):
