@@ -1,4 +1,4 @@
-"""checkpoint.diff, .inspect and .convert: what model directories hold, and in which format."""
+"""checkpoint.*: what model directories hold, in which format, in how many files."""
 
 import re
 from functools import partial
@@ -63,6 +63,20 @@ def convert(
         return
     found = run_convert(model, out, to)
     emit(found, json, converted_table(found))
+
+
+@partial(task, help={"model": MODEL, "out": "Folder to make.", "json": HELP["json"]})
+def join(context: Context, model: str, out: str, json: bool = False) -> None:
+    """Put a sharded checkpoint into one file, as TensorRT-LLM before 1.0 reads it.
+
+    Example: invoke checkpoint.join --model models/34b-int4 --out models/34b-int4-one
+    """
+    from coldforge.model.verbs.join import run_join
+    from coldforge.progress import amount
+
+    found = run_join(model, out)
+    text = f"{found['files']} files in one of {amount(found['disk_bytes'])}"
+    emit(found, json, f"{text}\ndigest {found['digest']}, as before")
 
 
 def table(found: dict[str, Any]) -> str:
@@ -136,4 +150,4 @@ def _columns(rows: list[tuple[str, ...]]) -> list[str]:
     ]
 
 
-namespace = Collection("checkpoint", diff, inspect, convert)
+namespace = Collection("checkpoint", diff, inspect, convert, join)

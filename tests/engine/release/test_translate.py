@@ -164,3 +164,21 @@ def test_rotary_bases_are_told_to_the_release_that_does_not_read_them(wish: Any)
 @given(st.lists(st.text(min_size=1).filter(lambda word: "\0" not in word), min_size=1))
 def test_a_shell_reads_a_command_back_as_it_was(argv: list[str]) -> None:
     assert shlex.split(Command("build", argv).text) == argv
+
+
+def test_asymmetric_gptq_is_refused_where_its_zero_points_are_dropped(
+    wish: Any, gptq: dict[str, Any]
+) -> None:
+    with pytest.raises(ColdforgeError, match="cannot do sym = false") as refused:
+        commands(wish("1.2", gptq | {"sym": False}))
+    assert "drops the zero points" in refused.value.hint
+    for release in ("0.5.0", "0.10"):
+        assert commands(wish(release, gptq | {"sym": False}))
+
+
+def test_stages_of_gptq_are_refused_where_each_reads_the_first(
+    wish: Any, gptq: dict[str, Any]
+) -> None:
+    with pytest.raises(ColdforgeError, match="cannot do pp = gptq"):
+        commands(wish("0.10", gptq, pp=2))
+    assert commands(wish("0.10", pp=2))

@@ -23,6 +23,8 @@ class Precision:
     """Which format the codes come from: gptq or awq; empty: the release rounds the original."""
     group_size: int = 0
     """Weights that share a scale; 0 where a whole column does."""
+    symmetric: bool = True
+    """Whether every zero point is the middle of the codes."""
 
 
 def precision_of(checkpoint: Checkpoint, settings: Settings) -> Precision:
@@ -40,7 +42,8 @@ def precision_of(checkpoint: Checkpoint, settings: Settings) -> Precision:
     bits = int(checkpoint.quantization.get("bits", 4))
     group_size = int(checkpoint.quantization.get("group_size", 128))
     source = AWQ if name == AWQ else GPTQ
-    return Precision(f"int{bits}", f"int{bits}_{source}", source, group_size)
+    symmetric = source == AWQ or bool(checkpoint.quantization.get("sym", True))
+    return Precision(f"int{bits}", f"int{bits}_{source}", source, group_size, symmetric)
 
 
 def _plain(settings: Settings) -> Precision:
@@ -54,7 +57,7 @@ def _refuse_unread(checkpoint: Checkpoint, form: str) -> None:
     """Raise ColdforgeError for what every release misreads or cannot read; the rest is its own.
 
     Sources: load_from_gptq_llama of releases 0.5.0 and 0.10 (q - qz - 1, g_idx never read), and
-    convert_checkpoint.py of 1.2 (desc_act refused).
+    convert_checkpoint.py of 1.2 (it warns of desc_act, and goes on).
     """
     settings, place = checkpoint.quantization, checkpoint.folder
     original = "give the original, and say --precision int8 or w8a8"

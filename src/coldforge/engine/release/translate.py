@@ -93,9 +93,20 @@ def _refuse(wish: Wish, said: Said, flags: set[str]) -> None:
             why = profile.unknown.get(word)
             hint = why or f"words it knows: {', '.join(sorted(flags))}"
             raise ColdforgeError(f"{name} takes no {word}", hint)
-        source = wish.precision.source if word == "int8_kv_cache" else value
-        if why := profile.refused.get(f"{word}={source}"):
-            raise ColdforgeError(f"{name} cannot do {word} = {source}", why)
+        _refuse_known(wish, word, _kind(wish, word, value))
+    if not wish.precision.symmetric:
+        _refuse_known(wish, "sym", "false")
+
+
+def _kind(wish: Wish, word: str, value: Value) -> Value:
+    """Return what decides: of some words not their value, but what the codes come from."""
+    return wish.precision.source if word in {"int8_kv_cache", "pp"} else value
+
+
+def _refuse_known(wish: Wish, word: str, value: Value) -> None:
+    """Raise ColdforgeError for what the release's profile says it gets wrong."""
+    if why := wish.profile.refused.get(f"{word}={value}"):
+        raise ColdforgeError(f"TensorRT-LLM {wish.release} cannot do {word} = {value}", why)
 
 
 def _source(wish: Wish, places: Places, program: str, converts: bool) -> Said:
@@ -129,7 +140,7 @@ def _one_file(wish: Wish, program: str) -> Path:
         raise ColdforgeError(
             f"TensorRT-LLM {wish.release} reads a quantised checkpoint from one file, "
             f"{wish.checkpoint.folder.name} has {len(files)}",
-            "store it in one shard, or take a release from 1.0 on",
+            f"run: invoke checkpoint.join --model {wish.checkpoint.folder} --out DIR",
         )
     return files[0]
 

@@ -4,16 +4,15 @@ A killed run finds its finished blocks again. Joining copies bytes, it computes 
 """
 
 import json
-import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from coldforge.digest import CHUNK
 from coldforge.durable import part_of, publish, write_file
 from coldforge.model.checkpoint import INDEX
+from coldforge.model.joining import Entry, write_tensors
 from coldforge.model.output import WORK
-from coldforge.model.tensorfile import WIDTHS, Tensor, data_start, read_header
+from coldforge.model.tensorfile import Tensor, read_header
 
 SHARD = 4_000_000_000
 """Bytes of a shard at most, unless one tensor is larger."""
@@ -49,16 +48,13 @@ class Shards:
         names: dict[str, str] = {}
         for at, shard in enumerate(shards, 1):
             name = f"model-{at:05}-of-{width:05}.safetensors" if width > 1 else "model.safetensors"
-            _write(self.folder / name, shard)
+            write_tensors(self.folder / name, shard)
             names |= {key: name for _, key, _ in shard}
         if width > 1:
             total = sum(item.size for shard in shards for _, _, item in shard)
             index = {"metadata": {"total_size": total}, "weight_map": names}
             text = json.dumps(index, indent=2, sort_keys=True) + "\n"
             write_file(self.folder / INDEX, text.encode())
-
-
-Entry = tuple[Path, str, Tensor]
 
 
 def _shards(found: Mapping[Path, Mapping[str, Tensor]]) -> Iterator[list[Entry]]:
@@ -72,36 +68,3 @@ def _shards(found: Mapping[Path, Mapping[str, Tensor]]) -> Iterator[list[Entry]]
             shard.append((path, name, item))
             size += item.size
     yield shard
-
-
-def _write(path: Path, shard: list[Entry]) -> None:
-    """Write one safetensors file of tensors that lie in others."""
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    at = 0
-    # Widest elements first, as the format's own writer does: every tensor is aligned.
-    shard = sorted(shard, key=lambda entry: -_width(entry[2]))
-    for _, name, item in shard:
-        header[name] = {
-            "dtype": item.dtype, "shape": item.shape, "data_offsets": [at, at + item.size],
-        }  # fmt: skip
-        at += item.size
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    part = part_of(path)
-    with part.open("wb") as out:
-        out.write(struct.pack("<Q", len(text)) + text)
-        for source, _, item in shard:
-            with source.open("rb") as stream:
-                stream.seek(data_start(source) + item.data_offsets[0])
-                _copy(stream, out, item.size)
-    publish(part, path)
-
-
-def _width(item: Tensor) -> int:
-    return WIDTHS[item.dtype]
-
-
-def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
-    while size > 0 and (chunk := source.read(min(CHUNK, size))):
-        target.write(chunk)
-        size -= len(chunk)
