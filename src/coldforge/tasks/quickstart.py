@@ -52,9 +52,10 @@ def quickstart(context: Context, yes: bool = False, json: bool = False) -> None:
     say("7/8 Engines: ONNX Runtime, built and timed beside each other (about a minute)")
     engines = seconds("engine.build", lambda: _engines(inside))
     bench = seconds("bench", lambda: inside.ask("bench", BENCH, engine=list(engines)))
-    say("8/8 Report")
+    say("8/8 Report: with what TensorRT-LLM would make of it")
+    check = partial(inside.ask, "engine.check", ["--release=0.5.0"], checkpoint="int4")
     results = {"quantize": int4, "evaluate-original": before, "evaluate-int4": after,
-               "bench": bench, **engines}  # fmt: skip
+               "bench": bench, "check": seconds("engine.check", check), **engines}  # fmt: skip
     page = seconds("report", lambda: _report(inside.home, results))
     result = _result(built, demo, int4, before, after)
     result |= {"engines": _measured(bench), "report": page, "seconds": seconds.spent}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from coldforge.engine.dimensions import dimensions
 from coldforge.engine.loader.compare import compare, pieces
 from coldforge.engine.loader.config import overlooked
-from coldforge.engine.loader.crash import PLAIN, REQUANTISE, UNIFIED, Crash
+from coldforge.engine.loader.crash import JOIN, PLAIN, REQUANTISE, UNIFIED, Crash
 from coldforge.engine.loader.loader import Loader, refuse_width
 from coldforge.engine.loader.plain import IDLE, OURS, cast, left_out
 from coldforge.engine.loader.slot import Slot, Stored, slots
@@ -79,7 +79,7 @@ class Check:
 
     def _refuse_files(self) -> None:
         if self.loader.one_file and len(self.checkpoint.files) > 1:
-            raise Crash(f"reads one file, not {len(self.checkpoint.files)}", UNIFIED)
+            raise Crash(f"reads one file, not {len(self.checkpoint.files)}", JOIN)
 
     def _others(self, work: Step) -> Iterator[Finding]:
         """Judge the tensors of no quantised layer."""

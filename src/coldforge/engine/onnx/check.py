@@ -3,97 +3,50 @@
 from pathlib import Path
 from typing import Any
 
-from coldforge.engine.onnx.graph import GRAPH
-from coldforge.engine.onnx.nbits import NBits, unpack
-from coldforge.engine.onnx.weights import Weights
+from coldforge.engine.dimensions import dimensions
+from coldforge.engine.onnx.head import head_weight
+from coldforge.engine.onnx.stored import Stored
+from coldforge.engine.onnx.weights import HEAD, Weights
 from coldforge.errors import ColdforgeError
 from coldforge.model.checkpoint import Checkpoint
 from coldforge.model.formats.quantized import Quantized
 
-HEAD = "lm_head"
+REMEDY = "do not use this engine; report what the checkpoint was made by"
 
 
-def check(folder: Path, checkpoint: Checkpoint) -> dict[str, Any]:
+def check(folder: Path, checkpoint: Checkpoint, eight: bool = False) -> dict[str, Any]:
     """Decode every linear layer of the graph and compare it with the checkpoint's own meaning.
 
-    Raise ColdforgeError naming a layer that is missing, stored otherwise than its node says, or
-    differs in a single weight. The head may be rounded, where its node multiplies in int8.
+    With `eight`, inputs may be rounded to int8, and a plain head's weight must be. Raise
+    ColdforgeError naming a layer that is missing, rounds its inputs unasked, is stored otherwise
+    than its node says, or differs in a single weight.
     """
     graph = Stored(folder)
     weights = Weights(checkpoint)
-    found = {name for name in graph.products if name != HEAD}
-    wanted = {_full(name, found) for name in checkpoint.linears if name != HEAD}
+    found = set(graph.products)
+    wanted = {_full(name, found) for name in checkpoint.linears} | {HEAD}
     if found != wanted:
         odd = sorted(found ^ wanted)[0]
-        raise ColdforgeError(f"the graph and the checkpoint disagree on the layer {odd}", _REMEDY)
+        raise ColdforgeError(f"the graph and the checkpoint disagree on the layer {odd}", REMEDY)
+    size = dimensions(checkpoint.config)
     for name in sorted(found):
-        if not _same(graph.weight(name), weights.linear(name)):
-            raise ColdforgeError(f"the graph changes the weights of {name}", _REMEDY)
-    return {"exact": len(found), "head": graph.kind(HEAD)}
+        head = name == HEAD
+        meant = head_weight(weights, size, eight) if head else weights.linear(name)
+        if graph.rounds(name) and not eight:
+            raise ColdforgeError(f"the graph rounds the inputs of {name}", REMEDY)
+        if not _same(graph, name, meant):
+            raise ColdforgeError(f"the graph changes the weights of {name}", REMEDY)
+    return {"exact": len(found) - 1, "head": graph.kind(HEAD)}
 
 
-_REMEDY = "do not use this engine; report what the checkpoint was made by"
-
-
-class Stored:
-    """A graph read from disk: its products and their constants."""
-
-    def __init__(self, folder: Path) -> None:
-        """Read the graph; its data stays on disk until it is asked for."""
-        import onnx
-
-        self.folder = folder
-        model = onnx.load(folder / GRAPH, load_external_data=False)
-        self.constants = {item.name: item for item in model.graph.initializer}
-        self.products = {
-            node.output[0].removesuffix(".product"): node
-            for node in model.graph.node
-            if node.op_type in {"MatMul", "MatMulNBits"}
-        }
-
-    def kind(self, name: str) -> str:
-        """Say how a layer is multiplied."""
-        node = self.products[name]
-        if node.op_type == "MatMul":
-            return "float32"
-        asked = self._attributes(node)
-        inputs = "int8" if asked["accuracy_level"] == 4 else "float32"
-        bits = 8 if self._halves(name) else asked["bits"]
-        return f"int{bits} weights, {inputs} inputs"
-
-    def weight(self, name: str) -> Any:  # noqa: ANN401 - a tensor
-        """Decode a layer, float32 (outputs, inputs)."""
-        import torch
-
-        node = self.products[name]
-        if node.op_type == "MatMul":
-            return torch.tensor(self.array(node.input[1]).T)
-        codes, scales, zeros = (self.array(part) for part in node.input[1:4])
-        order = self.array(f"{name}.order") if f"{name}.order" in self.constants else None
-        asked = self._attributes(node)
-        sizes = asked["bits"], asked["block_size"]
-        return unpack(NBits(*sizes, codes, scales, zeros, order, self._halves(name)))
-
-    def array(self, name: str) -> Any:  # noqa: ANN401 - an array
-        """Read a constant."""
-        import onnx
-
-        return onnx.numpy_helper.to_array(self.constants[name], base_dir=str(self.folder))
-
-    def _halves(self, name: str) -> bool:
-        """Tell whether a layer's inputs come twice, for two halves of its codes."""
-        return bool(self.products[name].input[0] == f"{name}.twice")
-
-    @staticmethod
-    def _attributes(node: Any) -> dict[str, int]:  # noqa: ANN401 - a NodeProto
-        return {item.name: item.i for item in node.attribute}
-
-
-def _same(stored: Any, meant: Any) -> bool:  # noqa: ANN401 - tensors and arrays
+def _same(graph: Stored, name: str, meant: Any) -> bool:  # noqa: ANN401 - Quantized or an array
     import torch
 
     weight = meant.weight() if isinstance(meant, Quantized) else torch.tensor(meant.T)
-    return bool(torch.equal(stored, weight))
+    try:
+        return bool(torch.equal(graph.weight(name), weight))
+    except (KeyError, RuntimeError, ValueError):  # constants that are not there or do not fit
+        return False
 
 
 def _full(name: str, known: set[str]) -> str:

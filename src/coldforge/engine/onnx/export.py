@@ -1,6 +1,7 @@
 """A checkpoint becomes an ONNX graph with a cache, its quantised codes as they are."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +28,21 @@ def export(checkpoint: Checkpoint, folder: Path, eight: bool = False) -> dict[st
     Raise ColdforgeError for what no graph of ours holds.
     """
     size = dimensions(checkpoint.config)
-    graph, weights = Graph(folder), Weights(checkpoint)
-    linears = Linears(graph, weights, eight)
-    attention = Attention(graph, size)
-    states = FAMILIES[size.kind](graph, linears, attention, checkpoint.config)
-    add_head(linears, states, _head(weights, size))
-    graph.output("logits", "float32", [BATCH, LENGTH, size.vocab])
-    graph.save()
+    graph = Graph(folder)
+    linears = Linears(graph, Weights(checkpoint), eight)
+    with closing(graph.data):
+        states = FAMILIES[size.kind](graph, linears, Attention(graph, size), checkpoint.config)
+        add_head(linears, states, size)
+        graph.output("logits", "float32", [BATCH, LENGTH, size.vocab])
+        graph.save()
     return linears.stored
 
 
-def _head(weights: Weights, size: Dimensions) -> str:
-    """Name the tensor that turns states into logits."""
-    embedding = "transformer.wte" if size.kind == "gpt2" else "model.embed_tokens"
-    return embedding if size.tied or not weights.find("lm_head.weight") else "lm_head"
-
-
-def inputs_of(size: Dimensions, ids: Any, cache: dict[str, Any] | None = None) -> dict[str, Any]:  # noqa: ANN401 - an array
+def inputs_of(
+    size: Dimensions,
+    ids: Any,  # noqa: ANN401 - an array
+    cache: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Make what a session takes for token ids, int64 (batch, length).
 
     `cache` holds what came before, float32 (batch, heads, past, head_dim) by input name; without

@@ -2,27 +2,41 @@
 
 from typing import Any
 
+from coldforge.engine.dimensions import Dimensions
 from coldforge.engine.onnx.linear import Linears
 from coldforge.engine.onnx.nbits import pack
+from coldforge.engine.onnx.weights import HEAD, Weights
 from coldforge.model.formats.quantized import Quantized
 
 GROUP = 32
 """Weights of the int8 head that share a scale."""
 
 
-def add_head(linears: Linears, states: str, name: str) -> None:
-    """Multiply by the head, or by the embedding where they are tied; the graph's logits."""
-    weight = linears.weights.linear(name) if name == "lm_head" else _plain(linears, name)
+def add_head(linears: Linears, states: str, size: Dimensions) -> None:
+    """Multiply by the head: the graph's logits."""
+    weight = head_weight(linears.weights, size, linears.eight)
     graph = linears.graph
-    if linears.eight and not isinstance(weight, Quantized):
-        weight = rounded(weight)
     if isinstance(weight, Quantized):
-        product = linears.nbits("lm_head", states, pack("lm_head", weight, linears.eight))
+        product = linears.nbits(HEAD, states, pack(HEAD, weight, linears.eight))
     else:
-        table = graph.tensor("lm_head.weight", weight)
-        product = graph.node("MatMul", [states, table], "lm_head.product")
-        linears.stored["lm_head"] = "float32"
+        table = graph.tensor(f"{HEAD}.weight", weight)
+        product = graph.node("MatMul", [states, table], f"{HEAD}.product")
+        linears.stored[HEAD] = "float32"
     graph.node("Identity", [product], "logits")
+
+
+def head_weight(weights: Weights, size: Dimensions, eight: bool) -> Any:  # noqa: ANN401
+    """Read the head, or the embedding where they are tied, as a graph holds it.
+
+    Quantized, or a plain float32 array (inputs, outputs); with `eight` a plain one is rounded.
+    """
+    own = weights.find(HEAD) or weights.find(f"{HEAD}.weight")
+    if own and not size.tied:
+        weight = weights.linear(HEAD)
+    else:
+        embedding = "transformer.wte" if size.kind == "gpt2" else "model.embed_tokens"
+        weight = weights.array(f"{embedding}.weight").T
+    return rounded(weight) if eight and not isinstance(weight, Quantized) else weight
 
 
 def rounded(weight: Any) -> Quantized:  # noqa: ANN401 - an array
@@ -37,7 +51,3 @@ def rounded(weight: Any) -> Quantized:  # noqa: ANN401 - an array
     codes = (grouped / scales[:, None]).round().clamp(-127, 127) + 128
     zeros = torch.full_like(scales, 128, dtype=torch.int16)
     return Quantized(8, codes.reshape(inputs, outputs).to(torch.uint8), scales, zeros)
-
-
-def _plain(linears: Linears, name: str) -> Any:  # noqa: ANN401 - an array
-    return linears.weights.array(f"{name}.weight").T

@@ -73,7 +73,6 @@ def rotary_tables(config: dict[str, Any], positions: int) -> tuple[Any, Any]:
     Raise ColdforgeError for angles that change with the length of the sequence.
     """
     import torch
-    from transformers import AutoConfig
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
     settings = config.get("rope_parameters") or config.get("rope_scaling") or {}
@@ -83,8 +82,7 @@ def rotary_tables(config: dict[str, Any], positions: int) -> tuple[Any, Any]:
             f"rotary positions of type {kind!r} depend on the length of the text",
             f"engines hold these: {', '.join(sorted(FIXED))}",
         )
-    fields = {key: item for key, item in config.items() if key != "quantization_config"}
-    embedding = LlamaRotaryEmbedding(AutoConfig.for_model(**fields))
+    embedding = LlamaRotaryEmbedding(_transformers(config))
     places = torch.arange(positions)[None]
     cosine, sine = embedding(torch.zeros(1), places)
     half = cosine.shape[-1] // 2
@@ -118,10 +116,22 @@ def _refuse_other_than_silu(config: dict[str, Any]) -> None:
 
 
 def _window(config: dict[str, Any]) -> int:
-    """Return how far a token sees back, 0 for all the way; raise ColdforgeError if it varies."""
-    kinds = set(config.get("layer_types") or ["full_attention"])
-    if config.get("model_type") == "qwen2" and not config.get("use_sliding_window"):
-        return 0
+    """Return how far a token sees back, 0 for all the way; raise ColdforgeError if it varies.
+
+    Source: Transformers, which lets Mistral's blocks all do as sliding_window says, Qwen2's as
+    layer_types or max_window_layers say, and Llama's none.
+    """
+    known = _transformers(config)
+    kinds = set(getattr(known, "layer_types", None) or ())
     if len(kinds) > 1:
         raise ColdforgeError("some blocks see further back than others", "no engine holds that")
-    return int(config.get("sliding_window") or 0)
+    slides = known.model_type == "mistral" or kinds == {"sliding_attention"}
+    return int(known.sliding_window or 0) if slides else 0
+
+
+def _transformers(config: dict[str, Any]) -> Any:  # noqa: ANN401 - a Transformers config
+    """Read the config as Transformers does, what it leaves out filled in."""
+    from transformers import AutoConfig
+
+    fields = {key: item for key, item in config.items() if key != "quantization_config"}
+    return AutoConfig.for_model(**fields)

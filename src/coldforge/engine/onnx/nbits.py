@@ -83,7 +83,7 @@ def unpack(item: NBits) -> Any:  # noqa: ANN401 - a tensor
     weight = (steps * scales[:, :, None]).reshape(outputs, -1)
     if item.order is None:
         return weight
-    placed = torch.empty_like(weight)
+    placed = torch.full_like(weight, torch.nan)
     placed[:, torch.tensor(item.order)] = weight
     return placed
 

@@ -6,6 +6,8 @@ from coldforge.errors import ColdforgeError
 from coldforge.model.checkpoint import Checkpoint
 from coldforge.model.loading.reading import Reader
 
+HEAD = "lm_head"
+"""The layer that turns states into logits; a plain nn.Linear in every family."""
 BASES = ("model.", "transformer.")
 """Prefixes of the model without its head, which some checkpoints leave out."""
 
@@ -44,4 +46,5 @@ class Weights:
         if linear is not None and linear.format is not None:
             return self.reader.layer(linear)
         weight = self.array(f"{name}.weight")
-        return weight if self.reader.turned else weight.T
+        turned = self.reader.turned and name != HEAD
+        return weight if turned else weight.T

@@ -9,6 +9,7 @@ from coldforge.engine.card import ENGINE, ONNXRUNTIME, write_engine
 from coldforge.engine.dimensions import dimensions
 from coldforge.errors import ColdforgeError
 from coldforge.model.checkpoint import Checkpoint, read_checkpoint
+from coldforge.model.loading.load import rounds_inputs
 from coldforge.model.output import whole
 from coldforge.model.runtime import prepare
 from coldforge.model.tokens import copy_files
@@ -41,7 +42,7 @@ def run_build(checkpoint: str, out: str, activations: str = "float32") -> dict[s
             stored = export(source, folder, eight)
             work.result = amount((folder / "model.onnx.data").stat().st_size)
         with step("Checking the graph against the checkpoint") as work:
-            checked = check(folder, source)
+            checked = check(folder, source, eight)
             work.result = f"{checked['exact']} linear layers, bit by bit"
         write_genai(folder, size, source.config)
         copy_files(source.folder, folder)
@@ -51,6 +52,7 @@ def run_build(checkpoint: str, out: str, activations: str = "float32") -> dict[s
             "precision": precision(source, eight),
             "checkpoint": source.digest,
             "settings": {"activations": activations},
+            "inputs": inputs(source, eight),
             "layers": stored,
             "checked": checked,
             **circumstances("engine.build", started),
@@ -65,6 +67,13 @@ def precision(checkpoint: Checkpoint, eight: bool) -> str:
     names = [f"int{bits}" for bits in widths] or ["fp32"]
     name = names[0] if len(names) == 1 else "mixed"
     return f"{name} + int8 activations" if eight else name
+
+
+def inputs(checkpoint: Checkpoint, eight: bool) -> str:
+    """Say in what the inputs of quantised layers are multiplied."""
+    if eight:
+        return "int8, a step of its own for every block"
+    return "float32; the checkpoint was made for int8" if rounds_inputs(checkpoint) else "float32"
 
 
 def _copy(source: Path, folder: Path) -> None:

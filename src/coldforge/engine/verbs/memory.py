@@ -39,10 +39,9 @@ def run_memory(
     outline = Outline(size, config, widths)
     asked = complete(outline, Settings(**settings))
     found = predict(outline, asked)
-    folder = path if path.is_dir() else path.parent
     return {
         "task": "engine.memory",
-        "model": folder.name,
+        "model": path.parent.name if path.name == "config.json" else path.stem,
         "backend": asked.backend,
         **{name: getattr(asked, name) for name in ASKED},
         "int8_kv_cache": asked.int8_kv_cache,

@@ -7,7 +7,7 @@ from typing import Any
 from coldforge.errors import ColdforgeError
 from coldforge.model.checkpoint import Checkpoint
 from coldforge.model.formats.quantized import Quantized
-from coldforge.model.linear import CONV1D, Linear
+from coldforge.model.linear import CONV1D, IN_BLOCK, Linear
 
 
 class Reader:
@@ -42,7 +42,9 @@ class Reader:
     def weight(self, linear: Linear) -> Any:  # noqa: ANN401 - a tensor
         """Decode a quantised layer's weight, float32, as its plain module holds it."""
         weight = self.layer(linear).weight()
-        return weight.T.contiguous() if self.turned else weight
+        # GPT-2 turns the layers of its blocks, not the head.
+        turned = self.turned and IN_BLOCK.search(linear.name)
+        return weight.T.contiguous() if turned else weight
 
     def plain(self) -> dict[str, Any]:
         """Map names to tensors of the unquantised model, each read when it is indexed."""

@@ -1,0 +1,54 @@
+"""Torch and ONNX Runtime as Polygraphy runs them, by the same names of inputs and outputs.
+
+Polygraphy reaches for TensorRT only where a runner of it is asked for, and none is here.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from polygraphy.backend.base import BaseRunner
+from polygraphy.backend.onnxrt import OnnxrtRunner, SessionFromOnnx
+from polygraphy.common import TensorMetadata
+from polygraphy.logger import G_LOGGER
+
+from coldforge.engine.agreement.feeds import Feed, run
+from coldforge.engine.dimensions import Dimensions
+from coldforge.engine.onnx.export import cache_names
+from coldforge.engine.onnx.graph import GRAPH
+
+LOGITS = "logits"
+
+
+class TorchBackend(BaseRunner):  # type: ignore[misc]  # untyped
+    """A Transformers model that takes what an engine's graph takes."""
+
+    def __init__(self, name: str, model: Any, size: Dimensions) -> None:  # noqa: ANN401
+        """Run a loaded model under a name."""
+        super().__init__(name=name)
+        self._model, self._size = model, size
+
+    def get_input_metadata_impl(self) -> Any:  # noqa: ANN401 - a TensorMetadata
+        """Name the inputs, with their types and sides."""
+        import numpy as np
+
+        size = self._size
+        meta = TensorMetadata().add("input_ids", dtype=np.int64, shape=(None, None))
+        for pair in cache_names(size):
+            for name in pair:
+                shape = (None, size.kv_heads, None, size.head_dim)
+                meta.add(name, dtype=np.float32, shape=shape)
+        return meta
+
+    def infer_impl(self, feed_dict: Feed) -> dict[str, Any]:
+        """Return the logits, float32 (batch, tokens, vocab)."""
+        begun = time.perf_counter()
+        logits, _ = run(self._model, self._size, feed_dict)
+        self.inference_time = time.perf_counter() - begun
+        return {LOGITS: logits.numpy()}
+
+
+def onnxruntime_backend(name: str, folder: Path) -> Any:  # noqa: ANN401 - a BaseRunner
+    """Return an engine's graph in ONNX Runtime, loaded once."""
+    with G_LOGGER.verbosity(G_LOGGER.CRITICAL):  # it speaks on stdout
+        return OnnxrtRunner(SessionFromOnnx(str(folder / GRAPH))(), name=name)

@@ -1,0 +1,112 @@
+"""An engine, its checkpoint in torch and what else there is, one after the other."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from coldforge.engine.agreement.distance import Distance
+from coldforge.engine.agreement.feeds import DECODE, PREFILL, feeds
+from coldforge.engine.agreement.greedy import compare_greedy
+from coldforge.engine.agreement.logits import compare_logits
+from coldforge.engine.card import Engine
+from coldforge.engine.dimensions import dimensions
+from coldforge.engine.running.load import open_runner
+from coldforge.model.checkpoint import Checkpoint
+from coldforge.model.loading.load import load_model, rounds_inputs
+from coldforge.progress import step
+
+TORCH, ROUNDING, ORIGINAL = "torch", "torch, inputs rounded to int8", "torch, original"
+ONNXRUNTIME, TENSORRT = "ONNX Runtime", "TensorRT"
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is compared, read and found whole."""
+
+    checkpoint: Checkpoint
+    engine: Engine
+    original: Checkpoint | None
+
+
+class Comparison:
+    """Of logits and of tokens; the checkpoint's model in torch is loaded once."""
+
+    def __init__(self, sides: Sides, prompts: list[list[int]], tolerance: float) -> None:
+        """Load the model, its weights decoded to float32, its inputs never rounded."""
+        self.sides, self.prompts, self.tolerance = sides, prompts, tolerance
+        self.size = dimensions(sides.checkpoint.config)
+        with step("Loading the checkpoint"):
+            self.model = load_model(sides.checkpoint, rounding=False)
+
+    def backends(self) -> list[Answer]:
+        """Measure each backend's logits; the engine's first."""
+        with step("Comparing logits") as under_way:
+            found = [self._engine(), *self._rounding(), self._original(), tensorrt()]
+            under_way.result = f"{found[0]['max_abs'] or math.nan:.3g} at most"
+        return found
+
+    def greedy(self, count: int) -> Answer:
+        """Compare the tokens that follow each prompt in the engine's generation loop."""
+        runner = open_runner(self.sides.engine)
+        with step("Comparing tokens", len(self.prompts) * count, "tokens") as under_way:
+            found = compare_greedy(
+                self.model, runner, self.prompts, count, self.tolerance, under_way.advance
+            )
+            under_way.result = f"{found['identical']} of {len(self.prompts)} prompts identical"
+        return found
+
+    def _engine(self) -> Answer:
+        from coldforge.engine.agreement.backends import onnxruntime_backend
+
+        runner = onnxruntime_backend(ONNXRUNTIME, self.sides.engine.folder)
+        phases = self._apart([self._torch(TORCH, self.model), runner])
+        within = all(item.within for item in phases.values())
+        return {**_said(ONNXRUNTIME, phases), "within": within}
+
+    def _rounding(self) -> list[Answer]:
+        """Measure what rounding the inputs changes, where the checkpoint asks for it."""
+        if not rounds_inputs(self.sides.checkpoint):
+            return []
+        other = self._torch(ROUNDING, load_model(self.sides.checkpoint))
+        return [_said(ROUNDING, self._apart([self._torch(TORCH, self.model), other]))]
+
+    def _original(self) -> Answer:
+        """Measure how far quantising went; on prompts alone, for a cache is one model's own."""
+        if self.sides.original is None:
+            return {"name": ORIGINAL, "skipped": "no --original given"}
+        first = self._torch(ORIGINAL, load_model(self.sides.original))
+        pair = [first, self._torch(TORCH, self.model)]
+        return _said(ORIGINAL, self._apart(pair, (PREFILL,)))
+
+    def _apart(
+        self, pair: list[Any], phases: Iterable[str] = (PREFILL, DECODE)
+    ) -> dict[str, Distance]:
+        """Measure the second of a pair against the first, a phase at a time."""
+        found = {}
+        for phase in phases:
+            fed = feeds(phase, self.model, self.size, self.prompts)
+            found[phase] = compare_logits(pair, fed, self.tolerance)[0]
+        return found
+
+    def _torch(self, name: str, model: Any) -> Any:  # noqa: ANN401 - a Transformers model; a runner
+        from coldforge.engine.agreement.backends import TorchBackend
+
+        return TorchBackend(name, model, self.size)
+
+
+def _said(name: str, phases: dict[str, Distance]) -> Answer:
+    whole = sum(phases.values(), Distance())
+    parts = {phase: item.json() for phase, item in phases.items()}
+    return {"name": name, **whole.json(), "phases": parts}
+
+
+def tensorrt() -> Answer:
+    """Say why TensorRT is left out: no engine that is compared here is one of its own."""
+    why = "TensorRT's libraries are not here"
+    if find_spec("tensorrt") is not None:
+        why = "ONNX Runtime's engine has operators that TensorRT does not know"
+    return {"name": TENSORRT, "skipped": why}

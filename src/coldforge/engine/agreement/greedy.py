@@ -1,0 +1,66 @@
+"""The tokens that follow prompts, the likeliest each time: an engine's against torch's."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from coldforge.engine.running.runner import Runner
+from coldforge.model.generate import following
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where an engine first chose another token than torch."""
+
+    prompt: int
+    at: int
+    """Tokens that were the same before."""
+    torch: int
+    engine: int
+    gap: float
+    """By how much torch prefers its own token: the difference of the two logits."""
+    near_tie: bool
+    """Whether logits that are off by the tolerance each could be the other way round."""
+
+
+def compare_greedy(
+    model: Any,  # noqa: ANN401 - a Transformers model
+    runner: Runner,
+    prompts: list[list[int]],
+    count: int,
+    tolerance: float,
+    advance: Callable[[int], None] = lambda count: None,
+) -> dict[str, Any]:
+    """Follow each prompt with `count` tokens on both sides; what comes after a difference is none.
+
+    A difference is a near tie, and no fault, if torch's two logits are no further apart than
+    twice the tolerance.
+    """
+    found = []
+    for place, ids in enumerate(prompts):
+        wanted = list(following(model, ids, count))
+        theirs = [tokens[0] for tokens in runner.follow([ids], count)]
+        at = next((at for at in range(count) if wanted[at] != theirs[at]), None)
+        if at is not None:
+            gap = _gap(model, ids + wanted[:at], wanted[at], theirs[at])
+            near = gap <= 2 * tolerance
+            found.append(Difference(place, at, wanted[at], theirs[at], gap, near))
+        advance(count)
+    ties = sum(item.near_tie for item in found)
+    return {
+        "prompts": len(prompts),
+        "tokens": count,
+        "identical": len(prompts) - len(found),
+        "near_ties": ties,
+        "first_difference": asdict(found[0]) if found else None,
+        "differences": [asdict(item) for item in found],
+        "agrees": len(found) == ties,
+    }
+
+
+def _gap(model: Any, ids: list[int], one: int, other: int) -> float:  # noqa: ANN401
+    import torch
+
+    with torch.inference_mode():
+        logits = model(torch.tensor([ids])).logits[0, -1]
+    return float(logits[one] - logits[other])
