@@ -30,7 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--grid", default="128,128", help="tokens in and out")
     parser.add_argument("--repeats", type=int, default=7, help="of each engine, in turn")
-    parser.add_argument("--threads", type=int, default=0, help="0: the runtime chooses")
+    parser.add_argument("--threads", type=int, default=0, help="0: every core")
     parser.add_argument("--work", type=Path, help="folder to write to; a temporary one by default")
     asked = parser.parse_args()
     if importlib.util.find_spec("torch") is None:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,3 +96,78 @@ def test_a_gate_that_is_broken_fails_a_pipeline(quickstart: Any, cli: Cli) -> No
     broken = cli.run(*asked, "--gate", "kl<0.0000001", ok=False)
     assert broken.returncode == 1
     assert "gate kl<1e-07: broken" in broken.stderr
+
+
+def test_the_report_shows_the_numbers_that_were_printed(quickstart: Any) -> None:
+    page = Path(quickstart["report"])
+    shown = set(re.findall(r'data-value="([^"]*)"', page.read_text("utf-8")))
+    told = json.loads((page.parent / "report.json").read_text("utf-8"))
+    wanted = [quickstart["kl"], *(quickstart[side]["perplexity"] for side in ("original", "int4"))]
+    for engine in quickstart["engines"].values():
+        wanted += [engine["disk_bytes"], *engine["tokens_per_s"].values()]
+    known = set(numbers(told))
+    assert known.issuperset(wanted)
+    assert shown.issuperset(map(json.dumps, wanted))
+
+
+def numbers(value: Any) -> list[float]:
+    """List the numbers anywhere in a JSON value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [number for item in value for number in numbers(item)]
+    return [value] if isinstance(value, int | float) else []
+
+
+def test_the_loader_of_release_0_5_0_reads_every_layer_exactly(quickstart: Any) -> None:
+    runs = Path(quickstart["report"]).parents[1] / "runs"
+    assert json.loads((runs / "check.json").read_text("utf-8"))["verdict"] == "exact"
+
+
+def test_the_int4_engine_gives_its_checkpoints_logits_and_tokens(quickstart: Any, cli: Cli) -> None:
+    home = cli.root / "build" / "quickstart"
+    asked = ["engine.compare", "--prompts=4", "--tokens=16"]
+    int4 = cli.json(*asked, f"--checkpoint={home / 'int4'}", f"--engine={home / 'engine-int4'}")
+    assert int4["passed"]
+    assert int4["greedy"]["identical"] == 4
+    other = cli.run(
+        *asked, f"--checkpoint={home / 'model'}", f"--engine={home / 'engine-int4'}", ok=False
+    )
+    assert other.returncode != 0
+    assert "error:" in other.stderr
+
+
+def test_an_engine_built_again_is_the_same_to_the_byte(
+    quickstart: Any, cli: Cli, tmp_path: Path
+) -> None:
+    checkpoint = cli.root / "build" / "quickstart" / "int4"
+    made = cli.json("engine.build", f"--checkpoint={checkpoint}", f"--out={tmp_path / 'again'}")
+    assert made["digest"] == quickstart["engines"]["engine-int4"]["digest"]
+
+
+def test_an_engine_answers_a_file_of_prompts_in_its_order(
+    quickstart: Any, cli: Cli, tmp_path: Path
+) -> None:
+    engine = cli.root / "build" / "quickstart" / "engine-int4"
+    prompts, answers = tmp_path / "prompts.txt", tmp_path / "answers.jsonl"
+    prompts.write_text("import os\ndef read(path):\nclass \n", "utf-8")
+    cli.run("engine.run", f"--engine={engine}", f"--prompts={prompts}", f"--out={answers}",
+            "--max-new-tokens=8")  # fmt: skip
+    said = [json.loads(line) for line in answers.read_text("utf-8").splitlines()]
+    assert [answer["prompt"] for answer in said] == prompts.read_text("utf-8").splitlines()
+    one = cli.json("generate", f"--engine={engine}", "--prompt=import os", "--max-new-tokens=8")
+    assert one["text"] == said[0]["text"]
+
+
+def test_an_engine_for_tensorrt_without_a_gpu_is_refused_before_anything(
+    quickstart: Any, cli: Cli, tmp_path: Path
+) -> None:
+    checkpoint = cli.root / "build" / "quickstart" / "int4"
+    asked = ["engine.build", f"--checkpoint={checkpoint}", f"--out={tmp_path / 'e'}",
+             "--backend=tensorrt-llm", "--release=0.5.0"]  # fmt: skip
+    refused = cli.run(*asked, ok=False)
+    assert refused.returncode == 3
+    assert "engine.check" in refused.stderr
+    assert "onnxruntime" in refused.stderr
+    assert not list(tmp_path.iterdir())
+    assert "examples/llama/build.py" in cli.run(*asked, "--dry-run").stdout

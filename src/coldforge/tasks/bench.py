@@ -20,7 +20,7 @@ from coldforge.tasks._task import emit, task
         "batch_size": "Prompts answered at once.",
         "repeats": "Requests measured in each cell.",
         "warmup": "Requests before them that are not.",
-        "threads": "Threads to compute with; 0 leaves the choice to the runtime.",
+        "threads": "Threads to compute with; 0 takes every core.",
         "out": "Folder for bench.json and bench.csv.",
     },
 )

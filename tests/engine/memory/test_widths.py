@@ -52,8 +52,8 @@ def test_awq_has_a_scale_an_input_and_leaves_out_what_it_names() -> None:
 @pytest.mark.parametrize(
     ("form", "bits", "width"),
     [
-        ("compressed-tensors", 4, Width(4, 128)),
-        ("w8a8", 8, Width(8, 0, zeros=False, inputs=True)),
+        ("compressed-tensors", 4, Width(4, 128, middle=True)),
+        ("w8a8", 8, Width(8, 0, zeros=False, inputs=True, middle=True)),
     ],
 )
 def test_compressed_tensors_are_read_by_scheme(form: str, bits: int, width: Width) -> None:
@@ -70,7 +70,7 @@ def test_compressed_tensors_are_read_by_scheme(form: str, bits: int, width: Widt
 
 def test_our_own_formats_are_read() -> None:
     int8 = widths_of({"quant_method": "coldforge", "format": "coldforge-int8", "bits": 8})
-    assert int8(LAYER.format(0)) == Width(8, 0, zeros=False, inputs=True)
+    assert int8(LAYER.format(0)) == Width(8, 0, zeros=False, inputs=True, middle=True)
     binary = {"quant_method": "coldforge", "format": "coldforge-binary", "group_size": 64}
     assert widths_of(binary)(LAYER.format(0)) == Width(1, 64)
 

@@ -99,3 +99,11 @@ def test_groups_of_unequal_size_are_refused() -> None:
 def test_zero_points_that_no_byte_holds_are_refused() -> None:
     with pytest.raises(ColdforgeError, match="zero points outside 8 bits"):
         pack("mlp", drawn(8, 256))
+
+
+def test_zero_points_in_the_middle_are_left_out() -> None:
+    assert pack("layer", drawn(4, 8)).zeros is None
+    assert pack("layer", drawn(8, 128), eight=True).zeros is None
+    assert pack("layer", drawn(4, 7)).zeros is not None
+    assert pack("layer", drawn(3, 4)).zeros is not None
+    assert pack("layer", drawn(8, 128)).zeros is not None

@@ -1,10 +1,11 @@
 """The machine that a bench ran on."""
 
-import os
 import platform
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from coldforge.engine.running.cores import cores
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -14,7 +15,7 @@ def machine(card: dict[str, Any], skipped: str) -> dict[str, Any]:
     return {
         "kind": "cpu",
         "name": processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores(),
         "gpu": card or None,
         "skipped": {"nvml": skipped} if skipped else {},
     }

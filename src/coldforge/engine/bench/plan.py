@@ -22,7 +22,7 @@ class Asked:
     warmup: int = 1
     """Requests of each cell and engine that are thrown away."""
     threads: int = 0
-    """To compute with; 0 leaves the choice to the runtime."""
+    """To compute with; 0 takes every core."""
 
 
 @dataclass(frozen=True)

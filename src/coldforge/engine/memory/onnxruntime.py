@@ -16,7 +16,7 @@ from coldforge.engine.memory.widths import Width
 FLOAT = 4
 LEAST, MOST = 16, 256
 """Block sizes that MatMulNBits takes: powers of two between these."""
-HEAD_WIDTH = Width(8, 32)
+HEAD_WIDTH = Width(8, 32, middle=True)
 """Of a plain head where inputs are rounded to int8."""
 CODE = 7_100_000
 """Bytes, measured: library code that runs for the first time, and buffers that do not grow."""
@@ -92,7 +92,9 @@ class _Stored:
         halves = 2 if bits == 8 and not eight else 1
         self.original = layer.weights * bits // 8
         scales = layer.outputs * blocks * halves * FLOAT
-        zeros = layer.outputs * -(-blocks * halves * (bits // halves) // 8)
+        # The graph leaves zero points out where they are the middle of codes of its own width.
+        told = halves == 2 or not (width.middle and width.bits == bits)
+        zeros = layer.outputs * -(-blocks * halves * (bits // halves) // 8) if told else 0
         order = 8 * layer.inputs if width.order else 0
         self.size = self.original + scales + zeros + order
         # For int8 inputs the runtime reads the scales at once, and repacks them with sums of codes.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from coldforge.errors import ColdforgeError
@@ -29,6 +29,8 @@ class Width:
     """Whether the inputs have a scale each (AWQ)."""
     order: bool = False
     """Whether its groups are out of order (act-order)."""
+    middle: bool = False
+    """Whether every zero point is the middle of the codes (symmetric)."""
 
     def groups(self, inputs: int) -> int:
         """Count the scales of one output."""
@@ -77,7 +79,7 @@ def measured_widths(linears: Mapping[str, Linear], said: Widths) -> Widths:
             return None
         known = said(layer) or Width(item.shape.bits)
         group = item.shape.group_size if item.shape.groups > 1 else 0
-        return Width(item.shape.bits, group, known.zeros, known.inputs, known.smooth, known.order)
+        return replace(known, bits=item.shape.bits, group=group)
 
     return find
 
@@ -87,8 +89,9 @@ def _gptq(layer: str, settings: Mapping[str, Any]) -> Width | None:
     if rule is None or (layer == HEAD and not settings.get("lm_head")):
         return None
     asked = {**settings, **rule}
-    order = bool(asked.get("desc_act"))
-    return Width(rules.width(settings, layer), _group(asked.get("group_size", 128)), order=order)
+    bits, group = rules.width(settings, layer), _group(asked.get("group_size", 128))
+    order, middle = bool(asked.get("desc_act")), bool(asked.get("sym"))
+    return Width(bits, group, order=order, middle=middle)
 
 
 def _awq(layer: str, settings: Mapping[str, Any]) -> Width | None:
@@ -106,11 +109,17 @@ def _scheme(layer: str, settings: Mapping[str, Any]) -> Width | None:
     found = scheme.weights_of(layer, settings)
     rounded = scheme.inputs_of(layer, settings) is not None
     group = _group(found.get("group_size"))
-    return Width(int(found.get("num_bits", 8)), group, zeros=not rounded, inputs=rounded)
+    return Width(
+        int(found.get("num_bits", 8)),
+        group,
+        zeros=not rounded,
+        inputs=rounded,
+        middle=bool(found.get("symmetric", True)),
+    )
 
 
 def _int8(layer: str, settings: Mapping[str, Any]) -> Width | None:
-    return None if layer == HEAD else Width(8, 0, zeros=False, inputs=True)
+    return None if layer == HEAD else Width(8, 0, zeros=False, inputs=True, middle=True)
 
 
 def _binary(layer: str, settings: Mapping[str, Any]) -> Width | None:

@@ -46,7 +46,11 @@ class Linears:
             order = graph.tensor(f"{name}.order", packed.order)
             source = graph.node("Gather", [source, order], f"{name}.sorted", axis=-1)
         parts = {"codes": packed.codes, "scales": packed.scales, "zeros": packed.zeros}
-        names = [graph.tensor(f"{name}.{part}", array) for part, array in parts.items()]
+        names = [
+            graph.tensor(f"{name}.{part}", array)
+            for part, array in parts.items()
+            if array is not None
+        ]
         if packed.halves:
             source = graph.node("Concat", [source, source], f"{name}.twice", axis=-1)
         outputs, blocks, _ = packed.codes.shape

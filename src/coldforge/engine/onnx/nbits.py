@@ -8,6 +8,8 @@ Codes of eight bits with float32 inputs have no fast kernel: the operator decode
 at every call, thirteen times slower than float32. They go in as two halves of four bits instead,
 beside each other, the inputs given twice: code = 16 high + low, zero = 16 high + low, and the high
 half's scale is 16 times the low one's. No number changes.
+
+Without zero points the operator takes the middle of the codes, a tenth faster than being told so.
 """
 
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ class NBits:
     codes: Any
     scales: Any
     zeros: Any
+    """None where every one is the middle of the codes."""
     order: Any
     """int64 (inputs,): the input that comes at each place, None where they are in order."""
     halves: bool = False
@@ -54,13 +57,13 @@ def pack(name: str, item: Quantized, eight: bool = False) -> NBits:
     if halves:
         bits = 4
         codes, zeros, scales = _halved(codes), _halved(zeros), _stacked(scales * 16, scales)
-    rows = len(codes)
+    rows, middle = len(codes), bool((zeros == 1 << (bits - 1)).all())
     return NBits(
         bits,
         block,
         _packed(codes, bits).reshape(rows, -1, block * bits // 8).numpy(),
         scales.contiguous().numpy(),
-        _packed(zeros, bits).numpy(),
+        None if middle else _packed(zeros, bits).numpy(),
         None if order is None else order.numpy(),
         halves,
     )
@@ -72,7 +75,10 @@ def unpack(item: NBits) -> Any:  # noqa: ANN401 - a tensor
 
     outputs, blocks, _ = item.codes.shape
     codes = _unpacked(torch.tensor(item.codes).reshape(outputs, -1), item.bits)
-    zeros = _unpacked(torch.tensor(item.zeros), item.bits)[:, :blocks]
+    if item.zeros is None:
+        zeros = torch.full((outputs, blocks), 1 << (item.bits - 1))
+    else:
+        zeros = _unpacked(torch.tensor(item.zeros), item.bits)[:, :blocks]
     scales = torch.tensor(item.scales).reshape(outputs, blocks)
     if item.halves:
         blocks //= 2

@@ -58,7 +58,8 @@ class Stored:
         if node.op_type == "MatMul":
             return torch.tensor(self.array(node.input[1]).T)
         asked, source = _attributes(node), self._source(name)
-        codes, scales, zeros = (self.array(part) for part in node.input[1:4])
+        codes, scales, *rest = (self.array(part) for part in node.input[1:4])
+        zeros = rest[0] if rest else None
         order = self.array(source.order) if source.order else None
         sizes = asked["bits"], asked["block_size"]
         return unpack(NBits(*sizes, codes, scales, zeros, order, source.halves))

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from coldforge.engine.dimensions import read_dimensions
 from coldforge.engine.onnx.genai import FILE
+from coldforge.engine.running.cores import cores
 from coldforge.errors import ColdforgeError
 
 
@@ -15,13 +16,14 @@ class GenaiRunner:
     """A loaded engine; see Runner."""
 
     def __init__(self, folder: Path, threads: int = 0) -> None:
-        """Load it; `threads` 0 leaves the choice to the runtime. Raise ColdforgeError."""
+        """Load it; `threads` 0 takes every core we may use. Raise ColdforgeError."""
         import onnxruntime_genai as genai
 
         size = read_dimensions(folder)
         self.folder = folder.absolute()
         self.positions, self.vocab = size.positions, size.vocab
-        wanted = {"intra_op_num_threads": threads} if threads else {}
+        # Left alone, the loop computes with fewer threads than there are cores: with one of two.
+        wanted = {"intra_op_num_threads": threads or cores()}
         try:
             with _endless(self.folder) as place:
                 config = genai.Config(str(place))

@@ -10,7 +10,7 @@ SMALL = 1 << 26
 
 
 def load_runner(engine: Engine, threads: int = 0) -> Runner:
-    """Load it; `threads` 0 leaves the choice to the runtime.
+    """Load it; `threads` 0 takes every core.
 
     Raise ColdforgeError for a damaged engine, for a runtime that is missing, or a GPU.
     """

@@ -11,6 +11,7 @@ from coldforge.engine.bench.grid import Cell
 from coldforge.engine.bench.machine import machine
 from coldforge.engine.bench.plan import SEED, Asked, Plan, plan
 from coldforge.engine.bench.timing import PERCENTILES, base_of, speeds, speedups
+from coldforge.engine.running.cores import cores
 from coldforge.errors import ColdforgeError
 from coldforge.model.judge.pair import Child, children, in_turn
 from coldforge.model.verbs.facts import circumstances
@@ -136,7 +137,7 @@ def _protocol(planned: Plan, cells: list[list[Answer]]) -> Answer:
         "batch_size": asked.batch_size,
         "repeats": asked.repeats,
         "warmup": asked.warmup,
-        "threads": asked.threads,
+        "threads": asked.threads or cores(),
         "prompt": prompt.HOW,
         "seed": SEED,
         "order": "engines in turn, every other round backwards; each in a process of its own",

@@ -25,7 +25,7 @@ STREAM = "-"
         "out": "File for the answers, or - for stdout: a JSON object a line, in the same order.",
         "max_new_tokens": "Tokens of an answer at most.",
         "batch_size": "Prompts at once, where they are equally long.",
-        "threads": "Threads to compute with; 0 leaves the choice to the runtime.",
+        "threads": "Threads to compute with; 0 takes every core.",
     },
 )
 def run(  # noqa: PLR0913, PLR0917 - a flag each
