@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from coldforge.digest import sha256_file
+from coldforge.engine.onnx.linear import JOINER
 from coldforge.engine.onnx.stored import Stored
 from coldforge.model.checkpoint import read_checkpoint
 from coldforge.model.formats.rules import exactly
@@ -91,12 +92,25 @@ def test_the_graph_holds_the_weights_bit_by_bit_and_gives_torchs_logits(
     made = make(plain[family], tmp_path / "made", form, layer, **settings)
     folder = exported(made, tmp_path)
     model, graph = load_model(read_checkpoint(made), rounding=False), Stored(folder)
-    assert len(graph.products) == (15 if family == "llama" else 9)
+    names = [name for product in graph.products for name in product.split(JOINER)]
+    assert len(names) == (15 if family == "llama" else 9)
     for product in graph.products:
-        wanted = model.get_submodule(product).weight
+        wanted = torch.cat([model.get_submodule(one).weight for one in product.split(JOINER)])
         turned = family == "gpt2" and product != "lm_head"
         assert torch.equal(graph.weight(product), wanted.T if turned else wanted)
     assert max(distances(made, folder)) < 1e-4
+
+
+def test_layers_that_read_one_input_share_a_product_unless_their_groups_differ(
+    plain: dict[str, Path], tmp_path: Path
+) -> None:
+    shared = {}
+    for name in ("gptq", "act-order"):
+        form, layer, settings = FORMATS[name]
+        made = make(plain["llama"], tmp_path / name, form, layer, **settings)
+        graph = Stored(exported(made, tmp_path / f"engine of {name}"))
+        shared[name] = sum(JOINER in product for product in graph.products)
+    assert shared == {"gptq": 2, "act-order": 0}
 
 
 def test_what_was_pruned_stays_zero(plain: dict[str, Path], tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Whether a graph on disk holds the checkpoint's weights: read back, not trusted."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from coldforge.engine.dimensions import dimensions
 from coldforge.engine.onnx.head import head_weight
+from coldforge.engine.onnx.linear import JOINER
 from coldforge.engine.onnx.stored import Stored
 from coldforge.engine.onnx.weights import HEAD, Weights
 from coldforge.errors import ColdforgeError
@@ -23,15 +25,17 @@ def check(folder: Path, checkpoint: Checkpoint, eight: bool = False) -> dict[str
     """
     graph = Stored(folder)
     weights = Weights(checkpoint)
-    found = set(graph.products)
+    found = {name for product in graph.products for name in product.split(JOINER)}
     wanted = {_full(name, found) for name in checkpoint.linears} | {HEAD}
     if found != wanted:
         odd = sorted(found ^ wanted)[0]
         raise ColdforgeError(f"the graph and the checkpoint disagree on the layer {odd}", REMEDY)
     size = dimensions(checkpoint.config)
-    for name in sorted(found):
+    for name in sorted(graph.products):
         head = name == HEAD
-        meant = head_weight(weights, size, eight) if head else weights.linear(name)
+        meant = (
+            [head_weight(weights, size, eight)] if head else map(weights.linear, name.split(JOINER))
+        )
         if graph.rounds(name) and not eight:
             raise ColdforgeError(f"the graph rounds the inputs of {name}", REMEDY)
         if not _same(graph, name, meant):
@@ -39,10 +43,12 @@ def check(folder: Path, checkpoint: Checkpoint, eight: bool = False) -> dict[str
     return {"exact": len(found) - 1, "head": graph.kind(HEAD)}
 
 
-def _same(graph: Stored, name: str, meant: Any) -> bool:  # noqa: ANN401 - Quantized or an array
+def _same(graph: Stored, name: str, meant: Iterable[Any]) -> bool:
     import torch
 
-    weight = meant.weight() if isinstance(meant, Quantized) else torch.tensor(meant.T)
+    weight = torch.cat([
+        item.weight() if isinstance(item, Quantized) else torch.tensor(item.T) for item in meant
+    ])  # fmt: skip
     try:
         return bool(torch.equal(graph.weight(name), weight))
     except (KeyError, RuntimeError, ValueError):  # constants that are not there or do not fit

@@ -10,6 +10,8 @@ from coldforge.model.formats.quantized import Quantized
 
 FLOAT32, INT8 = 1, 4
 """The operator's accuracy levels: what the inputs are multiplied in."""
+JOINER = " + "
+"""Between the names of layers that share a product."""
 
 
 @dataclass
@@ -39,6 +41,30 @@ class Linears:
             output = self.graph.node("Add", [output, kept], f"{name}.sum")
         return output
 
+    def together(self, names: list[str], source: str) -> str:
+        """Multiply `source` by several layers in one product; nothing if they do not go together.
+
+        One call of the operator has work for more threads than each of three.
+        """
+        weight = joined([self.weights.linear(name) for name in names])
+        if weight is None:
+            return ""
+        name = JOINER.join(names)
+        if isinstance(weight, Quantized):
+            output = self.nbits(name, source, pack(name, weight, self.eight))
+            kind = self.stored.pop(name)
+        else:
+            table = self.graph.tensor(f"{name}.weight", weight)
+            output, kind = self.graph.node("MatMul", [source, table], f"{name}.product"), "float32"
+        self.stored |= dict.fromkeys(names, kind)
+        biases = [f"{part}.bias" for part in names]
+        if not any(map(self.weights.find, biases)):
+            return output
+        kept = self.graph.tensor(
+            f"{name}.bias", joined([self.weights.array(one) for one in biases])
+        )
+        return self.graph.node("Add", [output, kept], f"{name}.sum")
+
     def nbits(self, name: str, source: str, packed: NBits) -> str:
         """Multiply by a packed weight; return the output's name."""
         graph = self.graph
@@ -63,3 +89,22 @@ class Linears:
         return graph.node(
             f"{CONTRIB}.MatMulNBits", [source, *names], f"{name}.product", **attributes
         )
+
+
+def joined(weights: list[Any]) -> Any:  # noqa: ANN401 - Quantized or arrays
+    """Put weights beside each other, outputs after outputs; None where their forms differ."""
+    import numpy as np
+    import torch
+
+    first = weights[0]
+    if not isinstance(first, Quantized):
+        plain = not any(isinstance(item, Quantized) for item in weights)
+        return np.concatenate(weights, axis=-1) if plain else None
+    for item in weights:
+        alike = isinstance(item, Quantized) and item.bits == first.bits and item.order is None
+        if not alike or item.scales.shape[0] != first.scales.shape[0]:
+            return None
+    parts = ("codes", "scales", "zeros")
+    return Quantized(
+        first.bits, *(torch.cat([getattr(item, part) for item in weights], 1) for part in parts)
+    )

@@ -92,8 +92,10 @@ def rotary_tables(config: dict[str, Any], positions: int) -> tuple[Any, Any]:
 
 def _attended(linears: Linears, attention: Attention, block: int, stem: str, state: str) -> str:
     names = [f"{stem}.self_attn.{part}" for part in ("q_proj", "k_proj", "v_proj")]
-    query, key, value = (linears.add(name, state, f"{name}.bias") for name in names)
-    mixed = attention.add(block, query, key, value)
+    if three := linears.together(names, state):
+        mixed = attention.add(block, three)
+    else:
+        mixed = attention.add(block, *(linears.add(name, state, f"{name}.bias") for name in names))
     return linears.add(f"{stem}.self_attn.o_proj", mixed, f"{stem}.self_attn.o_proj.bias")
 
 
