@@ -1,7 +1,9 @@
 """What every test may ask for: a tiny checkout, a Docker Engine, a model trained for real."""
 
+import importlib.util
 import os
 import shutil
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,15 @@ os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(CACHE))
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_configure() -> None:
+    """Import torchao where it is: it warns while it is compiled, which fails the test it is in."""
+    if importlib.util.find_spec("torchao"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.import_module("torchao")
+
 
 STACK = """\
 summary = "One file"
@@ -77,7 +88,6 @@ def engine() -> Iterator[Any]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo model after a few steps: real files, no wisdom."""
     pytest.importorskip("torch")
-    pytest.importorskip("torchao")  # warns while it is compiled, which this lets pass
     from coldforge.model.verbs.demo import run_demo
 
     out = tmp_path_factory.mktemp("demo") / "model"
