@@ -32,8 +32,8 @@ FORMULA = {
     "past_present_share_buffer in genai_config.json: one cache, made in full at once",
     "workspace": "logits of all positions, batch x input x vocabulary x 4; what the arena keeps of "
     "a block, batch x input x 4 x (3.5 hidden + 4 heads x head_dim + 5 kv_heads x head_dim + "
-    "3 intermediate), fitted to measurements of release 1.31 (q, k, v of one product: once more; eight-"
-    "bit weights: 2 hidden + 2 intermediate more); 7.1 MB of library code",
+    "3 intermediate), fitted to measurements of release 1.31 (q, k and v of one product: once "
+    "more; eight-bit weights: 2 hidden + 2 intermediate more); 7.1 MB of library code",
 }
 
 
