@@ -10,7 +10,7 @@ import msgspec
 
 from coldforge.digest import sha256_json
 from coldforge.engine.card import read_engine
-from coldforge.engine.verbs.bench import runtimes
+from coldforge.engine.runtimes import runtimes
 from coldforge.errors import ColdforgeError
 from coldforge.model.calibration.find import identify
 from coldforge.model.checkpoint import read_checkpoint

@@ -12,10 +12,9 @@ from coldforge.engine.memory.outline import Layer, Outline, precision
 from coldforge.engine.memory.prediction import Prediction
 from coldforge.engine.memory.settings import Settings
 from coldforge.engine.memory.widths import Width
+from coldforge.engine.onnx.nbits import LEAST, MOST
 
 FLOAT = 4
-LEAST, MOST = 16, 256
-"""Block sizes that MatMulNBits takes: powers of two between these."""
 HEAD_WIDTH = Width(8, 32, middle=True)
 """Of a plain head where inputs are rounded to int8."""
 CODE = 7_100_000

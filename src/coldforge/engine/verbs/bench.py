@@ -12,6 +12,7 @@ from coldforge.engine.bench.machine import machine
 from coldforge.engine.bench.plan import SEED, Asked, Plan, plan
 from coldforge.engine.bench.timing import PERCENTILES, base_of, speeds, speedups
 from coldforge.engine.running.cores import cores
+from coldforge.engine.runtimes import runtimes
 from coldforge.errors import ColdforgeError
 from coldforge.model.judge.pair import Child, children, in_turn
 from coldforge.model.verbs.facts import circumstances
@@ -53,19 +54,6 @@ def refuse_file(out: str) -> None:
     """Raise ColdforgeError if `out` is no place for a folder."""
     if out and Path(out).exists() and not Path(out).is_dir():
         raise ColdforgeError(f"{out} is not a directory", "name another --out")
-
-
-def runtimes() -> dict[str, str]:
-    """List the versions of what runs engines."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for name in ("onnxruntime", "onnxruntime-genai", "tensorrt", "tensorrt_llm"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _cell(sides: list[Child], planned: Plan, cell: Cell) -> list[Answer]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from coldforge.engine.card import ENGINE, ONNXRUNTIME, write_engine
 from coldforge.engine.dimensions import dimensions
+from coldforge.engine.runtimes import runtimes
 from coldforge.errors import ColdforgeError
 from coldforge.model.checkpoint import Checkpoint, read_checkpoint
 from coldforge.model.loading.load import rounds_inputs
@@ -47,7 +48,7 @@ def run_build(checkpoint: str, out: str, activations: str = "float32") -> dict[s
         write_genai(folder, size, source.config)
         copy_files(source.folder, folder)
         _copy(source.folder, folder)
-        facts = {
+        facts: dict[str, Any] = {
             "backend": ONNXRUNTIME,
             "precision": precision(source, eight),
             "checkpoint": source.digest,
@@ -57,6 +58,7 @@ def run_build(checkpoint: str, out: str, activations: str = "float32") -> dict[s
             "checked": checked,
             **circumstances("engine.build", started),
         }
+        facts["versions"] |= runtimes()
         said = write_engine(folder, facts)
     return {"out": out, **said}
 

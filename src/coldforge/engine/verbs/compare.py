@@ -1,7 +1,6 @@
 """Compare an engine with the checkpoint it was built of: logits, and the tokens that follow."""
 
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from coldforge.engine.agreement.prompts import cut_prompts
 from coldforge.engine.card import read_engine
 from coldforge.engine.dimensions import dimensions
 from coldforge.engine.running.load import load_libraries, refuse_damaged
+from coldforge.engine.runtimes import runtimes
 from coldforge.errors import ColdforgeError
 from coldforge.model.checkpoint import read_checkpoint
 from coldforge.model.judge.protocol import judged_corpus
@@ -22,7 +22,6 @@ LOSSLESS = 1e-4
 all families, in four bits, show an eighth of it."""
 INT8_INPUTS = 0.25
 """The same where the inputs of linear layers are rounded to int8; they show not half of it."""
-LIBRARIES = ("onnxruntime", "onnxruntime-genai", "polygraphy")
 
 
 def run_compare(  # noqa: PLR0913 - a flag each
@@ -58,7 +57,7 @@ def run_compare(  # noqa: PLR0913 - a flag each
     work = Comparison(sides, cut.ids, limit)
     backends, greedy = work.backends(), work.greedy(tokens)
     said = circumstances("engine.compare", started)
-    said["versions"] |= {name: version(name) for name in LIBRARIES}
+    said["versions"] |= runtimes()
     return {
         **_named(sides, engine),
         "reference": TORCH,
