@@ -18,8 +18,8 @@ from pathlib import Path
 
 from noop_build import timed
 
-from coldforge.bundle.index import Index, Kind
-from coldforge.bundle.packing.make import bundle
+from coldforge.bundle.format.index import Index, Kind
+from coldforge.bundle.packing.bundle import bundle
 from coldforge.bundle.receiving.receive import Options, receive
 from coldforge.bundle.stores import Stores
 from coldforge.paths import Workspace

@@ -17,11 +17,11 @@ import msgspec
 from bundle import clone
 from cuda_build import forget
 
-from coldforge.bundle.have import Have, take
-from coldforge.bundle.index import Kind
-from coldforge.bundle.packing.make import Terms, bundle
+from coldforge.bundle.format.index import Kind
+from coldforge.bundle.inventory import Have, take
+from coldforge.bundle.packing.bundle import Terms, bundle
 from coldforge.bundle.receiving.receive import Options, receive
-from coldforge.image.layout import Layout
+from coldforge.image.oci.layout import Layout
 from coldforge.paths import Workspace
 from coldforge.progress import amount
 from coldforge.stack.lock import read_lock, write_lock

@@ -43,8 +43,8 @@ def main() -> int:
 
 def in_image(asked: argparse.Namespace) -> int:
     """Run this file in the image; return its exit status."""
-    from coldforge.image.launch import Launch, launch
-    from coldforge.tasks._engine import engine
+    from coldforge.image.containers.launch import Launch, launch
+    from coldforge.tasks._docker import engine
 
     here = Path(__file__).resolve()
     (ROOT / "build").mkdir(exist_ok=True)
@@ -58,7 +58,7 @@ def in_image(asked: argparse.Namespace) -> int:
 def compare(asked: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Make the engines, measure them, and divide by what fp32 takes."""
     from coldforge.engine.bench.plan import Asked
-    from coldforge.engine.verbs.bench import run_bench
+    from coldforge.engine.commands.bench import run_bench
     from coldforge.tasks.bench import table
 
     engines = [str(work / name) for name in (PLAIN, LOSSLESS, ROUNDED)]
@@ -75,8 +75,8 @@ def compare(asked: argparse.Namespace, work: Path) -> dict[str, Any]:
 
 def make(work: Path, engines: list[str]) -> None:
     """Write the model, its int4 version, and the three engines."""
-    from coldforge.engine.verbs.build import run_build
-    from coldforge.model.verbs.quantize import run_quantize
+    from coldforge.engine.commands.build import run_build
+    from coldforge.quantize.quantize import run_quantize
 
     plain, int4 = str(work / "model"), str(work / "model-int4")
     write_model(Path(plain))

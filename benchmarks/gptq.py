@@ -51,8 +51,8 @@ def main() -> int:
 
 def in_image(asked: argparse.Namespace) -> int:
     """Run this file in the image; return its exit status."""
-    from coldforge.image.launch import Launch, launch
-    from coldforge.tasks._engine import engine
+    from coldforge.image.containers.launch import Launch, launch
+    from coldforge.tasks._docker import engine
 
     model, here = asked.model.resolve(), str(Path(__file__).resolve())
     (ROOT / "build").mkdir(exist_ok=True)
@@ -67,10 +67,10 @@ def in_image(asked: argparse.Namespace) -> int:
 
 def compare(asked: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Quantise with both, in turn; judge what each made last."""
-    from coldforge.model.calibration.find import calibration_for
-    from coldforge.model.calibration.frozen import write_frozen
-    from coldforge.model.checkpoint import read_checkpoint
+    from coldforge.checkpoint.checkpoint import read_checkpoint
     from coldforge.model.runtime import prepare
+    from coldforge.quantize.calibration.find import calibration_for
+    from coldforge.quantize.calibration.frozen import write_frozen
 
     prepare()
     drawn = calibration_for(read_checkpoint(asked.model), None, asked.samples, WINDOW, 0)
@@ -105,7 +105,7 @@ def ours(model: Path, work: Path) -> dict[str, float]:
     """Quantise with `quantize --method gptq`."""
     import torch  # noqa: F401 - loaded before the clock runs
 
-    from coldforge.model.verbs.quantize import run_quantize
+    from coldforge.quantize.quantize import run_quantize
 
     out, windows = work / OURS, str(work / "calibration.json")
     asked = {"bits": BITS, "group_size": GROUP}
@@ -116,8 +116,8 @@ def ours(model: Path, work: Path) -> dict[str, float]:
 
 def peer(model: Path, work: Path) -> dict[str, float]:
     """Quantise with GPTQModel, its own choices but for what decides the format."""
-    from coldforge.model.calibration.frozen import read_frozen
     from coldforge.model.runtime import prepare
+    from coldforge.quantize.calibration.frozen import read_frozen
 
     scratch = prepare()
     import torch
@@ -165,9 +165,9 @@ def timed(quantise: Callable[[], object]) -> dict[str, float]:
 
 def judge(made: Path, original: Path) -> dict[str, Any]:
     """Measure the divergence from the original on held-out text, and the size on disk."""
-    from coldforge.model.checkpoint import read_checkpoint
+    from coldforge.checkpoint.checkpoint import read_checkpoint
+    from coldforge.evaluate.perplexity import first_tokens, score, windows
     from coldforge.model.corpus import standard_library
-    from coldforge.model.judge.score import first_tokens, score, windows
     from coldforge.model.loading.load import load_model
     from coldforge.model.tokens import ModelTokens
 

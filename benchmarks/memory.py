@@ -54,8 +54,8 @@ def main() -> int:
 
 def in_image() -> int:
     """Run this file in the image; return its exit status."""
-    from coldforge.image.launch import Launch, launch
-    from coldforge.tasks._engine import engine
+    from coldforge.image.containers.launch import Launch, launch
+    from coldforge.tasks._docker import engine
 
     here = Path(__file__).resolve()
     (ROOT / "build").mkdir(exist_ok=True)
@@ -67,9 +67,9 @@ def in_image() -> int:
 
 def weigh(work: Path) -> list[dict[str, Any]]:
     """Build the engines and go through the lengths."""
-    from coldforge.engine.verbs.build import run_build
-    from coldforge.engine.verbs.memory import run_memory
-    from coldforge.model.verbs.quantize import run_quantize
+    from coldforge.engine.commands.build import run_build
+    from coldforge.engine.commands.memory import run_memory
+    from coldforge.quantize.quantize import run_quantize
 
     write(work / "plain", MODEL)
     write(work / "small", TINY)
@@ -99,8 +99,8 @@ def measure(engine: Path, tiny: Path, into: int, out: int) -> dict[str, int]:
     import numpy as np
 
     from coldforge.engine.bench.memory import peak, reset_peak
-    from coldforge.engine.running.genai import GenaiRunner
-    from coldforge.model.judge.measure import rss
+    from coldforge.engine.onnxruntime.runner import GenaiRunner
+    from coldforge.model.process_stats import rss
 
     list(GenaiRunner(tiny, 1).follow([[1, 2, 3]], 2))
     before = rss()

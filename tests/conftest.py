@@ -88,7 +88,7 @@ def engine() -> Iterator[Any]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo model after a few steps: real files, no wisdom."""
     pytest.importorskip("torch")
-    from coldforge.model.verbs.demo import run_demo
+    from coldforge.demo.make import run_demo
 
     out = tmp_path_factory.mktemp("demo") / "model"
     run_demo(str(out), steps=3)
@@ -108,7 +108,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def int4(demo: Path, text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo model in four bits."""
-    from coldforge.model.verbs.quantize import run_quantize
+    from coldforge.quantize.quantize import run_quantize
 
     out = tmp_path_factory.mktemp("int4") / "model"
     run_quantize(str(demo), str(out), samples=4, calibration=text)

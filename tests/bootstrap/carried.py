@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coldforge.bundle.index import Index, Tool
+from coldforge.bundle.format.index import Index, Tool
 from tests.bundle.carry import bundle, noise, source
 
 LOADER = "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.bootstrap.folder import Volume, scan
-from coldforge.bundle.volume import trailer
+from coldforge.bundle.format.volume import trailer
 from coldforge.errors import MissingInputError, RefusedError
 
 INDEX, SIGNED = b'{"index": 1}', b'{"signatures": []}'

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from coldforge.bootstrap.index import parse_index
-from coldforge.bundle.index import encode
+from coldforge.bundle.format.index import encode
 from coldforge.errors import ColdforgeError, RefusedError
 from tests.bootstrap.carried import carry
 

@@ -6,7 +6,7 @@ import pytest
 from coldforge.bootstrap.folder import scan
 from coldforge.bootstrap.index import Index, Item, parse_index
 from coldforge.bootstrap.items import Items
-from coldforge.bundle.index import encode
+from coldforge.bundle.format.index import encode
 from coldforge.errors import MissingInputError
 from tests.bootstrap.carried import carry
 from tests.bundle.carry import spoil

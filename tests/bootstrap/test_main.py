@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from coldforge import bootstrap, durable, errors
-from coldforge.bundle.index import encode
+from coldforge import bootstrap, errors
+from coldforge.bundle.format.index import encode
+from coldforge.files import atomic
 from tests.bootstrap.carried import carry
 from tests.bootstrap.pythons import VERSIONS, python
 from tests.bundle.carry import private, seal_again, spoil, trust
 
-BESIDE = [Path(str(module.__file__)) for module in (durable, errors)]
+BESIDE = [Path(str(module.__file__)) for module in (atomic, errors)]
 SOURCES = [*Path(str(bootstrap.__file__)).parent.glob("*.py"), *BESIDE]
 SHIPPED = {f"coldforge.{path.stem}" for path in BESIDE}
 

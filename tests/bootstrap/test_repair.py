@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 
 from coldforge.bootstrap.grid import Grid
 from coldforge.bootstrap.repair import rebuild
-from coldforge.bundle import parity
+from coldforge.bundle.format import parity
 
 
 def group(rows: int, more: int, size: int, seed: int) -> list[bytes]:

@@ -18,9 +18,9 @@ from coldforge.bootstrap.verify import (
     told,
     trusted,
 )
-from coldforge.bundle.index import TYPE as THEIRS
-from coldforge.digest import canonical_json
+from coldforge.bundle.format.index import TYPE as THEIRS
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
+from coldforge.files.digest import canonical_json
 from coldforge.trust.envelope import Signature, sign
 from coldforge.trust.trust import parse_trust as theirs
 from coldforge.trust.trust import signers as their_signers

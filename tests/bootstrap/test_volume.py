@@ -17,7 +17,7 @@ from coldforge.bootstrap.volume import (
     read_index,
     read_signatures,
 )
-from coldforge.bundle import volume as writing
+from coldforge.bundle.format import volume as writing
 from coldforge.errors import RefusedError
 
 INDEX, SIGNATURES, PAYLOAD = b'{"index": 1}', b'{"signatures": []}', b"payload" * 9

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from coldforge.bundle.index import TYPE, Index, Tool
-from coldforge.bundle.packing.draft import Draft, Source
+from coldforge.bundle.format.index import TYPE, Index, Tool
+from coldforge.bundle.format.volume import FOOTER, Sort, trailer
+from coldforge.bundle.packing.manifest_draft import Draft, Source
 from coldforge.bundle.packing.pack import pack
 from coldforge.bundle.stores import Stores
-from coldforge.bundle.volume import FOOTER, Sort, trailer
-from coldforge.digest import canonical_json
+from coldforge.files.digest import canonical_json
 from coldforge.paths import Workspace
 from coldforge.trust.envelope import sign
 from coldforge.trust.keys import Key, public_text

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from coldforge.bundle.index import Tool
-from coldforge.bundle.packing.draft import Draft, Source
+from coldforge.bundle.format.index import Tool
+from coldforge.bundle.packing.manifest_draft import Draft, Source
 
 TOOL = Tool(version="0", revision="0", python="3.11", runtime=[], wheels={}, project="")
 

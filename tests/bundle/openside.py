@@ -6,13 +6,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from coldforge.bundle.have import Have
+from coldforge.bundle.inventory import Have
 from coldforge.bundle.packing.tool import RUNTIME
-from coldforge.image.config import image_manifest
-from coldforge.image.layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
-from coldforge.image.member import Member
-from coldforge.image.project import revision
-from coldforge.image.tar import LayerWriter
+from coldforge.image.build.project import revision
+from coldforge.image.filesystem.member import Member
+from coldforge.image.filesystem.tar import LayerWriter
+from coldforge.image.oci.config import image_manifest
+from coldforge.image.oci.layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, lock_digest, write_lock

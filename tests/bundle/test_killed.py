@@ -14,11 +14,11 @@ from random import Random
 import pytest
 import zstandard
 
-from coldforge.bundle import delta
-from coldforge.bundle.packing.draft import Source
+from coldforge.bundle.delta import delta
+from coldforge.bundle.packing.manifest_draft import Source
+from coldforge.bundle.receiving.missing import ShortageError
 from coldforge.bundle.receiving.receive import receive
-from coldforge.bundle.receiving.shortage import ShortageError
-from coldforge.bundle.site import ledger_path, staging_path
+from coldforge.bundle.site_state import ledger_path, staging_path
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace
 from tests.bundle.carry import bundle, noise, payloads, place, source, visible, wrong

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.bundle.index import Index
+from coldforge.bundle.format.index import Index
 from coldforge.bundle.ledger import FORMAT, Ledger, day, enter, read_ledger
 from coldforge.errors import ColdforgeError
 from tests.bundle.carry import SERIAL, bundle

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bundle.index import Item, StoreName
+from coldforge.bundle.format.index import Item, StoreName
 from coldforge.bundle.stores import Stores, check_room
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace

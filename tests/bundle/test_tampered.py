@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from coldforge.bundle.format.volume import FOOTER, MAGIC, trailer
 from coldforge.bundle.receiving.receive import receive
-from coldforge.bundle.volume import FOOTER, MAGIC, trailer
-from coldforge.digest import canonical_json
 from coldforge.errors import ColdforgeError, MissingInputError
+from coldforge.files.digest import canonical_json
 from coldforge.paths import Workspace
 from tests.bundle.carry import (
     SERIAL,

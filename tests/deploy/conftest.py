@@ -13,9 +13,9 @@ import pytest
 from coldforge.deploy import push, remote, upload
 from coldforge.deploy.image import Image, find_image
 from coldforge.deploy.target import Target, parse_target
-from coldforge.image.config import image_manifest
-from coldforge.image.layout import CONFIG, LAYER, MANIFEST, Layout
-from coldforge.mirror.origins import distribution
+from coldforge.image.oci.config import image_manifest
+from coldforge.image.oci.layout import CONFIG, LAYER, MANIFEST, Layout
+from coldforge.mirror.origins.oci import protocol
 from tests.deploy.registry_server import Shelf
 
 Make = Callable[..., Image]
@@ -120,7 +120,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Shelf]:
     monkeypatch.setattr(push, "TOGETHER", 1)
     monkeypatch.setattr(upload, "PIECE", 1000)
     monkeypatch.setattr(remote, "BACKOFF", 0.0)
-    monkeypatch.setattr(distribution, "_speaks_tls", lambda _: False)
+    monkeypatch.setattr(protocol, "_speaks_tls", lambda _: False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", str(tmp_path / "registries.conf"))

@@ -7,7 +7,7 @@ from coldforge.deploy.image import Image
 from coldforge.deploy.push import push
 from coldforge.deploy.target import Target
 from coldforge.errors import ColdforgeError
-from coldforge.image.layout import Layout
+from coldforge.image.oci.layout import Layout
 from tests.deploy.conftest import Make, digest_of
 from tests.deploy.pushing import SMALL
 from tests.deploy.registry_server import INDEX, Shelf

@@ -12,7 +12,7 @@ from coldforge.deploy.generations import (
     read_generations,
     settled,
 )
-from coldforge.image.engine import image_name
+from coldforge.image.containers.docker_engine import image_name
 from tests.deploy.conftest import Api, Make
 
 

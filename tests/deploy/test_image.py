@@ -2,7 +2,7 @@ import pytest
 
 from coldforge.deploy.image import check_whole, find_image
 from coldforge.errors import ColdforgeError, MissingInputError
-from coldforge.image.layout import Layout
+from coldforge.image.oci.layout import Layout
 from tests.deploy.conftest import Make
 
 

@@ -5,10 +5,10 @@ import pytest
 
 from coldforge.deploy.generations import generation_name, numbers
 from coldforge.deploy.image import Image
-from coldforge.deploy.install import Installed, from_layout, install
+from coldforge.deploy.install import Installed, check_quorum, from_layout, install
 from coldforge.deploy.rollback import rollback
 from coldforge.errors import ColdforgeError
-from coldforge.image.engine import image_name
+from coldforge.image.containers.docker_engine import image_name
 from tests.deploy.conftest import Api, Make
 
 Bring = Callable[..., None]
@@ -171,3 +171,32 @@ def test_an_image_that_was_built_over_a_generation_can_be_rolled_back(
 def test_nothing_to_roll_back_is_said(client: Any) -> None:
     with pytest.raises(ColdforgeError, match="no generation of 'demo' is in use"):
         rollback(client, "demo")
+
+
+TRUSTED = {"SHA256:a": "anna", "SHA256:b": "ben", "SHA256:c": "cleo"}
+
+
+def test_enough_distinct_keys_pass() -> None:
+    check_quorum("cpu", 2, {"SHA256:a", "SHA256:c"}, TRUSTED)
+    check_quorum("cpu", 0, set(), TRUSTED)
+
+
+def test_too_few_are_named_with_those_that_lack() -> None:
+    with pytest.raises(ColdforgeError) as caught:
+        check_quorum("cpu", 2, {"SHA256:b"}, TRUSTED)
+    assert caught.value.message == (
+        "the image of 'cpu' has 1 of the 2 attestations wanted"
+        " (there: ben; trusted, but not there: anna, cleo)"
+    )
+    assert "image.attest --stack cpu" in caught.value.hint
+
+
+def test_an_unknown_key_counts_for_nothing() -> None:
+    with pytest.raises(ColdforgeError, match="has 1 of the 2"):
+        check_quorum("cpu", 2, {"SHA256:a", "SHA256:x"}, TRUSTED)
+
+
+def test_more_than_are_trusted_can_never_be() -> None:
+    with pytest.raises(ColdforgeError) as caught:
+        check_quorum("cpu", 4, set(TRUSTED), TRUSTED)
+    assert "trusts 3 keys" in caught.value.hint

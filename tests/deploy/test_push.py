@@ -114,7 +114,9 @@ def test_a_host_that_does_not_exist_is_said(image: Make, shelf: Shelf, notes: Pa
 def test_a_registry_without_tls_is_not_talked_to_in_the_clear_unless_the_user_said_so(
     image: Make, shelf: Shelf, notes: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("coldforge.mirror.origins.containers.Containers._is_insecure", lambda *_: 0)
+    monkeypatch.setattr(
+        "coldforge.mirror.settings.registries.Containers._is_insecure", lambda *_: 0
+    )
     target = parse_target(f"{shelf.host}/demo")
     with pytest.raises(UnreachableError) as caught:
         push(image(SMALL), target, notes)

@@ -7,7 +7,7 @@ import pytest
 from coldforge.deploy.remote import Remote, said
 from coldforge.deploy.target import parse_target
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.origins.containers import Containers, Mirror, Registry
+from coldforge.mirror.settings.registries import Containers, Mirror, Registry
 
 Answer = Callable[[httpx.Request], httpx.Response]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from coldforge.image.engine import archive_of, image_name
+from coldforge.image.containers.docker_engine import archive_of, image_name
 from tests.e2e.conftest import Cli
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]

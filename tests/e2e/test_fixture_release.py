@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from coldforge.digest import sha256_file
-from coldforge.image.build import deliver, site
-from coldforge.image.builder import Builder
-from coldforge.image.compile import built_wheel
-from coldforge.image.engine import image_name
-from coldforge.image.plan import compiling
-from coldforge.image.release import Effort, Workshop
-from coldforge.image.site import Site, fixed_environment
+from coldforge.files.digest import sha256_file
+from coldforge.image.build.build import deliver, site
+from coldforge.image.build.builder import Builder
+from coldforge.image.build.compile import built_wheel
+from coldforge.image.build.context import Site, fixed_environment
+from coldforge.image.build.plan import compiling
+from coldforge.image.build.release_build import Effort, Workshop
+from coldforge.image.containers.docker_engine import image_name
 from coldforge.paths import Workspace
 from coldforge.stack.lock import read_lock
 from tests.e2e.conftest import Cli

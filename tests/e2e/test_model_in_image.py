@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from coldforge.image.launch import Launch, launch
+from coldforge.image.containers.launch import Launch, launch
 from tests.e2e.conftest import Cli
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from coldforge.image.launch import Launch, created
+from coldforge.image.containers.launch import Launch, created
 from tests.e2e.conftest import Cli
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]

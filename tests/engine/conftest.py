@@ -9,7 +9,7 @@ def _build(checkpoint: Path, parent: Path, activations: str = "float32") -> Path
     """Build an ONNX Runtime engine; skip where its libraries are not."""
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    from coldforge.engine.verbs.build import run_build
+    from coldforge.engine.commands.build import run_build
 
     run_build(str(checkpoint), str(parent / "engine"), activations)
     return parent / "engine"

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.digest import sha256_file
 from coldforge.evidence.subject import Subject, find
-from coldforge.image.build import build, site
-from coldforge.image.cache import Cache
-from coldforge.image.layout import Layout
-from coldforge.image.member import Member
-from coldforge.image.plan import layer_description, wheel_description, wheel_folder
-from coldforge.image.site import Site
-from coldforge.image.tar import LayerWriter
+from coldforge.files.digest import sha256_file
+from coldforge.image.build.build import build, site
+from coldforge.image.build.cache import Cache
+from coldforge.image.build.context import Site
+from coldforge.image.build.plan import layer_description, wheel_description, wheel_folder
+from coldforge.image.filesystem.member import Member
+from coldforge.image.filesystem.tar import LayerWriter
+from coldforge.image.oci.layout import Layout
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, write_lock

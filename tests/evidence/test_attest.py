@@ -5,9 +5,9 @@ import msgspec
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.evidence import gather, provenance, spdx
+from coldforge.evidence import generate, provenance, spdx
 from coldforge.evidence.attest import attest, attesters, signatures
-from coldforge.evidence.gather import ATTESTATION
+from coldforge.evidence.generate import ATTESTATION
 from coldforge.trust.envelope import Envelope, seal, sign
 from coldforge.trust.keys import Key, make_key, read_private
 from coldforge.trust.trust import FORMAT, Trust
@@ -73,7 +73,7 @@ def test_what_is_signed_about_another_image_counts_for_nothing(
     image: Image, tmp_path: Path
 ) -> None:
     anna, public = key(tmp_path, "anna")
-    statement = json.loads(gather.documents(image.place, image.subject)[provenance.MEDIA_TYPE])
+    statement = json.loads(generate.documents(image.place, image.subject)[provenance.MEDIA_TYPE])
     private = read_private(anna)
     odd = [
         statement | {"subject": [{"name": "trio", "digest": {"sha256": "0" * 64}}]},
@@ -93,7 +93,7 @@ def test_what_is_signed_about_another_image_counts_for_nothing(
 
 def test_a_signature_over_other_bytes_counts_for_nothing(image: Image, tmp_path: Path) -> None:
     anna, public = key(tmp_path, "anna")
-    payload = gather.documents(image.place, image.subject)[provenance.MEDIA_TYPE]
+    payload = generate.documents(image.place, image.subject)[provenance.MEDIA_TYPE]
     signature = sign(provenance.MEDIA_TYPE, payload + b" ", read_private(anna))
     kept(image, seal(provenance.MEDIA_TYPE, payload, [signature]))
     assert attesters(image.layout, image.digest, trust(public)) == set()
@@ -109,7 +109,7 @@ def test_what_is_no_envelope_counts_for_nothing(image: Image, tmp_path: Path, da
 
 def test_an_sbom_signed_alone_is_no_attestation(image: Image, tmp_path: Path) -> None:
     anna, public = key(tmp_path, "anna")
-    sbom = gather.documents(image.place, image.subject)[spdx.MEDIA_TYPE]
+    sbom = generate.documents(image.place, image.subject)[spdx.MEDIA_TYPE]
     signature = sign(provenance.MEDIA_TYPE, sbom, read_private(anna))
     kept(image, seal(provenance.MEDIA_TYPE, sbom, [signature]))
     assert attesters(image.layout, image.digest, trust(public)) == set()

@@ -4,7 +4,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.evidence.debcopyright import names_in, read
-from coldforge.evidence.said import Said
+from coldforge.evidence.licence import Said
 from tests.evidence.conftest import COPYRIGHT
 from tests.evidence.packages import deb
 

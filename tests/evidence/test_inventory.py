@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.evidence.inventory import inventory
-from coldforge.image.layout import LAYER, Layout
+from coldforge.image.oci.layout import LAYER, Layout
 from tests.evidence.packages import tar
 
 OLD = b"Package: old\nStatus: install ok installed\nVersion: 1\n"

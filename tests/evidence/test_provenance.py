@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from coldforge.evidence import gather, provenance
+from coldforge.evidence import generate, provenance
 from coldforge.evidence.provenance import folder_hash
 from coldforge.paths import Workspace
 from tests.evidence.conftest import Image, made
@@ -16,7 +16,7 @@ from tests.evidence.conftest import Image, made
 
 @pytest.fixture
 def statement(image: Image) -> dict[str, Any]:
-    documents = gather.documents(image.place, image.subject)
+    documents = generate.documents(image.place, image.subject)
     told: dict[str, Any] = json.loads(documents[provenance.MEDIA_TYPE])
     return told
 
@@ -70,7 +70,7 @@ def test_a_commit_is_a_digest_and_what_differs_from_one_is_not(
     assert checkout == {"name": "checkout", "uri": "pkg:generic/coldforge@unknown"}
     (workspace.root / "REVISION").write_text("a" * 40, "utf-8")
     image = made(workspace)
-    told = json.loads(gather.documents(image.place, image.subject)[provenance.MEDIA_TYPE])
+    told = json.loads(generate.documents(image.place, image.subject)[provenance.MEDIA_TYPE])
     checkout = told["predicate"]["buildDefinition"]["resolvedDependencies"][0]
     assert checkout["digest"] == {"gitCommit": "a" * 40}
 
@@ -91,7 +91,7 @@ def test_a_folder_s_hash_is_that_of_its_files_names_and_contents(tmp_path: Path)
 def test_nothing_of_the_host_is_in_any_document(
     image: Image, tmp_path: Path, checkout: Path
 ) -> None:
-    whole = b"".join(gather.documents(image.place, image.subject).values()).decode()
+    whole = b"".join(generate.documents(image.place, image.subject).values()).decode()
     host = (str(tmp_path), str(Path.home()), str(checkout), os.uname().nodename)
     assert [word for word in host if word in whole] == []
 
@@ -123,5 +123,5 @@ def test_elsewhere_every_document_is_the_same(image: Image, tmp_path: Path, chec
     command = [sys.executable, "-c", ELSEWHERE, str(tmp_path / "other" / "place")]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    here = gather.documents(image.place, image.subject).values()
+    here = generate.documents(image.place, image.subject).values()
     assert done.stdout.split() == [hashlib.sha256(data).hexdigest() for data in here]

@@ -5,15 +5,15 @@ import pytest
 from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
-from coldforge.evidence import gather, spdx
-from coldforge.evidence.made import made
+from coldforge.evidence import generate, spdx
+from coldforge.evidence.built_wheels import made
 from tests.evidence.conftest import Image
 
 
 @pytest.fixture
 def text(image: Image) -> bytes:
     with made(image.place, image.digest) as wheels:
-        parts = gather.licensed(image.place, wheels)
+        parts = generate.licensed(image.place, wheels)
     return spdx.sbom(image.subject, parts)
 
 

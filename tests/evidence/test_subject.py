@@ -2,7 +2,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.evidence.subject import find
-from coldforge.image.layout import Layout
+from coldforge.image.oci.layout import Layout
 from tests.evidence.conftest import EPOCH, Image
 
 

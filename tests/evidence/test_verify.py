@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from coldforge.digest import canonical_json
-from coldforge.evidence import cyclone, gather, provenance, spdx
+from coldforge.evidence import cyclonedx, generate, provenance, spdx
 from coldforge.evidence.attest import attest
 from coldforge.evidence.verify import verify
+from coldforge.files.digest import canonical_json
 from coldforge.trust.keys import make_key
 from coldforge.trust.trust import admit
 from tests.evidence.conftest import Image
@@ -28,7 +28,7 @@ Change = Callable[[dict[str, Any]], None]
 
 @pytest.fixture
 def documented(image: Image) -> Image:
-    gather.write(image.place, image.subject)
+    generate.write(image.place, image.subject)
     return image
 
 
@@ -43,9 +43,9 @@ def failed(image: Image) -> dict[str, str]:
 
 def replaced(image: Image, media_type: str, change: Change) -> None:
     """Put a changed document in the place of the right one."""
-    for paper in gather.papers(image.layout, image.digest):
+    for paper in generate.papers(image.layout, image.digest):
         if paper.media_type == media_type:
-            document = gather.load(image.layout, paper)
+            document = generate.load(image.layout, paper)
             image.layout.forget({paper.manifest})
     change(document)
     data = canonical_json(document)
@@ -94,13 +94,13 @@ def rename(bom: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("change", [drop, twice, rename])
 def test_an_sbom_that_was_edited_is_found(documented: Image, change: Change) -> None:
-    replaced(documented, cyclone.MEDIA_TYPE, change)
+    replaced(documented, cyclonedx.MEDIA_TYPE, change)
     assert {"components, CycloneDX", "made again"} <= failed(documented).keys()
 
 
 def test_an_sbom_and_provenance_edited_together_do_not_fit_the_lock(documented: Image) -> None:
     replaced(documented, spdx.MEDIA_TYPE, lambda bom: bom["packages"].pop())
-    papers = gather.papers(documented.layout, documented.digest)
+    papers = generate.papers(documented.layout, documented.digest)
     (digest,) = [paper.digest for paper in papers if paper.media_type == spdx.MEDIA_TYPE]
 
     def follow(statement: dict[str, Any]) -> None:
@@ -148,7 +148,7 @@ def test_a_package_in_the_image_that_the_sbom_lacks_is_named(documented: Image) 
     def drop_dash(bom: dict[str, Any]) -> None:
         bom["components"] = [part for part in bom["components"] if part["name"] != "dash"]
 
-    replaced(documented, cyclone.MEDIA_TYPE, drop_dash)
+    replaced(documented, cyclonedx.MEDIA_TYPE, drop_dash)
     assert failed(documented)["packages"].endswith("dash 1:1")
 
 

@@ -5,11 +5,11 @@ import os
 from typing import Any
 
 from coldforge.deploy.image import Image, find_image
-from coldforge.image.config import image_manifest
-from coldforge.image.engine import image_name, unname
-from coldforge.image.layout import CONFIG, LAYER, MANIFEST, Layout
-from coldforge.image.member import Member
-from coldforge.image.tar import LayerWriter
+from coldforge.image.containers.docker_engine import image_name, unname
+from coldforge.image.filesystem.member import Member
+from coldforge.image.filesystem.tar import LayerWriter
+from coldforge.image.oci.config import image_manifest
+from coldforge.image.oci.layout import CONFIG, LAYER, MANIFEST, Layout
 
 
 def small_image(layout: Layout, stack: str, *sizes: int) -> Image:

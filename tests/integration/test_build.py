@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.build import deliver
-from coldforge.image.engine import diff_ids
-from coldforge.image.tree import read_tree
+from coldforge.image.build.build import deliver
+from coldforge.image.containers.docker_engine import diff_ids
+from coldforge.image.filesystem.tree import read_tree
 from tests.integration.conftest import Ground
 
 pytestmark = pytest.mark.engine
@@ -183,7 +183,7 @@ CODE = """
 import json, sys
 from pathlib import Path
 from coldforge.host.engine import connect
-from coldforge.image.build import build, site
+from coldforge.image.build.build import build, site
 from coldforge.paths import Workspace
 client = connect()
 place = site(Workspace(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3]))

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image import container
-from coldforge.image.container import Step, ran
+from coldforge.image.containers import step as container
+from coldforge.image.containers.step import Step, ran
 from tests.integration.conftest import Ground
 
 pytestmark = pytest.mark.engine

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.build import build
+from coldforge.image.build.build import build
 from tests.integration.conftest import Ground
 
 pytestmark = pytest.mark.engine

@@ -9,12 +9,12 @@ import docker.errors
 import pytest
 
 from coldforge.host.engine import engine_facts
-from coldforge.image import engine as module
-from coldforge.image.config import image_manifest
-from coldforge.image.engine import diff_ids, image_name, load, unname
-from coldforge.image.layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
-from coldforge.image.member import Member
-from coldforge.image.tar import LayerWriter
+from coldforge.image.containers import docker_engine as module
+from coldforge.image.containers.docker_engine import diff_ids, image_name, load, unname
+from coldforge.image.filesystem.member import Member
+from coldforge.image.filesystem.tar import LayerWriter
+from coldforge.image.oci.config import image_manifest
+from coldforge.image.oci.layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
 
 pytestmark = pytest.mark.engine
 SIZE = 200_000  # bytes of content of each layer

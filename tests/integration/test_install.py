@@ -16,8 +16,8 @@ from coldforge.deploy.generations import drop, generation_name, numbers
 from coldforge.deploy.image import Image
 from coldforge.deploy.install import from_layout, install
 from coldforge.deploy.rollback import rollback
-from coldforge.image.engine import image_name
-from coldforge.image.layout import Layout
+from coldforge.image.containers.docker_engine import image_name
+from coldforge.image.oci.layout import Layout
 from coldforge.paths import Workspace
 from tests.integration.installed import forget, small_image
 

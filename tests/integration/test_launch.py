@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.container import shares_files
-from coldforge.image.launch import Launch, launch
+from coldforge.image.containers.launch import Launch, launch
+from coldforge.image.containers.step import shares_files
 
 pytestmark = pytest.mark.engine
 SOMEONE = 12345

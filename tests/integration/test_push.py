@@ -20,8 +20,8 @@ from coldforge.deploy.install import install
 from coldforge.deploy.pull import FromRegistry
 from coldforge.deploy.push import push
 from coldforge.deploy.target import parse_target
-from coldforge.image.engine import image_name
-from coldforge.image.layout import Layout
+from coldforge.image.containers.docker_engine import image_name
+from coldforge.image.oci.layout import Layout
 from tests.integration import test_registry
 from tests.integration.counting import Counter, counting
 from tests.integration.installed import forget, small_image
@@ -38,7 +38,7 @@ from coldforge.deploy import upload
 from coldforge.deploy.image import find_image
 from coldforge.deploy.push import push
 from coldforge.deploy.target import parse_target
-from coldforge.image.layout import Layout
+from coldforge.image.oci.layout import Layout
 upload.PIECE = 1 << 20
 layout, stack, target, notes = sys.argv[1:]
 push(find_image(Layout(Path(layout)), stack), parse_target(target), Path(notes))

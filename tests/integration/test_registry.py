@@ -14,13 +14,13 @@ from typing import Any
 import httpx
 import pytest
 
-from coldforge.image.build import build, deliver, site
-from coldforge.image.builder import Built
-from coldforge.image.deb import payload
-from coldforge.image.engine import image_name, unname
-from coldforge.image.layout import Layout
-from coldforge.image.scrub import dropped
-from coldforge.image.tree import Tree, read_tree
+from coldforge.image.build.build import build, deliver, site
+from coldforge.image.build.builder import Built
+from coldforge.image.containers.docker_engine import image_name, unname
+from coldforge.image.filesystem.deb import payload
+from coldforge.image.filesystem.excluded import dropped
+from coldforge.image.filesystem.tree import Tree, read_tree
+from coldforge.image.oci.layout import Layout
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.origins.origin import origins_of
 from coldforge.mirror.resolve import resolve

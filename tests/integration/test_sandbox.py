@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from coldforge.image import sandbox
-from coldforge.image.container import LABEL
-from coldforge.image.sandbox import NAME, Limits, Verdict, judge, options, reap
-from coldforge.model.judge.humaneval import Problem, program, read_problems
+from coldforge.evaluate.humaneval import Problem, program, read_problems
+from coldforge.image.containers import sandbox
+from coldforge.image.containers.sandbox import NAME, Limits, Verdict, judge, options, reap
+from coldforge.image.containers.step import LABEL
 
 pytestmark = pytest.mark.engine
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "HumanEval.jsonl.gz"

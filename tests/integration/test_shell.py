@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from coldforge.image.container import shares_files
-from coldforge.image.shell import shell
+from coldforge.image.containers.shell import shell
+from coldforge.image.containers.step import shares_files
 
 pytestmark = pytest.mark.engine
 TYPED = b"touch %s/made; cat /nowhere; exit 5\n"

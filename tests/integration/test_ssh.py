@@ -20,8 +20,8 @@ from coldforge.deploy.image import find_image
 from coldforge.deploy.install import from_layout, install
 from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.host.engine import connect
-from coldforge.image.engine import image_name
-from coldforge.image.layout import Layout
+from coldforge.image.containers.docker_engine import image_name
+from coldforge.image.oci.layout import Layout
 from tests.integration.installed import forget, small_image
 
 pytestmark = pytest.mark.engine

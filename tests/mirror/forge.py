@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.mirror.origins.forge import BASES, Commit
+from coldforge.mirror.origins.git.forge import BASES, Commit
 
 WHO = {
     "GIT_AUTHOR_NAME": "Test",

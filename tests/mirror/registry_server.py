@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from coldforge.mirror.origins.containers import Containers
-from coldforge.mirror.origins.reference import Reference
+from coldforge.mirror.origins.oci.reference import Reference
+from coldforge.mirror.settings.registries import Containers
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"

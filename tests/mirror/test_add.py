@@ -14,8 +14,8 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror import add as add_module
-from coldforge.mirror import transfer
 from coldforge.mirror.add import add, add_all
+from coldforge.mirror.http import download
 from coldforge.mirror.resolve import resolve
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
@@ -182,7 +182,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_visible(
     def full(*_: object) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(transfer, "_write", full)
+    monkeypatch.setattr(download, "_write", full)
     error = refused(space, tensorrt(tmp_path))
     assert "is full" in error.message
     monkeypatch.undo()

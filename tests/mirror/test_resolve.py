@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.mirror.origins import python
+from coldforge.mirror.origins.python import resolve as python
 from coldforge.mirror.resolve import Change, changes, resolve
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, read_lock, write_lock

@@ -2,8 +2,8 @@
 
 import pytest
 
-from coldforge.tasks import _inside
-from coldforge.tasks._inside import Inside
+from coldforge.tasks import _in_image
+from coldforge.tasks._in_image import Inside
 
 
 @pytest.fixture
@@ -11,5 +11,5 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[Inside]:
     """Take what the image would be asked to do, instead of starting it."""
     monkeypatch.delenv("COLDFORGE_IN_IMAGE", raising=False)
     found: list[Inside] = []
-    monkeypatch.setattr(_inside, "run", found.append)
+    monkeypatch.setattr(_in_image, "run", found.append)
     return found

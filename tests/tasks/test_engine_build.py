@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from coldforge.engine.release.settings import Settings
+from coldforge.engine.tensorrt_llm.build.settings import Settings
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.paths import Workspace
-from coldforge.tasks.engine._tensorrt import dry_run, wish_of
-from coldforge.tasks.engine.build import check_backend, share
+from coldforge.tasks._engine_tensorrt_llm import dry_run, wish_of
+from coldforge.tasks.engine_build import check_backend, share
 
 USUAL: dict[str, Any] = {"tp": 1, "alpha": "0.5", "precision": ""}
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from invoke.context import Context
 
-from coldforge.tasks.engine.memory import memory
+from coldforge.tasks.engine_memory import memory
 
 CONFIG: dict[str, Any] = {
     "model_type": "llama", "hidden_size": 8192, "intermediate_size": 22016,

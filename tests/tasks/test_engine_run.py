@@ -6,10 +6,10 @@ import pytest
 from invoke.context import Context
 
 from coldforge.paths import Workspace
-from coldforge.tasks import _inside
-from coldforge.tasks._inside import Inside
-from coldforge.tasks.engine.run import run
-from tests.engine.running.rig import folder
+from coldforge.tasks import _in_image
+from coldforge.tasks._in_image import Inside
+from coldforge.tasks.engine_run import run
+from tests.engine.generate.rig import folder
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Inside, str]]:
     def note(work: Inside) -> None:
         found.append((work, work.reads[-1].read_text("utf-8")))
 
-    monkeypatch.setattr(_inside, "run", note)
+    monkeypatch.setattr(_in_image, "run", note)
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from invoke.context import Context
 
-from coldforge.model.verbs import evaluate as verb
+from coldforge.evaluate import evaluate as verb
 from coldforge.tasks import _humaneval
 from coldforge.tasks.evaluate import evaluate, table
 

@@ -5,7 +5,7 @@ import pytest
 from invoke.context import Context
 
 from coldforge.errors import NotFetchedError
-from coldforge.evidence import gather
+from coldforge.evidence import generate
 from coldforge.tasks.evidence import attest, evidence, kept
 from coldforge.trust.keys import make_key
 from tests.evidence.conftest import Image, made
@@ -63,6 +63,6 @@ def test_a_build_whose_inputs_are_gone_still_ends_well(
     def gone(place: object, subject: object) -> bool:
         raise NotFetchedError("the mirror lacks dash", "run: it")
 
-    monkeypatch.setattr(gather, "write", gone)
+    monkeypatch.setattr(generate, "write", gone)
     kept(image.place)
     assert "note: no evidence of trio: the mirror lacks dash; run: it" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 import pytest
 from invoke.context import Context
 
-from coldforge.tasks._inside import Inside
+from coldforge.tasks._in_image import Inside
 from coldforge.tasks.generate import generate
 
 

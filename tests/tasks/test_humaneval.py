@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image import sandbox
-from coldforge.image.sandbox import Verdict
-from coldforge.model.judge.humaneval import Problem
-from coldforge.tasks import _humaneval, _inside, image
+from coldforge.evaluate.humaneval import Problem
+from coldforge.image.containers import sandbox
+from coldforge.image.containers.sandbox import Verdict
+from coldforge.tasks import _humaneval, _in_image, image
 from coldforge.tasks._humaneval import run_humaneval, table
 from coldforge.tasks._verdicts import Candidate, verdicts
 
@@ -154,7 +154,7 @@ def image_writes(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
             "disk_bytes": 1, "image": None,
         }  # fmt: skip
 
-    monkeypatch.setattr(_inside, "ask", ask)
+    monkeypatch.setattr(_in_image, "ask", ask)
     return bodies
 
 

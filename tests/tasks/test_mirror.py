@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from invoke.context import Context
 
-from coldforge.mirror.origins import pip
-from coldforge.mirror.origins.pip import PipConfig
+from coldforge.mirror.settings import pip
+from coldforge.mirror.settings.pip import PipConfig
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, write_lock

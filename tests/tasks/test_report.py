@@ -6,8 +6,8 @@ import pytest
 from invoke.context import Context
 from invoke.parser import Parser
 
-from coldforge.report.compose import compose
-from coldforge.report.gather import gather
+from coldforge.report.report import compose
+from coldforge.report.results.gather import gather
 from coldforge.tasks import collect
 from coldforge.tasks.report import report
 from tests.report.samples import ORIGINAL, engine, everything, put, quantised

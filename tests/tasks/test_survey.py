@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from invoke.context import Context
 
-from coldforge.tasks._inside import Inside
+from coldforge.tasks._in_image import Inside
 from coldforge.tasks.survey import survey
 
 

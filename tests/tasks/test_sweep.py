@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from invoke.context import Context
 
-from coldforge.tasks._inside import Inside
+from coldforge.tasks._in_image import Inside
 from coldforge.tasks.sweep import sweep
-from tests.model.conftest import PLAIN, write_model
+from tests.smallmodels import PLAIN, write_model
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.image.audit import Audit, Binary, Device
+from coldforge.image.audit.audit import Audit, Binary, Device
 from coldforge.stack.recipe import WheelRecipe
 from coldforge.stack.stack import Stack, StackFile
 from coldforge.tasks.wheel import architectures, audit_lines, chosen

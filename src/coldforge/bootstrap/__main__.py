@@ -12,8 +12,8 @@ from coldforge.bootstrap.index import Index, parse_index
 from coldforge.bootstrap.items import Items
 from coldforge.bootstrap.toolkit import CURRENT, alone, lay_out, switch
 from coldforge.bootstrap.verify import as_trust, claims, need_one, parse_trust, told, trusted
-from coldforge.durable import write_file
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
+from coldforge.files.atomic import write_file
 
 EXAMPLE = "example: sh receive --into /srv/coldforge --trust trust.json"
 ABOUT = """\

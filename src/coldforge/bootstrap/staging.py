@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from coldforge.bootstrap.folder import Copies
 from coldforge.bootstrap.volume import open_plain
-from coldforge.durable import write_file
+from coldforge.files.atomic import write_file
 
 NAME = re.compile(r"(data|parity)-([0-9]{3,6})")
 Place = tuple[str, int]

@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 
 from coldforge.bootstrap.folder import Copies
-from coldforge.bundle.index import TYPE, Index
+from coldforge.bundle.format.index import TYPE, Index
+from coldforge.bundle.format.signatures import Signatures, read_signatures, together
+from coldforge.bundle.format.validate import read_index
 from coldforge.bundle.ledger import day
-from coldforge.bundle.sense import read_index
-from coldforge.bundle.signatures import Signatures, read_signatures, together
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
 from coldforge.progress import say
 from coldforge.trust.envelope import Envelope

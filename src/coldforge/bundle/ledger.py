@@ -5,9 +5,9 @@ from pathlib import Path
 
 import msgspec
 
-from coldforge.bundle.index import Index, Kind
-from coldforge.durable import write_file
+from coldforge.bundle.format.index import Index, Kind
 from coldforge.errors import ColdforgeError, RefusedError
+from coldforge.files.atomic import write_file
 
 FORMAT = 1
 

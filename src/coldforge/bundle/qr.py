@@ -18,7 +18,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coldforge.bundle.have import MAGIC, Have, decode
+from coldforge.bundle.inventory import MAGIC, Have, decode
 from coldforge.errors import ColdforgeError, MissingInputError
 
 if TYPE_CHECKING:

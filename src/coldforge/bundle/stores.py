@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
-from coldforge.bundle.index import Item, StoreName
+from coldforge.bundle.format.index import Item, StoreName
 from coldforge.errors import ColdforgeError
-from coldforge.image.layout import Layout
+from coldforge.image.oci.layout import Layout
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.progress import amount

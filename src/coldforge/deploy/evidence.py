@@ -8,10 +8,10 @@ from typing import Any
 
 from coldforge.deploy.image import checked
 from coldforge.deploy.remote import Remote, refused
-from coldforge.digest import canonical_json
 from coldforge.errors import ColdforgeError
-from coldforge.image.index import INDEX
-from coldforge.image.layout import MANIFEST, Layout
+from coldforge.files.digest import canonical_json
+from coldforge.image.oci.index import INDEX
+from coldforge.image.oci.layout import MANIFEST, Layout
 
 Descriptor = dict[str, Any]
 

@@ -9,7 +9,7 @@ import msgspec
 
 from coldforge.deploy.install import Installed
 from coldforge.errors import ColdforgeError, UnreachableError
-from coldforge.image.container import answering
+from coldforge.image.containers.step import answering
 from coldforge.progress import say
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coldforge.deploy.image import Image
 from coldforge.errors import ColdforgeError
-from coldforge.image.engine import image_name, is_image
+from coldforge.image.containers.docker_engine import image_name, is_image
 
 if TYPE_CHECKING:
     import docker

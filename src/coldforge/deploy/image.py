@@ -5,7 +5,7 @@ import json
 from typing import Any, NamedTuple
 
 from coldforge.errors import ColdforgeError, MissingInputError
-from coldforge.image.layout import MANIFEST, Descriptor, Layout
+from coldforge.image.oci.layout import MANIFEST, Descriptor, Layout
 
 
 class Image(NamedTuple):

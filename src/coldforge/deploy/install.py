@@ -1,6 +1,6 @@
 """Make an engine run a stack's image: a new generation, then `latest` switched to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coldforge.deploy.generations import (
@@ -13,7 +13,7 @@ from coldforge.deploy.generations import (
 )
 from coldforge.deploy.image import Image, check_whole
 from coldforge.errors import ColdforgeError
-from coldforge.image.engine import image_name, is_image, load
+from coldforge.image.containers.docker_engine import image_name, is_image, load
 
 if TYPE_CHECKING:
     import docker
@@ -72,3 +72,24 @@ def _inspect(client: "docker.DockerClient", name: str) -> dict[str, Any]:
         return dict(client.api.inspect_image(name))
     except docker.errors.ImageNotFound:
         return {}
+
+
+def check_quorum(stack: str, wanted: int, signed: set[str], trusted: Mapping[str, str]) -> None:
+    """Raise ColdforgeError unless `wanted` distinct keys signed.
+
+    `signed`: fingerprints of trusted keys that attested it; `trusted`: fingerprint -> name.
+    """
+    good = sorted(signed & trusted.keys())
+    if len(good) >= wanted:
+        return
+    there = ", ".join(trusted[key] for key in good) or "none"
+    missing = ", ".join(trusted[key] for key in sorted(trusted.keys() - signed)) or "none"
+    message = (
+        f"the image of '{stack}' has {len(good)} of the {wanted} attestations wanted"
+        f" (there: {there}; trusted, but not there: {missing})"
+    )
+    if len(trusted) < wanted:
+        hint = f"this site trusts {len(trusted)} keys: trust more, or ask for fewer by --quorum"
+    else:
+        hint = f"have it attested (./invokew image.attest --stack {stack}) and receive that"
+    raise ColdforgeError(message, hint)

@@ -16,8 +16,8 @@ from coldforge.deploy.remote import Remote
 from coldforge.deploy.sessions import Sessions
 from coldforge.deploy.target import Target
 from coldforge.deploy.upload import Blob, Sent, upload
-from coldforge.image.layout import Layout
-from coldforge.mirror.transfer import StoppedError
+from coldforge.image.oci.layout import Layout
+from coldforge.mirror.http.download import StoppedError
 from coldforge.progress import step
 
 TOGETHER = 3  # blobs at a time
@@ -46,9 +46,9 @@ def push(image: Image, target: Target, notes: Path) -> Pushed:
 
     The tag comes last, so that whoever sees it finds everything. Raise ColdforgeError.
     """
-    from coldforge.mirror.origins.containers import read_containers
-    from coldforge.mirror.origins.pip import read_pip
-    from coldforge.mirror.web import client
+    from coldforge.mirror.http.client import client
+    from coldforge.mirror.settings.pip import read_pip
+    from coldforge.mirror.settings.registries import read_containers
 
     sessions = Sessions(notes, target)
     with image.layout.held(), sessions.held(), client(read_pip()) as http, _gently():

@@ -12,10 +12,10 @@ from urllib.parse import urljoin, urlsplit
 
 from coldforge.deploy.target import Target
 from coldforge.errors import ColdforgeError, UnreachableError
-from coldforge.mirror.origins.containers import Containers
-from coldforge.mirror.origins.distribution import Kind, url_of
-from coldforge.mirror.transfer import ATTEMPTS, BACKOFF, PASSING, BrokenError, StoppedError
-from coldforge.mirror.web import redact
+from coldforge.mirror.http.download import ATTEMPTS, BACKOFF, PASSING, BrokenError, StoppedError
+from coldforge.mirror.http.urls import redact
+from coldforge.mirror.origins.oci.protocol import Kind, url_of
+from coldforge.mirror.settings.registries import Containers
 
 if TYPE_CHECKING:
     import httpx

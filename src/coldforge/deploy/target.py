@@ -8,7 +8,7 @@ import re
 import msgspec
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.origins.reference import HOST, LONGEST, REPOSITORY, has_host
+from coldforge.mirror.origins.oci.reference import HOST, LONGEST, REPOSITORY, has_host
 
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from coldforge.deploy.remote import Remote, refused, said
 from coldforge.deploy.sessions import Sessions
-from coldforge.digest import sha256_file
 from coldforge.errors import ColdforgeError, UnreachableError
-from coldforge.mirror.transfer import BrokenError
+from coldforge.files.digest import sha256_file
+from coldforge.mirror.http.download import BrokenError
 
 if TYPE_CHECKING:
     import httpx

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coldforge.digest import sha256_file, sha256_json
 from coldforge.errors import ColdforgeError
-from coldforge.model.output import CARD, read_card, write_card
+from coldforge.files.digest import sha256_file, sha256_json
+from coldforge.files.output import CARD, read_card, write_card
 
 ENGINE = "engine"
 ONNXRUNTIME, TENSORRT_LLM = "onnxruntime", "tensorrt-llm"

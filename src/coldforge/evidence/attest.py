@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from coldforge.errors import ColdforgeError
-from coldforge.evidence import gather, provenance
-from coldforge.evidence.gather import ATTESTATION
+from coldforge.evidence import generate, provenance
+from coldforge.evidence.generate import ATTESTATION
 from coldforge.evidence.subject import Subject
-from coldforge.image.layout import Layout
-from coldforge.image.site import Site
+from coldforge.image.build.context import Site
+from coldforge.image.oci.layout import Layout
 from coldforge.trust.envelope import Envelope, Signature, read_envelope, seal, sign
 from coldforge.trust.keys import read_private
 from coldforge.trust.trust import Trust, signers
@@ -34,14 +34,14 @@ def attest(place: Site, subject: Subject, key: Path) -> Attested:
     said to come from something else.
     """
     private = read_private(key)
-    statement = gather.documents(place, subject)[provenance.MEDIA_TYPE]
-    for paper in gather.papers(place.layout, subject.manifest.digest):
+    statement = generate.documents(place, subject)[provenance.MEDIA_TYPE]
+    for paper in generate.papers(place.layout, subject.manifest.digest):
         held = paper.media_type == provenance.MEDIA_TYPE
-        if held and gather.read(place.layout, paper) != statement:
+        if held and generate.read(place.layout, paper) != statement:
             message = "the image's provenance is not what this site finds"
             hint = f"run: ./invokew image.evidence --stack {subject.name}"
             raise ColdforgeError(message, hint)
-    gather.write(place, subject)
+    generate.write(place, subject)
     signature = sign(provenance.MEDIA_TYPE, statement, private)
     envelope = seal(provenance.MEDIA_TYPE, statement, [signature])
     return _kept(place.layout, subject, envelope, signature.keyid)
@@ -51,7 +51,7 @@ def _kept(layout: Layout, subject: Subject, envelope: Envelope, keyid: str) -> A
     import msgspec
 
     data = msgspec.json.encode(envelope)
-    before = {paper.digest for paper in gather.papers(layout, subject.manifest.digest)}
+    before = {paper.digest for paper in generate.papers(layout, subject.manifest.digest)}
     manifest = layout.refer(subject.manifest, ATTESTATION, ATTESTATION, data)
     digest = layout.read(manifest.digest)["layers"][0]["digest"]
     return Attested(keyid, digest, digest not in before)
@@ -66,11 +66,11 @@ def attesters(
     `statement`, if that is given.
     """
     found: set[str] = set()
-    for paper in gather.papers(layout, manifest_digest):
+    for paper in generate.papers(layout, manifest_digest):
         if paper.media_type != ATTESTATION:
             continue
         try:
-            envelope = read_envelope(gather.read(layout, paper), "an attestation")
+            envelope = read_envelope(generate.read(layout, paper), "an attestation")
             payload = envelope.content
         except ColdforgeError:
             continue
@@ -84,9 +84,9 @@ def attesters(
 def signatures(layout: Layout, manifest_digest: str) -> list[Signature]:
     """List the signatures on an image's attestations, good or not."""
     found = []
-    for paper in gather.papers(layout, manifest_digest):
+    for paper in generate.papers(layout, manifest_digest):
         if paper.media_type == ATTESTATION:
-            found += read_envelope(gather.read(layout, paper), "an attestation").signatures
+            found += read_envelope(generate.read(layout, paper), "an attestation").signatures
     return found
 
 

@@ -10,8 +10,8 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from coldforge.errors import ColdforgeError
-from coldforge.evidence.said import Said
-from coldforge.image.deb import payload
+from coldforge.evidence.licence import Said
+from coldforge.image.filesystem.deb import payload
 
 SHARED = re.compile(r"/usr/share/common-licenses/([A-Za-z0-9][A-Za-z0-9.+-]*)")
 MACHINE_READABLE = re.compile(r"^Format(-Specification)?:.*(copyright-format|dep5|CopyrightFormat)")

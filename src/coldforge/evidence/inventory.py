@@ -9,7 +9,7 @@ from email.parser import BytesHeaderParser
 from typing import IO, NamedTuple
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.layout import Layout
+from coldforge.image.oci.layout import Layout
 
 STATUS = "var/lib/dpkg/status"
 INSTALLED = re.compile(r".*/(?:dist|site)-packages/[^/]+\.dist-info/METADATA")

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 
+import msgspec
+
 NOBODY_SAYS = "NOASSERTION"
 OWN = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 SLUG = re.compile(r"[^A-Za-z0-9.]+")
@@ -140,3 +142,11 @@ def _gnu(found: re.Match[str]) -> str:
     family, bare, major, minor, _, later = found.groups()
     middle = "-no-invariants" if bare else ""
     return f"{family.upper()}-{major}{minor or '.0'}{middle}{'-or-later' if later else '-only'}"
+
+
+class Said(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Names of licences that hold together; or the package that says it for this one."""
+
+    names: list[str] = []
+    see: str = ""
+    """Debian: the package whose documentation folder this one's is a link to."""

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from coldforge import __version__
-from coldforge.digest import canonical_json, sha256_file
+from coldforge.evidence.built_wheels import REVISION, Wheel, labels_of
 from coldforge.evidence.component import Component, package_url
-from coldforge.evidence.made import REVISION, Wheel, labels_of
 from coldforge.evidence.subject import Subject, find
-from coldforge.image.describe import writers
-from coldforge.image.site import Site
+from coldforge.files.digest import canonical_json, sha256_file
+from coldforge.image.build.cache_key import writers
+from coldforge.image.build.context import Site
 from coldforge.stack.recipe import layer_folder, layer_script, wheel_folder
 
 MEDIA_TYPE = "application/vnd.in-toto+json"

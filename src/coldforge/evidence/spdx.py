@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from coldforge import __version__
-from coldforge.digest import canonical_json
 from coldforge.evidence.component import Component
 from coldforge.evidence.licence import NOBODY_SAYS
 from coldforge.evidence.subject import Subject
+from coldforge.files.digest import canonical_json
 
 MEDIA_TYPE = "application/spdx+json"
 PURPOSES = {"source": "SOURCE", "file": "FILE", "image": "CONTAINER"}

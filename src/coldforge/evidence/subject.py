@@ -6,7 +6,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from coldforge.errors import ColdforgeError
 from coldforge.evidence.component import package_url
-from coldforge.image.layout import MANIFEST, Descriptor, Layout
+from coldforge.image.oci.layout import MANIFEST, Descriptor, Layout
 
 
 @dataclass(frozen=True)

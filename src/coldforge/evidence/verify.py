@@ -5,15 +5,16 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from coldforge.digest import sha256_file
 from coldforge.errors import ColdforgeError
-from coldforge.evidence import claims, cyclone, gather, provenance, spdx
+from coldforge.evidence import checks as claims
+from coldforge.evidence import cyclonedx, generate, provenance, spdx
 from coldforge.evidence.attest import attesters, signatures
-from coldforge.evidence.claims import Skip
-from coldforge.evidence.dossier import Dossier, some
+from coldforge.evidence.checks import Skip
+from coldforge.evidence.documents import Dossier, some
 from coldforge.evidence.subject import Subject
-from coldforge.image.layout import blobs_of
-from coldforge.image.site import Site
+from coldforge.files.digest import sha256_file
+from coldforge.image.build.context import Site
+from coldforge.image.oci.layout import blobs_of
 from coldforge.progress import step
 from coldforge.trust.trust import read_trust
 
@@ -36,7 +37,7 @@ def verify(place: Site, subject: Subject) -> list[Check]:
         "subject": claims.subject,
         "layers": claims.layers,
         "lock": claims.lock,
-        "components, CycloneDX": partial(claims.components, media_type=cyclone.MEDIA_TYPE),
+        "components, CycloneDX": partial(claims.components, media_type=cyclonedx.MEDIA_TYPE),
         "components, SPDX": partial(claims.components, media_type=spdx.MEDIA_TYPE),
         "packages": claims.packages,
         "made again": claims.again,
@@ -91,7 +92,7 @@ def _signatures(dossier: Dossier) -> str:
         raise ColdforgeError(f"the signature of {names} does not fit")
     if not good:
         raise ColdforgeError("no key that is trusted here attested this image")
-    statement = gather.read(place.layout, dossier.paper(provenance.MEDIA_TYPE))
+    statement = generate.read(place.layout, dossier.paper(provenance.MEDIA_TYPE))
     if good != attesters(place.layout, manifest, trust, statement):
         raise ColdforgeError("what was signed is not the provenance that is here")
     return f"attested by {', '.join(sorted(trust.names[keyid] for keyid in good))}"

@@ -15,11 +15,11 @@ from coldforge.errors import ColdforgeError
 from coldforge.host import daemon
 from coldforge.host.endpoint import find_endpoint
 from coldforge.host.engine import EngineFacts, connect, engine_facts
-from coldforge.mirror.chain import chain
-from coldforge.mirror.origins import apt
+from coldforge.mirror.fetch import fetches
+from coldforge.mirror.settings import apt
 from coldforge.mirror.store import Store
-from coldforge.mirror.supply import fetches
 from coldforge.paths import Workspace
+from coldforge.stack.chain import chain
 from coldforge.stack.lock import Lock, read_lock
 from coldforge.stack.stack import Stack, read_stack
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import msgspec
 
-from coldforge.digest import sha256_file
 from coldforge.errors import ColdforgeError, MissingInputError
+from coldforge.files.digest import sha256_file
 from coldforge.mirror.carried.kind import Look, Want
-from coldforge.mirror.chain import Link, chain
+from coldforge.mirror.carried.recognise import look, recognise
 from coldforge.mirror.fetch import fetch
-from coldforge.mirror.lacking import wanted
-from coldforge.mirror.recognise import look, recognise
+from coldforge.mirror.missing import wanted
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.progress import say, step
+from coldforge.stack.chain import Link, chain
 from coldforge.stack.lock import Entry, check_lock, write_lock
 
 Pin = tuple[Link, Entry]

@@ -11,12 +11,18 @@ from functools import cache
 from threading import Event, Lock
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
+import msgspec
+
 from coldforge.errors import ColdforgeError, MissingInputError
-from coldforge.mirror.origins.origin import Origins
+from coldforge.mirror.http.download import StoppedError, Wire, bring
+from coldforge.mirror.missing import Lacking, all_lacking, needed, screen
+from coldforge.mirror.origins.origin import Origins, origins_of
+from coldforge.mirror.status import Missing, Use, missing, status
 from coldforge.mirror.store import Store
-from coldforge.mirror.transfer import StoppedError, Wire, bring
+from coldforge.paths import Workspace
 from coldforge.progress import Step, amount, say, step
-from coldforge.stack.lock import Entry
+from coldforge.stack.chain import Link, chain
+from coldforge.stack.lock import Entry, check_lock
 
 if TYPE_CHECKING:
     import httpx
@@ -138,8 +144,8 @@ def _client(stack: ExitStack) -> "Callable[[], httpx.Client]":
 
     @cache
     def opened() -> "httpx.Client":
-        from coldforge.mirror.origins.pip import read_pip
-        from coldforge.mirror.web import client
+        from coldforge.mirror.http.client import client
+        from coldforge.mirror.settings.pip import read_pip
 
         return stack.enter_context(client(read_pip()))
 
@@ -177,3 +183,70 @@ def _report(failures: list[tuple[Entry, str]], wanted: int) -> None:
         "or bring a file: ./invokew mirror.add takes what the lock names"
     )
     raise MissingInputError(f"{len(failures)} of {wanted} files could not be fetched", hint)
+
+
+def supply(space: Workspace, name: str, jobs: int = 8) -> Fetched:
+    """Fetch what the mirror lacks; raise MissingInputError after trying all.
+
+    A hand-carried file that nobody pinned yet is no failure: the lock names no bytes of it.
+    """
+    links, store = chain(space, name), Store(space.mirror / "blobs")
+    for link in links:
+        check_lock(link.lock, link.stack)
+    blobs, size, present = 0, 0, 0
+    failures = []
+    for link in links:
+        try:
+            done = fetch(store, fetchable(link), origins_of(link.stack, space), jobs)
+        except MissingInputError as error:
+            failures.append(error)
+        else:
+            blobs, size, present = blobs + done.blobs, size + done.size, present + done.present
+    _report_missing(name, unbrought(store, links), failures)
+    return Fetched(blobs, size, present)
+
+
+def fetchable(link: Link) -> list[Entry]:
+    """List the entries of a lock that an origin may hand out and a build reads."""
+    return [entry for entry in needed(link.stack, link.lock) if entry.origin != "file"]
+
+
+def counted(store: Store, links: list[Link]) -> list[Use]:
+    """Count by use what is there and what is missing; a builder's uses carry its name."""
+    found = []
+    for link in links:
+        lock = msgspec.structs.replace(link.lock, entries=needed(link.stack, link.lock))
+        prefix = "" if link is links[-1] else f"{link.stack.name}/"
+        found += [msgspec.structs.replace(use, use=prefix + use.use) for use in status(store, lock)]
+    return found
+
+
+def obtainable(space: Workspace, store: Store, links: list[Link]) -> list[Missing]:
+    """List each missing file that an origin may hand out, with where it would come from."""
+    found = []
+    for link in links:
+        lock = msgspec.structs.replace(link.lock, entries=fetchable(link))
+        found += missing(store, lock, origins_of(link.stack, space))
+    return found
+
+
+def fetches(store: Store, links: list[Link]) -> bool:
+    """Tell whether a fetch would have anything to bring."""
+    entries = [entry for link in links for entry in fetchable(link)]
+    return not all(store.has(entry.sha256, entry.size) for entry in entries)
+
+
+def unbrought(store: Store, links: list[Link]) -> list[Lacking]:
+    """List what only a person can bring to any of the stacks."""
+    return [item for link in links for item in all_lacking(link.stack, link.lock, store)]
+
+
+def _report_missing(name: str, files: list[Lacking], failures: list[MissingInputError]) -> None:
+    if files:
+        say(screen(name, files))
+    if failures:
+        raise failures[0]
+    pinned = sorted({file.name for file in files if file.sha256})
+    if pinned:
+        message = f"the mirror lacks what must be brought by hand: {', '.join(pinned)}"
+        raise MissingInputError(message, f"run: ./invokew mirror.add --stack {name} FILE")

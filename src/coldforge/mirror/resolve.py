@@ -90,7 +90,7 @@ def _debian(
         return [], []
     if stack.file.debian is None:
         raise _no_section(stack, "debian", "Debian packages")
-    from coldforge.mirror.origins.debian import resolve_debian
+    from coldforge.mirror.origins.debian.debian import resolve_debian
 
     own = [entry for entry in held if entry.origin == "debian"]
     return resolve_debian(stack.file.debian, asked, own, update, space.build / "cache")
@@ -105,7 +105,7 @@ def _python(space: Workspace, stack: Stack, held: list[Entry], update: set[str])
         return []
     if stack.file.python is None:
         raise _no_section(stack, "python", "Python packages")
-    from coldforge.mirror.origins.python import resolve_python
+    from coldforge.mirror.origins.python.resolve import resolve_python
 
     own = [entry for entry in held if entry.origin == "python"]
     cache = space.build / "cache"
@@ -120,7 +120,7 @@ def _source(space: Workspace, stack: Stack, held: list[Entry]) -> list[Entry]:
     if stack.profile is None:
         message = f"'{stack.name}' builds a release's wheel, but names no release"
         raise ColdforgeError(message, f"add release = ... to docker/stacks/{stack.name}.toml")
-    from coldforge.mirror.origins.git import resolve_source
+    from coldforge.mirror.origins.git.git import resolve_source
 
     return [entry for use in uses for entry in resolve_source(space, stack.profile, use, held)]
 
@@ -130,7 +130,7 @@ def _images(stack: Stack, held: list[Entry]) -> list[Entry]:
     asked = {use: recipe.inputs.image for use, recipe in stack.layers.items()}
     if not any(asked.values()):
         return []
-    from coldforge.mirror.origins.registry import resolve_image
+    from coldforge.mirror.origins.oci.registry import resolve_image
 
     return [
         entry

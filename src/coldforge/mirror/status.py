@@ -2,9 +2,9 @@
 
 import msgspec
 
+from coldforge.mirror.http.urls import redact
 from coldforge.mirror.origins.origin import Origins
 from coldforge.mirror.store import Store
-from coldforge.mirror.web import redact
 from coldforge.stack.lock import Entry, Lock
 
 

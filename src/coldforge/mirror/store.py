@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from coldforge.digest import sha256_file
-from coldforge.durable import publish
 from coldforge.errors import NotFetchedError
+from coldforge.files.atomic import publish
+from coldforge.files.digest import sha256_file
 
 
 class Store:

@@ -8,7 +8,7 @@ from threading import Lock as Mutex
 
 import msgspec
 
-from coldforge.digest import sha256_file
+from coldforge.files.digest import sha256_file
 from coldforge.mirror.store import Store
 from coldforge.progress import amount, step
 from coldforge.stack.lock import Lock

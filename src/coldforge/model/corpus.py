@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from coldforge.digest import sha256_json
 from coldforge.errors import ColdforgeError
+from coldforge.files.digest import sha256_json
 
 FILE_CAP = 400_000
 """Bytes; larger files are tables or generated, and one would outweigh the rest."""

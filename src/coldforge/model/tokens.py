@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any, Protocol
 
-from coldforge.digest import sha256_json
 from coldforge.errors import ColdforgeError
+from coldforge.files.digest import sha256_json
 
 TEXTS = 32
 """Encoded at once: a tokenizer holds a hundred times a text's bytes while it is at it."""

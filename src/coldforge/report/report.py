@@ -6,11 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.errors import ColdforgeError
-from coldforge.model.output import refuse_foreign, whole, write_card
-from coldforge.report.compose import compose
-from coldforge.report.gather import gather
-from coldforge.report.html import html
-from coldforge.report.markdown import markdown
+from coldforge.files.output import refuse_foreign, whole, write_card
+from coldforge.report.page.model import Page
+from coldforge.report.render.html import html
+from coldforge.report.render.markdown import markdown
+from coldforge.report.results.gather import Runs, gather
+from coldforge.report.results.models import models_of
+from coldforge.report.sections import (
+    accuracy,
+    flow,
+    loader,
+    memory,
+    missing,
+    provenance,
+    rebuild,
+    sensitivity,
+    speed,
+    summary,
+    variants,
+)
 
 REPORT = "report"
 PAGE = "report.html"
@@ -43,3 +57,23 @@ def make_report(runs: Path, out: Path) -> Made:
         (folder / PAGE).write_text(html(page), "utf-8")
         write_card(folder, REPORT, {})
     return Made(str(out / PAGE), found)
+
+
+SECTIONS = (
+    summary, flow, speed, memory, accuracy, sensitivity, variants, loader, missing, provenance,
+    rebuild,
+)  # fmt: skip
+"""In the order in which they are read."""
+
+
+def compose(runs: Runs) -> Page:
+    """Put together every section that the results have something for."""
+    models = models_of(runs)
+    made = (room.section(runs, models) for room in SECTIONS)
+    return Page(
+        title=summary.title_of(models),
+        line=summary.line_of(runs, models),
+        sections=[item for item in made if item],
+        sources=runs.sources,
+        left_out=runs.left_out,
+    )

@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from coldforge.digest import sha256_file
 from coldforge.errors import ColdforgeError
+from coldforge.files.digest import sha256_file
 from coldforge.stack.stack import Stack
 from coldforge.tomlfile import read_toml
 

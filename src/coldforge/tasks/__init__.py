@@ -1,13 +1,8 @@
 """The Invoke namespaces; each task parses, calls one function and prints."""
 
-import os
-
 from invoke.collection import Collection
 
-
-def inside() -> bool:
-    """Tell whether this runs in an image of ours, where only the model tasks make sense."""
-    return bool(os.environ.get("COLDFORGE_IN_IMAGE"))
+from coldforge.tasks._command import inside
 
 
 def collect() -> Collection:

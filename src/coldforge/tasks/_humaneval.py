@@ -7,20 +7,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coldforge.digest import sha256_file, sha256_json
 from coldforge.errors import ColdforgeError
-from coldforge.jsonlines import read_lines
-from coldforge.model.judge.humaneval import (
+from coldforge.evaluate.humaneval import (
     Problem,
     paired,
     program,
     read_completions,
     read_problems,
 )
+from coldforge.files.digest import sha256_file, sha256_json
+from coldforge.files.jsonlines import read_lines
 from coldforge.tasks._verdicts import Candidate, tally, verdicts
 
 if TYPE_CHECKING:
-    from coldforge.image.sandbox import Verdict
+    from coldforge.image.containers.sandbox import Verdict
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def run_humaneval(  # noqa: PLR0913 - a flag each
     the folder where all is kept; else one below build/. Raise ColdforgeError.
     """
     from coldforge.paths import Workspace
-    from coldforge.tasks import inside
+    from coldforge.tasks._command import inside
 
     if inside():
         raise ColdforgeError("HumanEval needs an engine to run programs in", "run it on the host")
@@ -80,7 +80,7 @@ def run_humaneval(  # noqa: PLR0913 - a flag each
 
 
 def _of_model(run: Run, asked: list[Problem], model: str) -> dict[str, Any]:
-    from coldforge.tasks._inside import Inside, ask, flags_of
+    from coldforge.tasks._in_image import Inside, ask, flags_of
 
     folder = Path(model).resolve()
     spelled = flags_of(
@@ -120,9 +120,9 @@ def _of_file(run: Run, asked: list[Problem], completions: Path) -> dict[str, Any
 
 def _judged(run: Run, candidates: list[Candidate], results: Path) -> dict[str, Any]:
     """Run what has no verdict yet, and count."""
-    from coldforge.image.engine import image_name
-    from coldforge.image.sandbox import Limits, judge
-    from coldforge.tasks._engine import engine
+    from coldforge.image.containers.docker_engine import image_name
+    from coldforge.image.containers.sandbox import Limits, judge
+    from coldforge.tasks._docker import engine
     from coldforge.tasks.image import build_and_load
 
     limits = Limits()

@@ -4,8 +4,8 @@ from functools import partial
 
 from invoke.context import Context
 
-from coldforge.tasks._model import HELP, MODEL
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._model_flags import HELP, MODEL
 
 
 @partial(
@@ -32,7 +32,7 @@ def samples(  # noqa: PLR0913, PLR0917 - a flag each
 
     Example: invoke samples --model models/demo --problems HumanEval.jsonl.gz --out completions
     """
-    from coldforge.model.verbs.samples import run_samples
+    from coldforge.evaluate.completions import run_samples
 
     found = run_samples(model, problems, out, samples, limit)
     emit(found, json, f"{found['path']}: {found['written']} written, {found['kept']} kept")

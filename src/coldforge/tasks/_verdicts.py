@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coldforge.jsonlines import appending, read_lines
-from coldforge.model.judge.humaneval import scores
+from coldforge.evaluate.humaneval import scores
+from coldforge.files.jsonlines import appending, read_lines
 from coldforge.progress import step
 
 if TYPE_CHECKING:
-    from coldforge.image.sandbox import Verdict
+    from coldforge.image.containers.sandbox import Verdict
 
 Judge = Callable[[Mapping[str, str]], Iterator[tuple[str, "Verdict"]]]
 """What runs programs, by a name each."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from invoke.context import Context
 
-from coldforge.tasks._model import HELP, flags, full, given, outside
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._model_flags import HELP, flags, full, given, outside
 
 
 @partial(
@@ -41,7 +41,7 @@ def bench(  # noqa: PLR0913, PLR0917 - a flag each
     Example: invoke bench --engine engines/fp32 --engine engines/int4 --grid "256,64;64,256"
     """
     from coldforge.engine.bench.plan import Asked, plan
-    from coldforge.engine.verbs.bench import refuse_file, run_bench
+    from coldforge.engine.commands.bench import refuse_file, run_bench
 
     asked = Asked(grid, batch_size, repeats, warmup, threads)
     if outside():
@@ -57,7 +57,7 @@ def bench(  # noqa: PLR0913, PLR0917 - a flag each
 
 def _hand_over(spelled: list[str], reads: list[Path], writes: list[Path], yes: bool) -> None:
     """Run in the image, which writes into the folder itself: two files, each replaced at once."""
-    from coldforge.tasks._inside import Inside, run
+    from coldforge.tasks._in_image import Inside, run
 
     run(Inside("bench", spelled, reads, writes, yes=yes))
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
 
 if TYPE_CHECKING:
-    from coldforge.bundle.look import Seen
-    from coldforge.bundle.packing.make import Made
+    from coldforge.bundle.inspect import Seen
+    from coldforge.bundle.packing.bundle import Made
     from coldforge.bundle.receiving.receive import Received
 
 JSON = "Print the result for programs."
@@ -36,7 +36,7 @@ def have(context: Context, out: str, qr: str = "", json: bool = False) -> None:
 
     Example: invoke mirror.have --out have.cfh
     """
-    from coldforge.bundle.have import SHORT, encode, take
+    from coldforge.bundle.inventory import SHORT, encode, take
     from coldforge.bundle.qr import write_page
     from coldforge.paths import Workspace
     from coldforge.progress import amount
@@ -83,10 +83,10 @@ def pack(  # noqa: PLR0913, PLR0917 - one flag each
 
     Example: invoke mirror.bundle --out /media/usb --split 4G --parity 10% --sign ~/keys/anna
     """
-    from coldforge.bundle.packing.make import Terms
-    from coldforge.bundle.packing.make import bundle as make
+    from coldforge.bundle.format.sizes import parse_share, parse_size
+    from coldforge.bundle.packing.bundle import Terms
+    from coldforge.bundle.packing.bundle import bundle as make
     from coldforge.bundle.qr import read_have
-    from coldforge.bundle.quantity import parse_share, parse_size
     from coldforge.paths import Workspace
     from coldforge.trust.keys import read_private
 
@@ -117,7 +117,7 @@ def inspect(context: Context, folder: str, verify: bool = False, json: bool = Fa
     """
     import msgspec
 
-    from coldforge.bundle.look import inspect as look
+    from coldforge.bundle.inspect import inspect as look
     from coldforge.paths import Workspace
 
     seen = look(Workspace.find(), _folder(folder), verify)
@@ -143,7 +143,7 @@ def sign(context: Context, folder: str, key: list[str], json: bool = False) -> N
 
     Example: invoke mirror.sign /media/usb --key ~/keys/ben
     """
-    from coldforge.bundle.packing.endorse import endorse
+    from coldforge.bundle.packing.cosign import endorse
     from coldforge.trust.keys import read_private
 
     if not key:
@@ -175,9 +175,9 @@ def receive(
     """
     import msgspec
 
+    from coldforge.bundle.receiving.missing import ShortageError
     from coldforge.bundle.receiving.receive import Options
     from coldforge.bundle.receiving.receive import receive as take_in
-    from coldforge.bundle.receiving.shortage import ShortageError
     from coldforge.paths import Workspace
 
     try:

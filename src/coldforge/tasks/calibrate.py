@@ -6,8 +6,8 @@ from typing import Any
 
 from invoke.context import Context
 
-from coldforge.tasks._model import HELP, MODEL, flags, full, given, hand_over, outside
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, outside
 
 
 @partial(
@@ -44,7 +44,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - a flag each
     Killed, the same command goes on from OUT.answers. Use it with: quantize --calibration OUT.
     Example: invoke calibrate --model models/demo --questions asked.txt --out asked.cal
     """
-    from coldforge.model.verbs.calibrate import run_calibrate
+    from coldforge.quantize.calibrate import run_calibrate
 
     options: dict[str, Any] = {
         "samples": samples, "length": length, "answer": answer, "temperature": temperature,

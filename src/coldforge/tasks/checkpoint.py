@@ -8,8 +8,8 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.tasks._model import HELP, MODEL, flags, full, given, hand_over, making, outside
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, making, outside
 
 
 @partial(task, help={"one": MODEL, "other": "Another.", "json": HELP["json"]})
@@ -18,7 +18,7 @@ def diff(context: Context, one: str, other: str, json: bool = False) -> None:
 
     Example: invoke checkpoint.diff --one models/a --other models/b
     """
-    from coldforge.model.verbs.diff import run_diff
+    from coldforge.model.checkpoints.diff import run_diff
 
     found = run_diff(one, other)
     emit(found, json, table(found))
@@ -32,7 +32,7 @@ def inspect(context: Context, model: str, json: bool = False) -> None:
 
     Example: invoke checkpoint.inspect --model models/demo-int4
     """
-    from coldforge.model.verbs.inspect import run_inspect
+    from coldforge.model.checkpoints.inspect import run_inspect
 
     found = run_inspect(model)
     emit(found, json, layers_table(found))
@@ -54,7 +54,7 @@ def convert(
 
     Example: invoke checkpoint.convert --model models/demo-int4 --to gptq_v2 --out models/demo-v2
     """
-    from coldforge.model.verbs.convert import CONVERTED, run_convert
+    from coldforge.model.checkpoints.convert import CONVERTED, run_convert
 
     if outside():
         with making(out, CONVERTED) as staged:
@@ -71,7 +71,7 @@ def join(context: Context, model: str, out: str, json: bool = False) -> None:
 
     Example: invoke checkpoint.join --model models/34b-int4 --out models/34b-int4-one
     """
-    from coldforge.model.verbs.join import run_join
+    from coldforge.model.checkpoints.join import run_join
     from coldforge.progress import amount
 
     found = run_join(model, out)

@@ -5,8 +5,8 @@ from typing import Any
 
 from invoke.context import Context
 
-from coldforge.tasks._model import HELP, MODEL, flags, full, given, hand_over, outside
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, outside
 
 
 @partial(
@@ -36,7 +36,7 @@ def compare(  # noqa: PLR0913, PLR0917 - a flag each
 
     Example: invoke compare --model models/demo --quantized models/demo-int4
     """
-    from coldforge.model.verbs.compare import PROMPT, run_compare
+    from coldforge.evaluate.compare import PROMPT, run_compare
 
     if outside():
         spelled = flags(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._engine import YES, engine
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._docker import YES, engine
 
 if TYPE_CHECKING:
     from coldforge.deploy.fleet import Outcome
@@ -71,7 +71,7 @@ def rollback(
     Example: invoke image.rollback --stack cpu
     """
     from coldforge.deploy.rollback import rollback as roll
-    from coldforge.image.container import answering
+    from coldforge.image.containers.step import answering
 
     with engine(yes) as connect, answering("the rollback"):
         done = roll(connect(), stack, to)
@@ -97,7 +97,7 @@ def push(context: Context, ref: str, stack: str = "cpu", json: bool = False) -> 
 
 def _image(stack: str) -> "Image":
     from coldforge.deploy.image import find_image
-    from coldforge.image.layout import Layout
+    from coldforge.image.oci.layout import Layout
     from coldforge.paths import Workspace
 
     return find_image(Layout(Workspace.find().build / "oci"), stack)
@@ -107,7 +107,7 @@ def _demand(image: "Image", quorum: int) -> None:
     """Check who attested the image, if anybody must have."""
     if not quorum:
         return
-    from coldforge.deploy.quorum import check_quorum
+    from coldforge.deploy.install import check_quorum
     from coldforge.evidence.attest import attesters
     from coldforge.paths import Workspace
     from coldforge.trust.trust import read_trust
@@ -125,7 +125,7 @@ def _settled(image: "Image") -> "Installed | None":
     from coldforge.deploy.generations import settled
     from coldforge.deploy.install import Installed
     from coldforge.host.glance import glance
-    from coldforge.image.engine import image_name
+    from coldforge.image.containers.docker_engine import image_name
 
     number = settled(glance(image_name(image.stack)), image)
     return Installed(number, False, []) if number else None
@@ -133,7 +133,7 @@ def _settled(image: "Image") -> "Installed | None":
 
 def _install(image: "Image", keep: int, registry: str, yes: bool) -> "Installed":
     from coldforge.deploy.install import install as run
-    from coldforge.image.container import answering
+    from coldforge.image.containers.step import answering
 
     bring = _bring(image, registry)
     with engine(yes) as connect, answering("the install"):

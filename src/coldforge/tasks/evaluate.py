@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
-from coldforge.tasks._model import HELP, MODEL, flags, full, given, hand_over, outside
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, outside
 
 if TYPE_CHECKING:
-    from coldforge.model.judge.gate import Condition, Measure
+    from coldforge.evaluate.gate import Condition, Measure
 
 
 @partial(
@@ -55,7 +55,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a flag each
 
     Example: invoke evaluate --model models/demo-int4 --reference models/demo --gate "kl<0.01"
     """
-    from coldforge.model.judge.gate import read_gate
+    from coldforge.evaluate.gate import read_gate
 
     conditions = read_gate(gate)
     if _by_programs(task):
@@ -73,7 +73,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a flag each
         )  # fmt: skip
         hand_over("evaluate", spelled, given(model, reference, text), None, yes)
         return
-    from coldforge.model.verbs.evaluate import LIMIT, measures, run_evaluate
+    from coldforge.evaluate.evaluate import LIMIT, measures, run_evaluate
 
     found = run_evaluate(model, reference or None, text or None, window, limit or LIMIT)
     _close(found, table(found), conditions, measures(found), json)
@@ -91,8 +91,8 @@ def _by_programs(kind: str) -> bool:
 def _check(model: str, reference: str, conditions: list["Condition"]) -> None:
     """Refuse before any work what would be refused after it."""
     from coldforge.errors import ColdforgeError
-    from coldforge.model.judge.gate import check_gate
-    from coldforge.model.verbs.evaluate import names
+    from coldforge.evaluate.evaluate import names
+    from coldforge.evaluate.gate import check_gate
 
     if not model:
         raise ColdforgeError("nothing to judge", "name a model: --model DIR")
@@ -104,7 +104,7 @@ def _programs(
 ) -> None:
     """Judge by HumanEval; on the host, for programs run in containers."""
     from coldforge.errors import ColdforgeError
-    from coldforge.model.judge.gate import check_gate
+    from coldforge.evaluate.gate import check_gate
     from coldforge.tasks._humaneval import run_humaneval
     from coldforge.tasks._humaneval import table as programs_table
 
@@ -120,7 +120,7 @@ def _programs(
 
 def shares(found: dict[str, Any]) -> dict[str, "Measure"]:
     """Return what HumanEval measured, as a gate names it; changes in percentage points."""
-    from coldforge.model.judge.gate import Measure
+    from coldforge.evaluate.gate import Measure
 
     before = found.get("reference")
     measured = {}
@@ -139,7 +139,7 @@ def _close(
     as_json: bool,
 ) -> None:
     """Print the result; name broken conditions on stderr and exit with 1 if there are any."""
-    from coldforge.model.judge.gate import judge
+    from coldforge.evaluate.gate import judge
 
     outcomes = judge(conditions, measured)
     if outcomes:

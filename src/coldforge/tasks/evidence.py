@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
 
 if TYPE_CHECKING:
     from coldforge.evidence.verify import Check
-    from coldforge.image.site import Site
+    from coldforge.image.build.context import Site
 
 STACK = "Name of docker/stacks/NAME.toml."
 JSON = "Print the result for programs."
@@ -32,24 +32,24 @@ def evidence(
 
     Example: invoke image.evidence --stack cpu --verify
     """
-    from coldforge.evidence import gather
-    from coldforge.evidence.made import built_here
+    from coldforge.evidence import generate
+    from coldforge.evidence.built_wheels import built_here
     from coldforge.evidence.subject import find
     from coldforge.evidence.verify import verify as run
-    from coldforge.image.build import site
+    from coldforge.image.build.build import site
     from coldforge.paths import Workspace
 
     place = site(Workspace.find(), stack)
     image = find(place.layout, stack)
     digest = image.manifest.digest
-    if not verify and (built_here(place, digest) or gather.lacks(place.layout, digest)):
-        gather.renew(place, image)
-    written = gather.export_files(place.layout, digest, Path(out)) if out else []
+    if not verify and (built_here(place, digest) or generate.lacks(place.layout, digest)):
+        generate.renew(place, image)
+    written = generate.export_files(place.layout, digest, Path(out)) if out else []
     if verify:
         checks = run(place, image)
         emit([check._asdict() for check in checks], json, "\n".join(map(_line, checks)))
         raise SystemExit(any(check.outcome == "FAILED" for check in checks))
-    papers = gather.papers(place.layout, digest)
+    papers = generate.papers(place.layout, digest)
     lines = [f"{paper.media_type:<42} {paper.size:>9,}  {paper.digest}" for paper in papers]
     result = {
         "stack": stack,
@@ -72,7 +72,7 @@ def attest(context: Context, key: str, stack: str = "cpu", json: bool = False) -
     """
     from coldforge.evidence.attest import attest as sign
     from coldforge.evidence.subject import find
-    from coldforge.image.build import site
+    from coldforge.image.build.build import site
     from coldforge.paths import Workspace
 
     place = site(Workspace.find(), stack)
@@ -86,12 +86,12 @@ def attest(context: Context, key: str, stack: str = "cpu", json: bool = False) -
 def kept(place: "Site") -> None:
     """Write the evidence of an image that was just built, unless it is there."""
     from coldforge.errors import NotFetchedError
-    from coldforge.evidence import gather
+    from coldforge.evidence import generate
     from coldforge.evidence.subject import find
     from coldforge.progress import say
 
     try:
-        gather.write(place, find(place.layout, place.stack.name))
+        generate.write(place, find(place.layout, place.stack.name))
     except NotFetchedError as error:  # built from the cache, with its inputs gone since
         say(f"note: no evidence of {place.stack.name}: {error.message}; {error.hint}")
 

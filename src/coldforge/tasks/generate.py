@@ -5,8 +5,8 @@ from functools import partial
 
 from invoke.context import Context
 
-from coldforge.tasks._model import HELP, MODEL, flags, full, given, hand_over, outside
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, outside
 
 
 @partial(
@@ -44,9 +44,9 @@ def generate(  # noqa: PLR0913, PLR0917 - a flag each
         hand_over("generate", spelled, given(model, engine), None, yes)
         return
     if engine:
-        from coldforge.engine.verbs.generate import run_generate as continued
+        from coldforge.engine.commands.generate import run_generate as continued
     else:
-        from coldforge.model.verbs.generate import run_generate as continued
+        from coldforge.model.generation.command import run_generate as continued
     live = sys.stdout.isatty() and not json
     found = continued(engine or model, prompt, max_new_tokens, live)
     emit(found, json, "" if live else found["prompt"] + found["text"])

@@ -5,7 +5,7 @@ from functools import partial
 
 from invoke.context import Context
 
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
 
 YES = "install and start what is missing without asking"
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.tasks._engine import YES, engine
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._docker import YES, engine
 from coldforge.tasks.deploy import install, push, rollback
 from coldforge.tasks.evidence import attest, evidence, kept
 
 if TYPE_CHECKING:
-    from coldforge.image.builder import Built
-    from coldforge.image.plan import Planned
-    from coldforge.image.verify import Verdict
+    from coldforge.image.build.builder import Built
+    from coldforge.image.build.plan import Planned
+    from coldforge.image.build.verify import Verdict
 
 STACK = "Name of docker/stacks/NAME.toml."
 JSON = "Print the result for programs."
@@ -34,8 +34,8 @@ def build(context: Context, stack: str = "cpu", yes: bool = False, json: bool = 
 def build_and_load(stack: str, yes: bool) -> "Built":
     """Build what is not cached and give the engine the layers it lacks."""
     from coldforge.host.glance import glance
-    from coldforge.image import build as image_build
-    from coldforge.image.engine import image_name
+    from coldforge.image.build import build as image_build
+    from coldforge.image.containers.docker_engine import image_name
     from coldforge.paths import Workspace
 
     with engine(yes) as connect:
@@ -54,9 +54,9 @@ def plan(context: Context, stack: str = "cpu", json: bool = False) -> None:
     """
     from dataclasses import asdict
 
-    from coldforge.image.build import site
-    from coldforge.image.cache import Cache
-    from coldforge.image.plan import plan as steps_of
+    from coldforge.image.build.build import site
+    from coldforge.image.build.cache import Cache
+    from coldforge.image.build.plan import plan as steps_of
     from coldforge.paths import Workspace
 
     place = site(Workspace.find(), stack)
@@ -72,7 +72,7 @@ def verify(context: Context, stack: str = "cpu", yes: bool = False, json: bool =
     """
     from dataclasses import asdict
 
-    from coldforge.image.verify import verify as rebuild
+    from coldforge.image.build.verify import verify as rebuild
     from coldforge.paths import Workspace
 
     with engine(yes) as connect:
@@ -88,8 +88,8 @@ def export(context: Context, out: str, stack: str = "cpu", json: bool = False) -
 
     Example: invoke image.export --out /media/usb/cpu
     """
-    from coldforge.image.export import export as write
-    from coldforge.image.layout import Layout
+    from coldforge.image.oci.export import export as write
+    from coldforge.image.oci.layout import Layout
     from coldforge.paths import Workspace
 
     layout = Layout(Workspace.find().build / "oci")
@@ -103,7 +103,7 @@ def prune(context: Context, json: bool = False) -> None:
 
     Example: invoke image.prune
     """
-    from coldforge.image.prune import prune as remove
+    from coldforge.image.oci.prune import prune as remove
     from coldforge.paths import Workspace
     from coldforge.progress import amount
 
@@ -117,7 +117,7 @@ def shell(context: Context, stack: str = "cpu", yes: bool = False) -> None:
 
     Example: invoke image.shell
     """
-    from coldforge.image.shell import shell as open_shell
+    from coldforge.image.containers.shell import shell as open_shell
 
     built = build_and_load(stack, yes)
     with engine(yes) as connect:
@@ -125,7 +125,7 @@ def shell(context: Context, stack: str = "cpu", yes: bool = False) -> None:
 
 
 def _built_text(built: "Built") -> str:
-    from coldforge.image.engine import image_name
+    from coldforge.image.containers.docker_engine import image_name
     from coldforge.progress import amount
 
     wide = max(12, *map(len, built.layers))

@@ -8,7 +8,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
 
 if TYPE_CHECKING:
     from coldforge.trust.envelope import Envelope

@@ -8,7 +8,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
 from coldforge.tasks.bundle import have, inspect, pack, receive, sign
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def fetch(
 
 def fetch_stack(stack: str, jobs: int = 8) -> "Fetched":
     """Bring what the mirror lacks of the locks of a stack and its builder stacks."""
-    from coldforge.mirror.supply import supply
+    from coldforge.mirror.fetch import supply
     from coldforge.paths import Workspace
 
     if jobs < 1:
@@ -104,10 +104,10 @@ def status(
     """
     import msgspec
 
-    from coldforge.mirror.chain import chain
-    from coldforge.mirror.lacking import screen
-    from coldforge.mirror.supply import counted, fetches, obtainable, unbrought
+    from coldforge.mirror.fetch import counted, fetches, obtainable, unbrought
+    from coldforge.mirror.missing import screen
     from coldforge.paths import Workspace
+    from coldforge.stack.chain import chain
 
     space = Workspace.find()
     links, store = chain(space, stack), _store(space)

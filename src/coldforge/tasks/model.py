@@ -6,8 +6,8 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.tasks._model import HELP, flags, hand_over, making, outside
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._model_flags import HELP, flags, hand_over, making, outside
 
 
 @partial(
@@ -33,9 +33,9 @@ def demo(  # noqa: PLR0913, PLR0917 - a flag each
 
     Example: invoke model.demo --kind gqa --out models/demo
     """
-    from coldforge.model.demo.architectures import check_kind
-    from coldforge.model.verbs.demo import run_demo
-    from coldforge.model.verbs.facts import DEMO
+    from coldforge.demo.architectures import check_kind
+    from coldforge.demo.make import run_demo
+    from coldforge.model.card_facts import DEMO
 
     check_kind(kind)
     if outside():

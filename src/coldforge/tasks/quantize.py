@@ -6,8 +6,8 @@ from typing import Any
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._model import HELP, MODEL, flags, full, given, hand_over, making, outside
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, making, outside
 
 METHODS = "gptq, rtn, awq, w8a8, mixed, qat, dynamic-int8, binary, fp16, bf16"
 
@@ -80,14 +80,14 @@ def quantize(  # noqa: PLR0913, PLR0917 - a flag each
     if outside():
         _outside(model, out, calibration, {**own, **common, "json": json}, yes)
         return
-    from coldforge.model.verbs.quantize import run_quantize
+    from coldforge.quantize.quantize import run_quantize
 
     found = run_quantize(model, out, asked=asked_of(own), calibration=calibration or None, **common)
     emit(found, json, table(found))
 
 
 def _outside(model: str, out: str, calibration: str, options: dict[str, Any], yes: bool) -> None:
-    from coldforge.model.verbs.facts import QUANTISED
+    from coldforge.model.card_facts import QUANTISED
 
     options = {name: item for name, item in options.items() if item not in {0, ""}}
     with making(out, QUANTISED) as staged:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from coldforge.tasks._engine import YES
-from coldforge.tasks._remembered import Remembered, Result, Seconds
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._docker import YES
+from coldforge.tasks._memo import Remembered, Result, Seconds
 
 if TYPE_CHECKING:
-    from coldforge.image.builder import Built
+    from coldforge.image.build.builder import Built
 
 QUANTISE = ["--bits=4", "--group-size=128"]
 BENCH = ["--grid=32,224;384,64", "--repeats=5"]
@@ -140,7 +140,7 @@ def _report(home: Path, results: dict[str, Result]) -> str:
     """Write the results where a report reads them, and the report; return its page's path."""
     import json
 
-    from coldforge.durable import write_file
+    from coldforge.files.atomic import write_file
     from coldforge.report.report import make_report
 
     runs = home / "runs"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
 
 
 @partial(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
 
 if TYPE_CHECKING:
     from coldforge.mirror.resolve import Change

@@ -6,8 +6,8 @@ from typing import Any
 
 from invoke.context import Context
 
-from coldforge.tasks._model import HELP, flags, full, given, outside
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._model_flags import HELP, flags, full, given, outside
 
 
 @partial(
@@ -45,9 +45,9 @@ def survey(  # noqa: PLR0913, PLR0917 - a flag each
     Example: invoke survey --model models/demo --methods gptq,rtn-4 --out surveys/demo
     """
     from coldforge.errors import ColdforgeError
-    from coldforge.model.survey.report import table
-    from coldforge.model.survey.ways import choose_ways
-    from coldforge.model.verbs.survey import KINDS, name_models, run_survey
+    from coldforge.experiments.survey.report import table
+    from coldforge.experiments.survey.survey import KINDS, name_models, run_survey
+    from coldforge.experiments.survey.variants import choose_ways
 
     options: dict[str, Any] = {
         "demo": demo,
@@ -75,9 +75,9 @@ def survey(  # noqa: PLR0913, PLR0917 - a flag each
 
 def _hand_over(spelled: list[str], reads: list[Path], out: Path, yes: bool) -> None:
     """Run in the image, which writes into `out` itself: what it makes stays if it is killed."""
-    from coldforge.model.output import refuse_foreign
-    from coldforge.model.verbs.survey import SURVEY
-    from coldforge.tasks._inside import Inside, run
+    from coldforge.experiments.survey.survey import SURVEY
+    from coldforge.files.output import refuse_foreign
+    from coldforge.tasks._in_image import Inside, run
 
     refuse_foreign(out, SURVEY)
     run(Inside("survey", spelled, reads, [out], yes=yes))

@@ -6,8 +6,8 @@ from typing import Any
 
 from invoke.context import Context
 
-from coldforge.tasks._model import HELP, flags, full, outside
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._model_flags import HELP, flags, full, outside
 
 
 @partial(
@@ -47,8 +47,8 @@ def sweep(  # noqa: PLR0913, PLR0917 - a flag each
     Example: invoke sweep --matrix sweep.toml --out sweeps/first --ray 127.0.0.1:6379
     """
     from coldforge.errors import ColdforgeError
-    from coldforge.sweep.sweep import run_sweep
-    from coldforge.sweep.table import failures, table
+    from coldforge.experiments.sweep.sweep import run_sweep
+    from coldforge.experiments.sweep.table import failures, table
 
     if outside():
         _hand_over(matrix, out, {"jobs": jobs, "ray": ray, "json": json}, yes)
@@ -64,9 +64,9 @@ def sweep(  # noqa: PLR0913, PLR0917 - a flag each
 
 def _hand_over(matrix: str, out: str, options: dict[str, Any], yes: bool) -> None:
     """Run in the image, which writes into `out` itself: what it makes stays if it is killed."""
-    from coldforge.sweep.folder import claim
-    from coldforge.sweep.matrix import read_matrix
-    from coldforge.tasks._inside import Inside, run
+    from coldforge.experiments.sweep.folder import claim
+    from coldforge.experiments.sweep.matrix import read_matrix
+    from coldforge.tasks._in_image import Inside, run
 
     asked, place, ray = read_matrix(Path(matrix)), Path(full(out)), bool(options["ray"])
     claim(place)

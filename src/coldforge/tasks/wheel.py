@@ -7,14 +7,14 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.tasks._engine import YES, engine
-from coldforge.tasks._task import emit, task
+from coldforge.tasks._command import emit, task
+from coldforge.tasks._docker import YES, engine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from coldforge.image.audit import Audit
-    from coldforge.image.release import Effort
+    from coldforge.image.audit.audit import Audit
+    from coldforge.image.build.release_build import Effort
     from coldforge.stack.stack import Stack
 
 HELP = {
@@ -45,7 +45,7 @@ def build(  # noqa: PLR0913, PLR0917 - a flag each
     """
     import msgspec
 
-    from coldforge.image.release import Effort
+    from coldforge.image.build.release_build import Effort
 
     if jobs < 0:
         raise ColdforgeError(f"--jobs {jobs} compiles nothing", "give 1 or more")
@@ -63,9 +63,9 @@ def build_wheel(
 
     import msgspec
 
-    from coldforge.image.build import site
-    from coldforge.image.builder import Builder
-    from coldforge.image.examine import read_report
+    from coldforge.image.build.build import site
+    from coldforge.image.build.builder import Builder
+    from coldforge.image.build.wheel_audit import read_report
     from coldforge.paths import Workspace
 
     place = site(Workspace.find(), stack)

@@ -5,15 +5,14 @@ Source: Dead Simple Signing Envelope, protocol and envelope of version 1.
 
 import base64
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from coldforge.bootstrap.dsse import decode64, key_bytes, pae
-from coldforge.bootstrap.strict import HINT
+from coldforge.bootstrap.strict import HINT, one_line, read_json
 from coldforge.errors import ColdforgeError
 from coldforge.trust.keys import Key, fingerprint, public_text
-from coldforge.trust.strict import read_strict
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -77,3 +76,18 @@ def fits(key: Key, payload_type: str, payload: bytes, signature: Signature) -> b
     except InvalidSignature:
         return False
     return True
+
+
+T = TypeVar("T")
+MOST = 1 << 20  # bytes of a document about trust
+
+
+def read_strict(data: bytes, shape: type[T], what: str, most: int = MOST) -> T:
+    """Decode JSON as `shape`; raise ColdforgeError in one line that begins with `what`.
+
+    Refused: what `bootstrap.strict` refuses, other types, and fields that `shape` forbids.
+    """
+    try:
+        return msgspec.convert(read_json(data, what, most), shape)
+    except msgspec.ValidationError as error:
+        raise ColdforgeError(f"{what} is malformed: {one_line(error)}", HINT) from error

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from coldforge.durable import write_file
 from coldforge.errors import ColdforgeError
+from coldforge.files.atomic import write_file
 from coldforge.progress import say
 from coldforge.trust.envelope import Envelope, Signature, read_envelope, seal, sign
 from coldforge.trust.keys import Key, fingerprint, public_text, read_private

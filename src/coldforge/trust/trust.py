@@ -7,12 +7,11 @@ from typing import Annotated
 
 import msgspec
 
-from coldforge.digest import canonical_json
-from coldforge.durable import write_file
 from coldforge.errors import ColdforgeError, MissingInputError
-from coldforge.trust.envelope import MOST_SIGNATURES, Signature, fits
+from coldforge.files.atomic import write_file
+from coldforge.files.digest import canonical_json
+from coldforge.trust.envelope import MOST_SIGNATURES, Signature, fits, read_strict
 from coldforge.trust.keys import Key, check_name
-from coldforge.trust.strict import read_strict
 
 FORMAT = 1
 MOST_KEYS = 64

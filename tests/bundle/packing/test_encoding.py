@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bundle import codec, delta
+from coldforge.bundle.delta import delta, zstd_codec
 from coldforge.bundle.packing import encoding
+from coldforge.bundle.packing.contents import Need, for_build, for_install
+from coldforge.bundle.packing.delta_bases import Kinship, Relative
 from coldforge.bundle.packing.encoding import Job, encode_all
-from coldforge.bundle.packing.kin import Kinship, Relative
-from coldforge.bundle.packing.need import Need, for_build, for_install
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace
 from tests.bundle.openside import entry, having, image, noise, open_side
@@ -36,7 +36,7 @@ def test_a_layer_is_packed(tmp_path: Path) -> None:
     assert (source.encoding, source.base) == ("zstd", "")
     assert source.encoded < need.size / 5
     with source.path.open("rb") as stream:
-        assert b"".join(codec.unpack(stream, need.size)) == need.path.read_bytes()
+        assert b"".join(zstd_codec.unpack(stream, need.size)) == need.path.read_bytes()
 
 
 def test_a_layer_is_told_by_its_relative_where_that_is_smaller(tmp_path: Path) -> None:

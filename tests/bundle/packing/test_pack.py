@@ -15,10 +15,10 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from coldforge.bundle.index import TYPE, Index, decode, encode
+from coldforge.bundle.format.index import TYPE, Index, decode, encode
+from coldforge.bundle.format.volume import FOOTER, MAGIC
 from coldforge.bundle.packing import pack as module
 from coldforge.bundle.packing.pack import pack
-from coldforge.bundle.volume import FOOTER, MAGIC
 from coldforge.errors import ColdforgeError
 from coldforge.trust.envelope import Signature, fits
 from coldforge.trust.keys import Key, public_text

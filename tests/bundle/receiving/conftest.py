@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bundle.packing.draft import Source
+from coldforge.bundle.packing.manifest_draft import Source
 from coldforge.paths import Workspace
 from tests.bundle.carry import (
     place,

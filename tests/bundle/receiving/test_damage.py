@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bundle.packing.draft import Source
+from coldforge.bundle.packing.manifest_draft import Source
+from coldforge.bundle.receiving.missing import ShortageError
 from coldforge.bundle.receiving.receive import receive
-from coldforge.bundle.receiving.shortage import ShortageError
 from coldforge.paths import Workspace
 from tests.bundle.carry import (
     SPLIT,

@@ -10,8 +10,8 @@ import pytest
 
 from coldforge.bootstrap import toolkit
 from coldforge.bootstrap.index import Tool as Carried
-from coldforge.bundle.index import Tool
-from coldforge.bundle.packing.draft import Source
+from coldforge.bundle.format.index import Tool
+from coldforge.bundle.packing.manifest_draft import Source
 from coldforge.bundle.receiving.finish import carried
 from coldforge.bundle.receiving.receive import receive
 from coldforge.errors import RefusedError

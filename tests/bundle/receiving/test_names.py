@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from coldforge.bundle.packing.draft import Source
+from coldforge.bundle.packing.manifest_draft import Source
 from coldforge.bundle.receiving.receive import Options, receive
-from coldforge.bundle.site import ledger_path
+from coldforge.bundle.site_state import ledger_path
 from coldforge.errors import MissingInputError
-from coldforge.image.layout import CONFIG, LAYER, Layout
-from coldforge.image.referrers import MANIFEST
+from coldforge.image.oci.layout import CONFIG, LAYER, Layout
+from coldforge.image.oci.referrers import MANIFEST
 from coldforge.paths import Workspace
 from tests.bundle.carry import (
     SERIAL,

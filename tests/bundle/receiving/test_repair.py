@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coldforge.bundle.index import Index
-from coldforge.bundle.receiving.holding import Holdings
+from coldforge.bundle.format.index import Index
 from coldforge.bundle.receiving.repair import Repair
 from coldforge.bundle.receiving.staging import Staging
+from coldforge.bundle.receiving.volumes import Holdings
 from tests.bundle.carry import bundle, noise, source, spoil
 
 SHARD = 65536

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bundle.index import Index
-from coldforge.bundle.receiving.holding import Holdings
+from coldforge.bundle.format.index import Index
 from coldforge.bundle.receiving.staging import Staging
+from coldforge.bundle.receiving.volumes import Holdings
 from tests.bundle.carry import bundle, noise, source, spoil
 
 SHARD = 65536

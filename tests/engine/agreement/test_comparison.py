@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
+from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.engine.agreement.comparison import Comparison, Sides
 from coldforge.engine.card import Engine
-from coldforge.model.checkpoint import read_checkpoint
-from tests.engine.onnx.rig import decoder, exported
-from tests.model.formats.folders import int8, make
+from tests.checkpoint.formats.folders import int8, make
+from tests.engine.onnxruntime.graph.rig import decoder, exported
 
 pytest.importorskip("polygraphy")
 pytestmark = pytest.mark.model

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.engine.agreement.feeds import DECODE, PREFILL, feeds, run
 from coldforge.engine.agreement.logits import compare_logits
-from coldforge.engine.dimensions import Dimensions, read_dimensions
 from coldforge.errors import ColdforgeError
-from coldforge.model.checkpoint import read_checkpoint
-from tests.engine.onnx.rig import decoder, exported
+from coldforge.model.families.dimensions import Dimensions, read_dimensions
+from tests.engine.onnxruntime.graph.rig import decoder, exported
 
 torch: Any = pytest.importorskip("torch")
 pytest.importorskip("polygraphy")

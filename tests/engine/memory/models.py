@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from coldforge.engine.dimensions import dimensions
+from coldforge.engine.commands.memory import complete, predict
 from coldforge.engine.memory.outline import Outline
-from coldforge.engine.memory.predict import complete, predict
 from coldforge.engine.memory.prediction import Prediction
 from coldforge.engine.memory.settings import Settings
 from coldforge.engine.memory.widths import asked_widths, widths_of
+from coldforge.model.families.dimensions import dimensions
 
 CODELLAMA_34B = {
     "model_type": "llama", "hidden_size": 8192, "intermediate_size": 22016,

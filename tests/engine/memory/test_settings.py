@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from coldforge.engine.dimensions import dimensions
 from coldforge.engine.memory.settings import Settings, lengths
 from coldforge.errors import ColdforgeError
+from coldforge.model.families.dimensions import dimensions
 from tests.engine.memory.models import CODELLAMA_34B, GPT2, LLAMA2_7B
 
 

@@ -2,11 +2,11 @@ from typing import Any
 
 import pytest
 
+from coldforge.checkpoint.formats.registry import find_format
+from coldforge.checkpoint.linear import linears
+from coldforge.checkpoint.safetensors_file import Tensor
 from coldforge.engine.memory.widths import Width, asked_widths, measured_widths, widths_of
 from coldforge.errors import ColdforgeError
-from coldforge.model.formats.catalogue import find_format
-from coldforge.model.linear import linears
-from coldforge.model.tensorfile import Tensor
 
 LAYER = "model.layers.{}.mlp.down_proj"
 GPTQ: dict[str, Any] = {"quant_method": "gptq", "bits": 4, "group_size": 128}

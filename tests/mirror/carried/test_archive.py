@@ -6,7 +6,7 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.carried.archive import claims, judge
 from coldforge.mirror.carried.kind import Found, Want
-from coldforge.mirror.recognise import look
+from coldforge.mirror.carried.recognise import look
 from coldforge.stack.profile import Carried
 from tests.mirror.handmade import ARM, X86, elf, tar
 

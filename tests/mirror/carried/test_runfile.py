@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.carried.kind import Found, Want
+from coldforge.mirror.carried.recognise import look
 from coldforge.mirror.carried.runfile import Header, Runfile, judge, parse_header
-from coldforge.mirror.recognise import look
 from coldforge.stack.profile import Carried
 from tests.mirror.handmade import ARM, made_runfile, runfile
 

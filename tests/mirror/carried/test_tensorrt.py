@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.carried.kind import Found, Want
+from coldforge.mirror.carried.recognise import look
 from coldforge.mirror.carried.tensorrt import Name, judge, parse_header, parse_name
-from coldforge.mirror.recognise import look
 from coldforge.stack.profile import Carried
 from tests.mirror.handmade import ARM, NAME, VERSION, header, packed, tensorrt, tree
 

@@ -6,8 +6,8 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.carried.kind import Found, Want
 from coldforge.mirror.carried.reading import Limits
+from coldforge.mirror.carried.recognise import look
 from coldforge.mirror.carried.wheel import claims, judge
-from coldforge.mirror.recognise import look
 from coldforge.stack.profile import Carried
 from coldforge.stack.stack import Python
 from tests.mirror.handmade import wheel

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from coldforge.checkpoint.checkpoint import read_checkpoint
+from coldforge.checkpoint.formats.rules import exactly
 from coldforge.errors import ColdforgeError
-from coldforge.model.checkpoint import read_checkpoint
-from coldforge.model.formats.rules import exactly
-from tests.model.formats.folders import change, int8, make, rounded, signs, split, tiny
+from tests.checkpoint.formats.folders import change, int8, make, rounded, signs, split, tiny
 
 torch: Any = pytest.importorskip("torch")
 pytestmark = pytest.mark.model

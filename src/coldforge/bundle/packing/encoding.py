@@ -9,22 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from coldforge.bundle import codec, delta
-from coldforge.bundle.cut import BLOCK, content_size
-from coldforge.bundle.index import Encoding
-from coldforge.bundle.packing.draft import Source, damaged
-from coldforge.bundle.packing.kin import Relative
-from coldforge.bundle.packing.need import Need
-from coldforge.digest import sha256_file, sha256_json
-from coldforge.durable import part_of, publish
+from coldforge.bundle.delta import delta, zstd_codec
+from coldforge.bundle.delta.tar_chunks import BLOCK, content_size
+from coldforge.bundle.format.index import Encoding
+from coldforge.bundle.packing.contents import Need
+from coldforge.bundle.packing.delta_bases import Relative
+from coldforge.bundle.packing.manifest_draft import Source, damaged
 from coldforge.errors import ColdforgeError
+from coldforge.files.atomic import part_of, publish
+from coldforge.files.digest import sha256_file, sha256_json
 from coldforge.paths import Workspace
 from coldforge.progress import Step, amount, step
 
 LEAST = 1 << 16  # bytes of a blob that is worth packing
 WORTH = 0.9  # of its size: what a mirror's blob must shrink to
 SURELY = 0.05  # of its size: a delta that small, nothing else will beat
-VERSION = f"{codec.LEVEL}-{codec.WINDOW_LOG} {delta.LEVEL} {delta.MAGIC.decode()}"
+VERSION = f"{zstd_codec.LEVEL}-{zstd_codec.WINDOW_LOG} {delta.LEVEL} {delta.MAGIC.decode()}"
 
 
 class Job(NamedTuple):
@@ -112,7 +112,7 @@ def _make(place: Path, need: Need, base: Relative | None, current: Step) -> Path
         if base:
             delta.encode(base.path, need.path, out, current.advance)
         else:
-            codec.pack(need.path, out, current.advance)
+            zstd_codec.pack(need.path, out, current.advance)
     with part.open("rb") as stream:
         if _decoded(stream, need, base, current) != need.sha256:
             raise damaged(raw(need))
@@ -125,7 +125,7 @@ def _decoded(stream: BinaryIO, need: Need, base: Relative | None, current: Step)
     """Hash what an encoding decodes to; empty if it does not."""
     digest = hashlib.sha256()
     size = need.size
-    chunks = delta.decode(base.path, stream, size) if base else codec.unpack(stream, size)
+    chunks = delta.decode(base.path, stream, size) if base else zstd_codec.unpack(stream, size)
     try:
         for chunk in chunks:
             digest.update(chunk)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from coldforge.bundle.index import Index, Volume, decode, encode
-from coldforge.bundle.packing.arrange import blank
-from coldforge.bundle.volume import Sort, volume_name
-from coldforge.digest import sha256_json
-from coldforge.durable import sync_folder, write_file
+from coldforge.bundle.format.index import Index, Volume, decode, encode
+from coldforge.bundle.format.volume import Sort, volume_name
+from coldforge.bundle.packing.layout import blank
 from coldforge.errors import ColdforgeError
+from coldforge.files.atomic import sync_folder, write_file
+from coldforge.files.digest import sha256_json
 
 NAME = ".plan.json"
 FOREIGN = {"lost+found", "System Volume Information"}

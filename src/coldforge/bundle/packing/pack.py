@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from coldforge.bundle.index import TYPE, Index, Volume, decode, encode
-from coldforge.bundle.packing.arrange import arrange
-from coldforge.bundle.packing.draft import Draft, Source
-from coldforge.bundle.packing.feed import Feed
+from coldforge.bundle.format.index import TYPE, Index, Volume, decode, encode
+from coldforge.bundle.format.parity import add_parity
+from coldforge.bundle.format.payload import Payload
+from coldforge.bundle.format.readback import Readback
+from coldforge.bundle.format.volume import Sort, trailer, volume_name
+from coldforge.bundle.packing.item_stream import Feed
 from coldforge.bundle.packing.journal import Journal, alone, begin, end
+from coldforge.bundle.packing.layout import arrange
+from coldforge.bundle.packing.manifest_draft import Draft, Source
 from coldforge.bundle.packing.readme import readme
 from coldforge.bundle.packing.receiver import write_receive
-from coldforge.bundle.parity import add_parity
-from coldforge.bundle.payload import Payload
-from coldforge.bundle.readback import Readback
-from coldforge.bundle.volume import Sort, trailer, volume_name
-from coldforge.digest import canonical_json
-from coldforge.durable import part_of, publish, write_file
 from coldforge.errors import ColdforgeError
+from coldforge.files.atomic import part_of, publish, write_file
+from coldforge.files.digest import canonical_json
 from coldforge.progress import Step, amount, step
 from coldforge.trust.envelope import Envelope, sign
 from coldforge.trust.keys import fingerprint, public_text

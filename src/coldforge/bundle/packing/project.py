@@ -6,11 +6,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from coldforge.bundle.packing.need import Need
+from coldforge.bundle.packing.contents import Need
 from coldforge.errors import ColdforgeError
-from coldforge.image.member import Member
-from coldforge.image.project import REVISION, revision
-from coldforge.image.tar import LayerWriter
+from coldforge.image.build.project import REVISION, revision
+from coldforge.image.filesystem.member import Member
+from coldforge.image.filesystem.tar import LayerWriter
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 

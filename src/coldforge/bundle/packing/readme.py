@@ -4,8 +4,8 @@ import hashlib
 import json
 from datetime import UTC, datetime
 
-from coldforge.bundle.index import Index, Volume, encode
-from coldforge.bundle.volume import Sort, trailer, volume_name
+from coldforge.bundle.format.index import Index, Volume, encode
+from coldforge.bundle.format.volume import Sort, trailer, volume_name
 from coldforge.progress import amount
 
 PURPOSES = {

@@ -5,8 +5,9 @@ import io
 import zipfile
 from pathlib import Path
 
-from coldforge import bootstrap, durable, errors
-from coldforge.durable import write_file
+from coldforge import bootstrap, errors
+from coldforge.files import atomic
+from coldforge.files.atomic import write_file
 
 DATE = (1980, 1, 1, 0, 0, 0)  # the first a zip can tell
 MAIN = '''\
@@ -35,7 +36,7 @@ def receive() -> bytes:
     """Make the file. Members are stored as they are: who wants to know can read them."""
     rooms = sorted(path for path in _folder(bootstrap.__file__).iterdir() if path.is_file())
     held = {f"coldforge/bootstrap/{path.name}": path.read_text("utf-8") for path in rooms}
-    for module in (durable, errors):
+    for module in (atomic, errors):
         path = Path(str(module.__file__))
         held[f"coldforge/{path.name}"] = path.read_text("utf-8")
     held["coldforge/__init__.py"] = ""

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from coldforge import __version__
-from coldforge.bundle.index import Tool
-from coldforge.bundle.packing.need import Need, blobs
+from coldforge.bundle.format.index import Tool
+from coldforge.bundle.packing.contents import Need, blobs
 from coldforge.bundle.packing.project import pack_project
 from coldforge.errors import ColdforgeError
-from coldforge.image.project import revision
+from coldforge.image.build.project import revision
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, read_lock

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from coldforge.bootstrap import toolkit
 from coldforge.bootstrap.index import Tool as Carried
-from coldforge.bundle.index import Index
-from coldforge.bundle.sense import DIGEST
+from coldforge.bundle.format.index import Index
+from coldforge.bundle.format.validate import DIGEST
 from coldforge.bundle.stores import Stores
-from coldforge.durable import sync_folder
 from coldforge.errors import MissingInputError, RefusedError
-from coldforge.image import referrers
-from coldforge.image.index import changed
-from coldforge.image.layout import Descriptor, Layout, blobs_of
+from coldforge.files.atomic import sync_folder
+from coldforge.image.oci import referrers
+from coldforge.image.oci.index import changed
+from coldforge.image.oci.layout import Descriptor, Layout, blobs_of
 from coldforge.paths import Workspace
 from coldforge.progress import say
 from coldforge.stack.lock import lock_digest

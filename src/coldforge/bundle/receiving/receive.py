@@ -8,22 +8,22 @@ from pathlib import Path
 import msgspec
 
 from coldforge.bootstrap.folder import Copies, Folder, scan
+from coldforge.bootstrap.volume import open_plain
 from coldforge.bundle.admission import Admitted, admit
-from coldforge.bundle.index import Item
+from coldforge.bundle.format.index import Item
+from coldforge.bundle.format.validate import read_index
+from coldforge.bundle.format.volume import Sort
 from coldforge.bundle.ledger import enter, read_ledger
+from coldforge.bundle.receiving.extract import take_all
 from coldforge.bundle.receiving.finish import change_tool, name_images
-from coldforge.bundle.receiving.gather import gather
-from coldforge.bundle.receiving.holding import Holdings
-from coldforge.bundle.receiving.intake import take_all
+from coldforge.bundle.receiving.missing import shortage
 from coldforge.bundle.receiving.repair import Repair
-from coldforge.bundle.receiving.shortage import shortage
 from coldforge.bundle.receiving.staging import Staging
-from coldforge.bundle.sense import read_index
-from coldforge.bundle.site import alone, ledger_path, staging_path
+from coldforge.bundle.receiving.volumes import Holdings
+from coldforge.bundle.site_state import alone, ledger_path, staging_path
 from coldforge.bundle.stores import Stores, check_room
-from coldforge.bundle.volume import Sort
 from coldforge.paths import Workspace
-from coldforge.progress import step
+from coldforge.progress import say, step
 from coldforge.trust.rotation import adopt
 
 
@@ -182,3 +182,23 @@ def _tidy(space: Workspace, admitted: Admitted) -> None:
             same = (other.stack, other.kind) == (index.stack, index.kind)
             if same and other.serial < index.serial:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def gather(found: Folder, bundle: str, holdings: Holdings, stack: ExitStack) -> None:
+    """Open what may be of `bundle`, until `stack` ends; every shard is proved when it is read.
+
+    An end may be damaged, so the file's name counts beside what it says. What is not of this
+    bundle is passed over with a line.
+    """
+    for volume in found.volumes:
+        places = {
+            (sort, number)
+            for sort, number in volume.places(bundle, found.copies)
+            if number <= len(holdings.of["data" if sort == "data" else "parity"])
+        }
+        if not places:
+            say(f"note: {volume.path.name} is not of this bundle; passed over")
+            continue
+        handle = stack.enter_context(open_plain(volume.path)).fileno()
+        for sort, number in places:
+            holdings.of["data" if sort == "data" else "parity"][number - 1].carried.append(handle)

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from coldforge.bootstrap.grid import Grid
-from coldforge.bundle import parity
-from coldforge.bundle.receiving.holding import Holdings
+from coldforge.bundle.format import parity
+from coldforge.bundle.format.volume import Sort
 from coldforge.bundle.receiving.staging import Staging
-from coldforge.bundle.volume import Sort
+from coldforge.bundle.receiving.volumes import Holdings
 from coldforge.progress import amount, say, step
 
 WORKERS = 2  # groups at a time; each takes some 30 MB of memory, of large bundles more

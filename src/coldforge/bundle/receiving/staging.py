@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from coldforge.bundle.receiving.holding import Holding, Holdings
-from coldforge.bundle.volume import Sort
-from coldforge.durable import write_at, write_file
+from coldforge.bundle.format.volume import Sort
+from coldforge.bundle.receiving.volumes import Holding, Holdings
+from coldforge.files.atomic import write_at, write_file
 
 NAME = re.compile(r"(data|parity)-(\d{3,6})")
 SIGNED = ("index.json", "signatures.json")

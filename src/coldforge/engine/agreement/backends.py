@@ -13,9 +13,9 @@ from polygraphy.common import TensorMetadata
 from polygraphy.logger import G_LOGGER
 
 from coldforge.engine.agreement.feeds import Feed, run
-from coldforge.engine.dimensions import Dimensions
-from coldforge.engine.onnx.export import cache_names
-from coldforge.engine.onnx.graph import GRAPH
+from coldforge.engine.onnxruntime.graph.export import cache_names
+from coldforge.engine.onnxruntime.graph.graph import GRAPH
+from coldforge.model.families.dimensions import Dimensions
 
 LOGITS = "logits"
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.engine.agreement.distance import Distance
 from coldforge.engine.agreement.feeds import DECODE, PREFILL, feeds
 from coldforge.engine.agreement.greedy import compare_greedy
 from coldforge.engine.agreement.logits import compare_logits
 from coldforge.engine.card import Engine
-from coldforge.engine.dimensions import dimensions
-from coldforge.engine.running.load import open_runner
-from coldforge.model.checkpoint import Checkpoint
+from coldforge.engine.generate.load import open_runner
+from coldforge.model.families.dimensions import dimensions
 from coldforge.model.loading.load import load_model, rounds_inputs
 from coldforge.progress import step
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from coldforge.engine.dimensions import Dimensions
-from coldforge.engine.onnx.export import cache_names, inputs_of
+from coldforge.engine.onnxruntime.graph.export import cache_names, inputs_of
+from coldforge.model.families.dimensions import Dimensions
 
 Feed = dict[str, Any]
 """Input name -> array."""

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from coldforge.engine.running.runner import Runner
-from coldforge.model.generate import following
+from coldforge.engine.backend import Runner
+from coldforge.model.generation.generate import following
 
 
 @dataclass(frozen=True)

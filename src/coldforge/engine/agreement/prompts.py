@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from coldforge.errors import ColdforgeError
+from coldforge.evaluate.perplexity import first_tokens
 from coldforge.model.corpus import Corpus
-from coldforge.model.judge.score import first_tokens
 from coldforge.model.tokens import Tokens
 
 LENGTHS = (64, 2, 33, 17)

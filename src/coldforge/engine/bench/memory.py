@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from coldforge.model.judge.measure import peak_rss, rss
+from coldforge.model.process_stats import peak_rss, rss
 
 CLEAR = Path("/proc/self/clear_refs")
 ROLLUP = Path("/proc/self/smaps_rollup")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from coldforge.engine.bench.grid import Cell, parse_grid, refuse_long
 from coldforge.engine.card import Engine, read_engine
-from coldforge.engine.dimensions import read_dimensions
 from coldforge.errors import ColdforgeError
+from coldforge.model.families.dimensions import read_dimensions
 
 SEED = 0
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import fmean, median
 from typing import Any
 
-from coldforge.model.judge.measure import quantile
+from coldforge.model.process_stats import quantile
 
 METRICS = ("ttft_ms", "tpot_ms", "itl_ms", "e2e_ms")
 SHARES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}

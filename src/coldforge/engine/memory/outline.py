@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from coldforge.engine.dimensions import Dimensions
 from coldforge.engine.memory.widths import HEAD, Width, Widths
+from coldforge.model.families.dimensions import Dimensions
 
 STEMS = {"gpt2": "transformer.h"}
 """Where a family keeps its blocks; model.layers unless it stands here."""

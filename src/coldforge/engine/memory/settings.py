@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from coldforge.engine.card import ONNXRUNTIME, TENSORRT_LLM
-from coldforge.engine.dimensions import Dimensions
 from coldforge.errors import ColdforgeError, UnknownNameError
+from coldforge.model.families.dimensions import Dimensions
 
 BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 """Of one number, by dtype."""

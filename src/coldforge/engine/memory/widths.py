@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from coldforge.checkpoint.formats import rules, scheme
+from coldforge.checkpoint.formats.registry import format_of
+from coldforge.checkpoint.linear import Linear
 from coldforge.errors import ColdforgeError
-from coldforge.model.formats import rules, scheme
-from coldforge.model.formats.catalogue import format_of
-from coldforge.model.linear import Linear
 
 BITS = (2, 3, 4, 8)
 HEAD = "lm_head"

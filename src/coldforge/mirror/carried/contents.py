@@ -6,9 +6,9 @@ import tarfile
 from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple, cast
 
-from coldforge.digest import CHUNK
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.carried.elf import HEAD, machine
+from coldforge.files.digest import CHUNK
+from coldforge.mirror.carried.elf_magic import HEAD, machine
 from coldforge.mirror.carried.kind import damage
 from coldforge.mirror.carried.reading import Flow, Hashed, Limits, Part, telling
 

@@ -13,8 +13,8 @@ from tarfile import TarError
 from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
 from zipfile import BadZipFile
 
-from coldforge.digest import CHUNK
 from coldforge.errors import ColdforgeError
+from coldforge.files.digest import CHUNK
 from coldforge.mirror.carried.kind import damage
 from coldforge.progress import amount
 

@@ -89,7 +89,7 @@ def _check_tags(look: Look, facts: Metadata, want: Want) -> None:
     """Refuse a wheel that the image's interpreter would not take."""
     from packaging.tags import parse_tag
 
-    from coldforge.mirror.origins.tags import supported
+    from coldforge.stack.tags import supported
 
     if want.python is None:
         message = f"stack {want.stack} takes wheels, but names no [python]"

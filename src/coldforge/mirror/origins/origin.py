@@ -29,32 +29,32 @@ def origins_of(stack: Stack, space: Workspace) -> Origins:
 
     @cache
     def python() -> Origin:
-        from coldforge.mirror.origins.pip import read_pip
-        from coldforge.mirror.origins.python import PythonOrigin
+        from coldforge.mirror.origins.python.resolve import PythonOrigin
+        from coldforge.mirror.settings.pip import read_pip
 
         return PythonOrigin(read_pip(), stack.file.python.indexes if stack.file.python else [])
 
     @cache
     def debian() -> Origin:
-        from coldforge.mirror.origins.debian import DebianOrigin
+        from coldforge.mirror.origins.debian.debian import DebianOrigin
 
         return DebianOrigin()
 
     @cache
     def git() -> Origin:
-        from coldforge.mirror.origins.git import GitOrigin
+        from coldforge.mirror.origins.git.git import GitOrigin
 
         return GitOrigin(space, stack.profile)
 
     @cache
     def lfs() -> Origin:
-        from coldforge.mirror.origins.lfs import LfsOrigin
+        from coldforge.mirror.origins.git.lfs import LfsOrigin
 
         return LfsOrigin()
 
     @cache
     def registry() -> Origin:
-        from coldforge.mirror.origins.registry import RegistryOrigin
+        from coldforge.mirror.origins.oci.registry import RegistryOrigin
 
         return RegistryOrigin()
 

@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from coldforge.model.formats.quantized import Quantized
+from coldforge.checkpoint.formats.quantized import Quantized
 
 MIDDLE = 128
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+from coldforge.checkpoint.checkpoint import Checkpoint
+from coldforge.checkpoint.formats.int8 import Int8
+from coldforge.checkpoint.formats.scheme import inputs_of
+from coldforge.checkpoint.formats.w8a8 import W8a8
+from coldforge.checkpoint.linear import Linear
 from coldforge.errors import ColdforgeError
-from coldforge.model.checkpoint import Checkpoint
-from coldforge.model.formats.int8 import Int8
-from coldforge.model.formats.scheme import inputs_of
-from coldforge.model.formats.w8a8 import W8a8
-from coldforge.model.linear import Linear
 from coldforge.model.loading.reading import Reader, own_errors
 
 UNREADABLE = (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError)

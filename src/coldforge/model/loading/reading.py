@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from coldforge.checkpoint.checkpoint import Checkpoint
+from coldforge.checkpoint.formats.quantized import Quantized
+from coldforge.checkpoint.linear import CONV1D, IN_BLOCK, Linear
 from coldforge.errors import ColdforgeError
-from coldforge.model.checkpoint import Checkpoint
-from coldforge.model.formats.quantized import Quantized
-from coldforge.model.linear import CONV1D, IN_BLOCK, Linear
 
 
 class Reader:

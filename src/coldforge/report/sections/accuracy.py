@@ -1,9 +1,9 @@
 """What quantising cost: perplexity, divergence, agreement, programs that work; with intervals."""
 
-from coldforge.report.gather import Found, Runs
-from coldforge.report.models import Models
-from coldforge.report.page import Chart, Column, Mark, Row, Section, Table
+from coldforge.report.page.model import Chart, Column, Mark, Row, Section, Table
+from coldforge.report.results.gather import Found, Runs
 from coldforge.report.results.model import Evaluated, Programs, Solved
+from coldforge.report.results.models import Models
 
 INTERVALS = "95 % intervals"
 

@@ -1,12 +1,12 @@
 """The way from the original to a result, step by step, with what each took."""
 
-from coldforge.report.gather import Runs
-from coldforge.report.models import Model, Models
-from coldforge.report.page import Column, Row, Section, Step, Table
+from coldforge.report.page.formatting import form
+from coldforge.report.page.model import Column, Row, Section, Step, Table
 from coldforge.report.results.engine import Built, Measured
+from coldforge.report.results.gather import Runs
 from coldforge.report.results.model import Compared
-from coldforge.report.subject import fastest, find_subject
-from coldforge.report.values import form
+from coldforge.report.results.models import Model, Models
+from coldforge.report.results.subject import fastest, find_subject
 
 
 def section(runs: Runs, models: Models) -> Section | None:

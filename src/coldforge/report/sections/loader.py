@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from coldforge.report.gather import Found, Runs
-from coldforge.report.models import Models
-from coldforge.report.page import Column, Row, Section, Table
+from coldforge.report.page.model import Column, Row, Section, Table
 from coldforge.report.results.engine import Checked, Decoded
+from coldforge.report.results.gather import Found, Runs
+from coldforge.report.results.models import Models
 
 EXACT = "exact"
 SOUND = frozenset({EXACT, "rounded"})

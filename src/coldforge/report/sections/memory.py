@@ -1,11 +1,11 @@
 """What engines hold in memory, measured; and what they would on a card, predicted."""
 
-from coldforge.report.benches import benches_of
-from coldforge.report.gather import Runs
-from coldforge.report.models import Models
-from coldforge.report.page import Chart, Column, Mark, Row, Section, Table
+from coldforge.report.page.model import Chart, Column, Mark, Row, Section, Table
+from coldforge.report.results.benches import benches_of
 from coldforge.report.results.engine import Bench, Checked, Measured, Predicted
-from coldforge.report.sections.speed import where
+from coldforge.report.results.gather import Runs
+from coldforge.report.results.models import Models
+from coldforge.report.results.speed import where
 
 PARTS = {"weights": "Weights", "kv": "KV cache", "workspace": "Workspace"}
 HOST = {"host_memory": "Host memory", "host_peak": "Its peak"}

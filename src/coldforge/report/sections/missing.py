@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from coldforge.report.gather import Found, Runs
-from coldforge.report.models import Models
-from coldforge.report.page import Column, Row, Section, Table
+from coldforge.report.page.model import Column, Row, Section, Table
 from coldforge.report.results.engine import Bench, Checked, Predicted
+from coldforge.report.results.gather import Found, Runs
 from coldforge.report.results.model import Evaluated, Programs
+from coldforge.report.results.models import Models
 
 ABSENT = (
     ((Bench,), "speed and memory of engines", "./invokew bench --engine ENGINE --json"),

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from coldforge.report.gather import Runs
-from coldforge.report.models import Models
-from coldforge.report.page import Column, Row, Section, Table
+from coldforge.report.page.model import Column, Row, Section, Table
 from coldforge.report.results.engine import Bench, Built, Measured
+from coldforge.report.results.gather import Runs
 from coldforge.report.results.model import Quantised
+from coldforge.report.results.models import Models
 
 
 def section(runs: Runs, models: Models) -> Section | None:

@@ -5,12 +5,12 @@ import shlex
 from pathlib import PurePath
 from typing import Any
 
-from coldforge.report.benches import benches_of
-from coldforge.report.gather import Runs
-from coldforge.report.models import Model, Models
-from coldforge.report.page import Command, Section
+from coldforge.report.page.model import Command, Section
+from coldforge.report.results.benches import benches_of
 from coldforge.report.results.engine import Bench, Built
+from coldforge.report.results.gather import Runs
 from coldforge.report.results.model import Drawn
+from coldforge.report.results.models import Model, Models
 
 INVOKE = "./invokew"
 FROZEN = "calibration.json"

@@ -1,10 +1,10 @@
 """Which layers mind coarse weights most, and the bits each got."""
 
-from coldforge.report.gather import Found, Runs
-from coldforge.report.models import Models
-from coldforge.report.page import Chart, Column, Row, Section, Table
+from coldforge.report.page.formatting import form
+from coldforge.report.page.model import Chart, Column, Row, Section, Table
+from coldforge.report.results.gather import Found, Runs
 from coldforge.report.results.model import Minded, Quantised
-from coldforge.report.values import form
+from coldforge.report.results.models import Models
 
 SHOWN = "4"
 """Bits at which layers are compared, where that was measured."""

@@ -1,11 +1,11 @@
 """How fast engines are: tokens and speed-up over the grid, and the distribution of latencies."""
 
-from coldforge.report.benches import benches_of
-from coldforge.report.gather import Runs
-from coldforge.report.models import Models
-from coldforge.report.page import Chart, Column, Mark, Row, Section, Table
-from coldforge.report.results.engine import Bench, Cell, Measured
-from coldforge.report.values import form
+from coldforge.report.page.model import Chart, Column, Mark, Row, Section, Table
+from coldforge.report.results.benches import benches_of
+from coldforge.report.results.engine import Bench, Cell
+from coldforge.report.results.gather import Runs
+from coldforge.report.results.models import Models
+from coldforge.report.results.speed import baseline, where
 
 LATENCIES = {
     "ttft": "Time to the first token (TTFT)",
@@ -34,19 +34,6 @@ def section(runs: Runs, _: Models) -> Section | None:
             _latency(bench, name, f"{name}-{at}", _where(bench, len(benches))) for name in LATENCIES
         ]
     return found
-
-
-def where(cell: Cell) -> str:
-    """Name a point of the grid."""
-    batch = f", batch {cell.batch_size}" if cell.batch_size != 1 else ""
-    return f"{form(cell.input_len, 'count')} → {form(cell.output_len, 'count')}{batch}"
-
-
-def baseline(bench: Bench) -> Measured:
-    """Return the engine that others are measured against: the first without any speed-up."""
-    engines = [engine for engine in bench.engines if engine.cells]
-    plain = (e for e in engines if all(cell.speedup is None for cell in e.cells))
-    return next(plain, engines[0])
 
 
 def _lead(bench: Bench) -> str:

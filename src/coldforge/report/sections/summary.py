@@ -1,10 +1,10 @@
 """What it came to: bytes, speed, accuracy, before and after."""
 
-from coldforge.report.gather import Runs
-from coldforge.report.models import Models
-from coldforge.report.page import Figure, Section
-from coldforge.report.subject import find_subject
-from coldforge.report.values import form
+from coldforge.report.page.formatting import form
+from coldforge.report.page.model import Figure, Section
+from coldforge.report.results.gather import Runs
+from coldforge.report.results.models import Models
+from coldforge.report.results.subject import find_subject
 
 LEFT_OUT = frozenset({"Host memory, peak", "Device memory, peak"})
 """Titles of figures that the line does without."""

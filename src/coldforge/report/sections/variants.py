@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from coldforge.report.gather import Runs
-from coldforge.report.models import Models
-from coldforge.report.page import Chart, Column, Row, Section, Table, Value
+from coldforge.report.page.model import Chart, Column, Row, Section, Table, Value
+from coldforge.report.results.gather import Runs
 from coldforge.report.results.many import Estimate, Survey, Surveyed, Sweep, Swept
+from coldforge.report.results.models import Models
 
 COLUMNS = [
     Column("bits", "Bits a weight", "bits"),

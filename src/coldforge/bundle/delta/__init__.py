@@ -1,0 +1,1 @@
+"""A blob as the difference to one that the receiver has."""

@@ -1,0 +1,1 @@
+"""The files of a bundle: index, volumes, payload, parity, signatures."""

@@ -1,0 +1,160 @@
+"""What a bundle of each kind must bring to a place that has nothing."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from coldforge.bundle.format.index import StoreName
+from coldforge.errors import ColdforgeError, MissingInputError
+from coldforge.image.build.project import revision
+from coldforge.image.oci.layout import MANIFEST, Layout, blobs_of
+from coldforge.mirror.fetch import unbrought
+from coldforge.mirror.missing import needed
+from coldforge.mirror.store import Store
+from coldforge.paths import Workspace
+from coldforge.stack.chain import chain
+from coldforge.stack.lock import Entry, check_lock, lock_digest
+
+LAYER = "coldforge layer "  # how a config's history begins, then the layer's name
+SHOWN = 5  # names of what is missing that an error tells
+SMALL = 1 << 20  # bytes of a blob that may be a document
+
+
+class Need(msgspec.Struct, frozen=True):
+    """A blob, where it belongs there, and the file that holds it here."""
+
+    sha256: str
+    size: int
+    store: StoreName
+    name: str
+    path: Path
+    kin: str = ""
+    """What its other versions are called too: `python torch`, `layer runtime`."""
+
+
+class Image(NamedTuple):
+    """A built image: all that it is made of, and all that refers to it."""
+
+    digest: str
+    tag: dict[str, Any]
+    needs: list[Need]
+
+
+def for_build(space: Workspace, stack: str) -> list[Need]:
+    """List the blobs that a build of a stack reads, its builder's included.
+
+    Raise MissingInputError naming those that are not here.
+    """
+    links, store = chain(space, stack), Store(space.mirror / "blobs")
+    for link in links:
+        check_lock(link.lock, link.stack)
+    entries = [entry for link in links for entry in needed(link.stack, link.lock)]
+    names = [file.name for file in unbrought(store, links) if not file.sha256]
+    return blobs(store, entries, stack, names)
+
+
+def blobs(
+    store: Store, entries: Iterable[Entry], stack: str, names: Iterable[str] = ()
+) -> list[Need]:
+    """Find the blobs of entries; raise MissingInputError for these, and what `names` names."""
+    found, missing = {}, list(names)
+    for entry in entries:
+        if not store.has(entry.sha256, entry.size):
+            missing.append(f"{entry.name} {entry.version}")
+        found[entry.sha256] = Need(
+            entry.sha256,
+            entry.size,
+            "mirror",
+            f"{entry.name} {entry.version}",
+            store.path(entry.sha256),
+            kin_of(entry),
+        )
+    if missing:
+        missing = list(dict.fromkeys(missing))
+        some = ", ".join(missing[:SHOWN])
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        hint = f"run: ./invokew mirror.fetch --stack {stack}"
+        raise MissingInputError(f"the mirror lacks {some}{more}", hint)
+    return list(found.values())
+
+
+def kin_of(entry: Entry) -> str:
+    """Name what an entry has in common with its other versions."""
+    return f"{entry.origin} {entry.name}"
+
+
+def for_install(space: Workspace, stack: str) -> Image:
+    """List a built image's manifest, config and layers, and its evidence.
+
+    Raise ColdforgeError if it is not built, or from another lock than the one here.
+    """
+    layout = Layout(space.build / "oci")
+    tag = layout.tags().get(stack)
+    hint = f"run: ./invokew image.build --stack {stack}"
+    if tag is None:
+        raise MissingInputError(f"stack '{stack}' is not built", hint)
+    if labels_of(layout, tag["digest"]).get("coldforge.lock") != _lock_label(space, stack):
+        raise ColdforgeError(f"the image of {stack} was built from another lock", hint)
+    found = {need.sha256: need for need in _parts(layout, stack, tag)}
+    return Image(
+        tag["digest"],
+        {key: tag[key] for key in ("mediaType", "digest", "size")},
+        list(found.values()),
+    )
+
+
+def built_here(space: Workspace, stack: str) -> str:
+    """Give the digest of the image that this very checkout built; empty if none."""
+    layout = Layout(space.build / "oci")
+    tag = layout.tags().get(stack)
+    labels = labels_of(layout, tag["digest"]) if tag else {}
+    same = labels.get("org.opencontainers.image.revision") == revision(space)
+    same = same and labels.get("coldforge.lock") == _lock_label(space, stack)
+    return str(tag["digest"]) if tag and same else ""
+
+
+def labels_of(layout: Layout, manifest: str) -> dict[str, str]:
+    """Read the labels of an image."""
+    config = layout.read(layout.read(manifest)["config"]["digest"])
+    return (config.get("config") or {}).get("Labels") or {}
+
+
+def layer_names(config: dict[str, Any]) -> dict[str, str]:
+    """Tell how the layers of an image config are called: sha256 -> name."""
+    told = [str(one.get("created_by", "")) for one in config.get("history") or []]
+    diffs = (config.get("rootfs") or {}).get("diff_ids") or []
+    named = [text.removeprefix(LAYER) if text.startswith(LAYER) else "" for text in told]
+    pairs = zip(diffs, named, strict=True) if len(diffs) == len(named) else []
+    return {diff.removeprefix("sha256:"): name for diff, name in pairs if name}
+
+
+def _parts(layout: Layout, stack: str, tag: dict[str, Any]) -> Iterator[Need]:
+    """Walk an image and what refers to it, what refers to that, and so on."""
+    manifest = layout.read(tag["digest"])
+    names = layer_names(layout.read(manifest["config"]["digest"]))
+    yield _need(layout, tag["digest"], f"manifest of {stack}")
+    yield _need(layout, manifest["config"]["digest"], f"config of {stack}")
+    for layer in manifest["layers"]:
+        name = f"layer {names.get(layer['digest'].removeprefix('sha256:'), '')}".strip()
+        yield _need(layout, layer["digest"], name, name)
+    waiting = list(layout.referrers(tag["digest"]))
+    while waiting:
+        entry = waiting.pop(0)
+        about = entry.get("artifactType") or MANIFEST
+        yield _need(layout, entry["digest"], f"evidence of {stack}: manifest of {about}")
+        for digest in sorted(blobs_of(layout.read(entry["digest"]))):
+            yield _need(layout, digest, f"evidence of {stack}: {about}")
+        waiting += layout.referrers(entry["digest"])
+
+
+def _need(layout: Layout, digest: str, name: str, kin: str = "") -> Need:
+    path = layout.blob(digest)
+    if not path.is_file():
+        raise MissingInputError(f"{name} is not here any more", "build the image again")
+    return Need(path.name, path.stat().st_size, "layout", name, path, kin)
+
+
+def _lock_label(space: Workspace, stack: str) -> str:
+    return f"sha256:{lock_digest(space.lock(stack))}"

@@ -1,0 +1,1 @@
+"""A model directory on disk: config, safetensors files, linear layers."""

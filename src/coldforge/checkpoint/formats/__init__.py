@@ -1,0 +1,1 @@
+"""How quantised weights are stored in a checkpoint: one module a format."""

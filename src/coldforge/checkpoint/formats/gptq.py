@@ -1,0 +1,156 @@
+"""GPTQ checkpoints as AutoGPTQ (v1) and GPTQModel (v1 and v2) write and read them.
+
+A layer is .qweight int32 (inputs*bits/32, outputs), .qzeros int32 (groups, outputs*bits/32),
+.scales (groups, outputs) and .g_idx int32 (inputs), packed as packing.py says. v1 stores zero
+points one too low, v2 as they are.
+
+v1 holds no zero point of 0 that all readers agree on. AutoGPTQ adds one to each field: the field
+of all ones is 2**bits. GPTQModel from 0.9 on adds one to each field of a whole word with carry
+(2, 4, 8 bits) or drops it (3 bits): the same field is 0. We write neither, and read as the
+maker reads; the maker stands in meta.quantizer.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from coldforge import __version__
+from coldforge.checkpoint.formats import bit_packing, rules, validation
+from coldforge.checkpoint.formats.format import Settings, Shape, Shapes, Tensors
+from coldforge.checkpoint.formats.quantized import Quantized
+from coldforge.errors import ColdforgeError
+
+WIDTHS = (2, 3, 4, 8)
+WRAPS_SINCE = (0, 9)
+"""GPTQModel's first release whose v1 zero points wrap around."""
+
+
+class Gptq:
+    """One version of the format."""
+
+    parts: tuple[str, ...] = (".qweight", ".qzeros", ".scales", ".g_idx")
+
+    def __init__(self, name: str, offset: int) -> None:
+        """Call it `name`; its zero points are stored `offset` too low."""
+        self.name = name
+        self.offset = offset
+
+    def matches(self, settings: Settings) -> bool:
+        """Tell whether a checkpoint is in this version; one that says nothing is v1."""
+        form = settings.get("format") or settings.get("checkpoint_format") or "gptq"
+        return settings.get("quant_method") == "gptq" and form == self.name
+
+    def shape(self, layer: str, shapes: Shapes, settings: Settings) -> Shape:
+        """Measure one layer; raise ColdforgeError if config and tensors do not agree."""
+        bits, word = rules.width(settings, layer), settings.get("pack_dtype", "int32")
+        if bits not in WIDTHS or word != "int32":
+            raise ColdforgeError(
+                f"the layer {layer} is packed in {bits} bits, words of {word}",
+                f"GPTQ of {', '.join(map(str, WIDTHS))} bits in int32 words can be read",
+            )
+        validation.need(layer, shapes, ".qweight", ".qzeros", ".scales")
+        rows, outputs = shapes[".qweight"]
+        groups = shapes[".scales"][0]
+        index = shapes.get(".g_idx", [0])
+        inputs = index[0] if index and index[0] else rows * 32 // bits
+        validation.fit(layer, ".qweight", shapes, bit_packing.words_of(inputs, bits), outputs)
+        validation.fit(layer, ".scales", shapes, groups, outputs)
+        validation.fit(layer, ".qzeros", shapes, groups, bit_packing.words_of(outputs, bits))
+        return Shape(bits, inputs, outputs, groups)
+
+    def decode(self, layer: str, tensors: Mapping[str, Any], settings: Settings) -> Quantized:
+        """Read one layer's tensors; raise ColdforgeError naming what does not fit."""
+        shape = self.shape(layer, validation.shapes_of(tensors), settings)
+        validation.refuse_nan(layer, ".scales", tensors[".scales"])
+        order = validation.read_order(layer, ".g_idx", tensors.get(".g_idx"), shape.groups)
+        if order is None and shape.inputs % shape.groups:
+            raise ColdforgeError(
+                f"{shape.groups} groups do not divide the {shape.inputs} inputs of {layer}",
+                validation.REMEDY,
+            )
+        return Quantized(
+            shape.bits,
+            bit_packing.unpack(tensors[".qweight"], shape.bits, shape.inputs),
+            tensors[".scales"],
+            self._zeros(tensors[".qzeros"], shape, settings),
+            order,
+        )
+
+    def encode(self, layer: str, item: Quantized, settings: Settings | None = None) -> Tensors:
+        """Store one layer; raise ColdforgeError if the format cannot hold it losslessly."""
+        import torch
+
+        bits, (inputs, outputs) = item.bits, item.codes.shape
+        if bits not in WIDTHS:
+            raise validation.refuse(layer, self.name, f"its weights have {bits} bits")
+        for side, count in (("inputs", inputs), ("outputs", outputs)):
+            if count * bits % 32 or (bits == 3 and count % bit_packing.BLOCK):
+                raise validation.refuse(
+                    layer, self.name, f"its {count} {side} do not fill whole words"
+                )
+        if item.scales.dtype not in {torch.float16, torch.bfloat16}:
+            raise validation.refuse(layer, self.name, f"its scales are {item.scales.dtype}")
+        validation.refuse_zeros(layer, self.name, item, self.offset, (1 << bits) - 1)
+        return {
+            ".qweight": bit_packing.pack(item.codes, bits),
+            ".qzeros": bit_packing.pack((item.zeros - self.offset).T, bits).T.contiguous(),
+            ".scales": item.scales,
+            ".g_idx": validation.groups_in_order(item),
+        }
+
+    def config(self, settings: Settings) -> dict[str, Any]:
+        """Write the quantization_config as GPTQModel does, for AutoGPTQ's readers as well."""
+        symmetric = bool(settings["sym"])
+        makers = [f"coldforge:{__version__}"]
+        if not symmetric and self.offset:
+            # GPTQModel refuses asymmetric v1 files unless they promise what its 0.9 promised.
+            makers.append("gptqmodel:0.9.0")
+        dynamic = {
+            pattern if change is not None else f"-:{pattern}": dict(change or {})
+            for pattern, change in (settings.get("dynamic") or {}).items()
+        }
+        return {
+            "bits": int(settings["bits"]),
+            "checkpoint_format": self.name,
+            "desc_act": bool(settings.get("desc_act")),
+            "format": self.name,
+            "group_size": int(settings["group_size"]),
+            "lm_head": bool(settings.get("lm_head")),
+            "meta": {"quantizer": makers},
+            "pack_dtype": "int32",
+            "quant_method": "gptq",
+            "sym": symmetric,
+            **({"dynamic": dynamic} if dynamic else {}),
+        }
+
+    def _zeros(self, words: Any, shape: Shape, settings: Settings) -> Any:  # noqa: ANN401
+        """Return the true zero points, int16 (groups, outputs)."""
+        import torch
+
+        wraps = self.offset and _wraps(settings)
+        if wraps and 32 % shape.bits == 0:
+            words = words + sum(1 << at for at in range(0, 31, shape.bits))
+        fields = bit_packing.unpack(words.T, shape.bits, shape.outputs).T.to(torch.int16)
+        if wraps and 32 % shape.bits:
+            return (fields + 1 & ((1 << shape.bits) - 1)).contiguous()
+        return (fields if wraps else fields + self.offset).contiguous()
+
+
+def older_config(settings: Settings) -> dict[str, Any]:
+    """Choose what quantize_config.json holds for readers older than quantization_config."""
+    names = ("bits", "group_size", "desc_act", "sym", "lm_head", "checkpoint_format", "dynamic")
+    return {
+        **{name: settings[name] for name in names if name in settings},
+        "quant_method": "gptq",
+        "meta": settings.get("meta", {}),
+    }
+
+
+def _wraps(settings: Settings) -> bool:
+    """Tell whether GPTQModel 0.9 or later made it; ours hold no field that could wrap."""
+    makers = (settings.get("meta") or {}).get("quantizer") or []
+    for maker in [makers] if isinstance(makers, str) else makers:
+        name, _, version = str(maker).partition(":")
+        numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()]
+        if name == "gptqmodel" and tuple(numbers) >= WRAPS_SINCE:
+            return True
+    return False

@@ -1,0 +1,59 @@
+"""Our own format for torch's dynamic int8, which has none but pickles.
+
+A layer is .weight int8 (outputs, inputs) and .weight_scale float32: (1,) for one step a tensor,
+(outputs, 1) for one a row. Inputs are quantised as they come, by torch's own kernels.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from coldforge.checkpoint.formats import int8_common, validation
+from coldforge.checkpoint.formats.format import Settings, Shape, Shapes, Tensors
+from coldforge.checkpoint.formats.quantized import Quantized
+
+METHOD = "coldforge"
+
+
+class Int8:
+    """Layers that load as torch.ao.nn.quantized.dynamic.Linear."""
+
+    name = "coldforge-int8"
+    parts: tuple[str, ...] = (".weight_scale", ".weight")
+
+    def matches(self, settings: Settings) -> bool:
+        """Tell whether a checkpoint is in this format."""
+        return settings.get("quant_method") == METHOD and settings.get("format") == self.name
+
+    def shape(self, layer: str, shapes: Shapes, settings: Settings) -> Shape:
+        """Measure one layer; raise ColdforgeError naming what does not fit."""
+        found = int8_common.measure(layer, shapes)
+        if found.groups != 1:
+            validation.fit(layer, ".weight_scale", shapes, found.outputs, 1)
+        return found
+
+    def decode(self, layer: str, tensors: Mapping[str, Any], settings: Settings) -> Quantized:
+        """Read one layer's tensors; raise ColdforgeError naming what does not fit."""
+        import torch
+
+        shape = self.shape(layer, validation.shapes_of(tensors), settings)
+        codes, scales = int8_common.read(layer, tensors, shape)
+        zeros = torch.full(scales.shape, int8_common.MIDDLE, dtype=torch.int16)
+        return Quantized(8, codes, scales, zeros)
+
+    def encode(self, layer: str, item: Quantized, settings: Settings | None = None) -> Tensors:
+        """Store one layer; raise ColdforgeError if the format cannot hold it losslessly."""
+        import torch
+
+        int8_common.refuse_other(layer, self.name, item)
+        if not item.symmetric:
+            raise validation.refuse(layer, self.name, "its zero points are not in the middle")
+        if len(item.scales) != 1 or item.scales.dtype != torch.float32:
+            raise validation.refuse(layer, self.name, "its scales are not one float32 a row")
+        scale = item.scales.T.contiguous()
+        if bool((scale == scale[0]).all()):
+            scale = scale[0].clone()
+        return {".weight": int8_common.write(item.codes), ".weight_scale": scale}
+
+    def config(self, settings: Settings) -> dict[str, Any]:
+        """Write a quantization_config that says what this is."""
+        return {"quant_method": METHOD, "format": self.name, "bits": 8}

@@ -1,0 +1,1 @@
+"""A small model trained on the spot, for demonstrations and tests."""

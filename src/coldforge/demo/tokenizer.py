@@ -1,0 +1,64 @@
+"""A byte-level BPE tokenizer, trained on a corpus: any text can be encoded, no token is unknown."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from coldforge.demo.architectures import WINDOW
+from coldforge.model.corpus import Corpus
+from coldforge.model.tokens import ModelTokens
+from coldforge.progress import step
+
+END = "<|end|>"
+QWEN_END = "<|endoftext|>"
+CONFIG = "tokenizer_config.json"
+
+
+def train_tokenizer(corpus: Corpus, kind: str, vocabulary: int, out: Path) -> ModelTokens:
+    """Train a tokenizer of `vocabulary` tokens, the end token first, into the folder `out`."""
+    from tokenizers import Tokenizer, decoders, models, trainers
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import PreTrainedTokenizerFast
+
+    qwen = kind == "qwen2"
+    end = QWEN_END if qwen else END
+    with step("Training the tokenizer") as training:
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        if qwen:
+            _prepare_as_qwen(tokenizer)
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocabulary,
+            special_tokens=[end],
+            initial_alphabet=sorted(ByteLevel.alphabet()),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(corpus.texts, trainer)
+        fast = PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer,
+            bos_token=end,
+            eos_token=end,
+            pad_token=end,
+            model_max_length=WINDOW,
+            clean_up_tokenization_spaces=False,
+        )
+        fast.save_pretrained(out)
+        training.result = f"{tokenizer.get_vocab_size():,} tokens"
+    _name_class(out / CONFIG, "Qwen2Tokenizer" if qwen else "PreTrainedTokenizerFast")
+    return ModelTokens(out)
+
+
+def _prepare_as_qwen(tokenizer: Any) -> None:  # noqa: ANN401 - a Tokenizer
+    """Cut text as Qwen2 does: Transformers cuts it so for every Qwen2, whatever the file says."""
+    from transformers import Qwen2Tokenizer
+
+    theirs = Qwen2Tokenizer().backend_tokenizer
+    tokenizer.normalizer, tokenizer.pre_tokenizer = theirs.normalizer, theirs.pre_tokenizer
+
+
+def _name_class(path: Path, name: str) -> None:
+    """Name the tokenizer's class as releases of Transformers before 5 know it too."""
+    settings = json.loads(path.read_text("utf-8"))
+    settings["tokenizer_class"] = name
+    path.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", "utf-8")

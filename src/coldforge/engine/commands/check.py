@@ -1,0 +1,91 @@
+"""Say what a release of TensorRT-LLM would make of a checkpoint, and what memory it would take."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
+from coldforge.engine.commands.memory import run_memory
+from coldforge.engine.memory.settings import BYTES
+from coldforge.engine.tensorrt_llm.loader.registry import find_loader
+from coldforge.engine.tensorrt_llm.loader.verdict import SOUND, Finding, worst
+from coldforge.errors import ColdforgeError, UnknownNameError
+from coldforge.model.card_facts import circumstances
+
+SKIPPED = "skipped"
+
+
+def run_check(
+    checkpoint: str,
+    release: str,
+    tp: int = 1,
+    dtype: str = "float16",
+    **sizes: int,
+) -> dict[str, Any]:
+    """Load `checkpoint` as `release` would; `sizes`: as engine.memory names them.
+
+    Where there is no more than a config.json, memory is all there is to say. Raise ColdforgeError
+    for what is no model, and for settings that no engine has.
+    """
+    started, loader = time.monotonic(), find_loader(release)
+    if tp < 1:
+        raise ColdforgeError(f"--tp {tp}", "give 1 or more")
+    if dtype not in BYTES:
+        raise UnknownNameError("type of an engine", dtype, list(BYTES))
+    place = Path(checkpoint)
+    found: dict[str, Any] = {"verdict": SKIPPED, "loader": f"skipped: no weights in {checkpoint}"}
+    if not weightless(place):
+        found = _loaded(read_checkpoint(place), release, tp, dtype)
+    return {
+        "checkpoint": "",
+        "layers": [],
+        "fixes": [],
+        "model": (place.parent if place.is_file() else place).absolute().name,
+        "release": loader.name,
+        "tp": tp,
+        "dtype": dtype,
+        **found,
+        "memory": _memory(checkpoint, tp=tp, dtype=dtype, **sizes),
+        **circumstances("engine.check", started),
+    }
+
+
+def weightless(place: Path) -> bool:
+    """Tell whether there is a config.json and nothing to load."""
+    if place.is_file():
+        return True
+    weights = [*place.glob("*.safetensors"), *place.glob("*.bin")]
+    return (place / "config.json").is_file() and not weights
+
+
+def sound(found: dict[str, Any]) -> bool:
+    """Tell whether nothing speaks against building; nothing does where nothing was looked at."""
+    return found["verdict"] in SOUND | {SKIPPED}
+
+
+def _loaded(checkpoint: Checkpoint, release: str, tp: int, dtype: str) -> dict[str, Any]:
+    from coldforge.engine.tensorrt_llm.loader.check import Check
+    from coldforge.model.runtime import prepare
+
+    prepare()
+    findings = Check(checkpoint, find_loader(release), tp, dtype).findings()
+    return {
+        "checkpoint": checkpoint.digest,
+        "layers": [item.json() for item in findings],
+        "verdict": worst(findings),
+        "loader": "a model of it, computed without the release",
+        "fixes": _fixes(findings),
+    }
+
+
+def _fixes(found: Iterable[Finding]) -> list[str]:
+    """List what helps, each once, in the order of the layers."""
+    return list(dict.fromkeys(item.fix for item in found if item.fix))
+
+
+def _memory(checkpoint: str, **settings: Any) -> dict[str, Any]:  # noqa: ANN401 - numbers and names
+    try:
+        return run_memory(checkpoint, **settings)
+    except ColdforgeError as error:
+        return {"skipped": error.message}

@@ -1,1 +1,0 @@
-"""From a checkpoint to an ONNX graph, quantised weights as they are."""

@@ -1,0 +1,1 @@
+"""ONNX Runtime: its graph, its runner, its memory."""

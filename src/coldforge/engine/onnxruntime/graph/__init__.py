@@ -1,0 +1,1 @@
+"""From a checkpoint to an ONNX graph that keeps the quantised codes as they are."""

@@ -1,0 +1,61 @@
+"""Whether a graph on disk holds the checkpoint's weights: read back, not trusted."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from coldforge.checkpoint.checkpoint import Checkpoint
+from coldforge.checkpoint.formats.quantized import Quantized
+from coldforge.engine.onnxruntime.graph.head import head_weight
+from coldforge.engine.onnxruntime.graph.linear import JOINER
+from coldforge.engine.onnxruntime.graph.stored import Stored
+from coldforge.engine.onnxruntime.graph.weights import HEAD, Weights
+from coldforge.errors import ColdforgeError
+from coldforge.model.families.dimensions import dimensions
+
+REMEDY = "do not use this engine; report what the checkpoint was made by"
+
+
+def check(folder: Path, checkpoint: Checkpoint, eight: bool = False) -> dict[str, Any]:
+    """Decode every linear layer of the graph and compare it with the checkpoint's own meaning.
+
+    With `eight`, inputs may be rounded to int8, and a plain head's weight must be. Raise
+    ColdforgeError naming a layer that is missing, rounds its inputs unasked, is stored otherwise
+    than its node says, or differs in a single weight.
+    """
+    graph = Stored(folder)
+    weights = Weights(checkpoint)
+    found = {name for product in graph.products for name in product.split(JOINER)}
+    wanted = {_full(name, found) for name in checkpoint.linears} | {HEAD}
+    if found != wanted:
+        odd = sorted(found ^ wanted)[0]
+        raise ColdforgeError(f"the graph and the checkpoint disagree on the layer {odd}", REMEDY)
+    size = dimensions(checkpoint.config)
+    for name in sorted(graph.products):
+        head = name == HEAD
+        meant = (
+            [head_weight(weights, size, eight)] if head else map(weights.linear, name.split(JOINER))
+        )
+        if graph.rounds(name) and not eight:
+            raise ColdforgeError(f"the graph rounds the inputs of {name}", REMEDY)
+        if not _same(graph, name, meant):
+            raise ColdforgeError(f"the graph changes the weights of {name}", REMEDY)
+    return {"exact": len(found) - 1, "head": graph.kind(HEAD)}
+
+
+def _same(graph: Stored, name: str, meant: Iterable[Any]) -> bool:
+    import torch
+
+    weight = torch.cat([
+        item.weight() if isinstance(item, Quantized) else torch.tensor(item.T) for item in meant
+    ])  # fmt: skip
+    try:
+        return bool(torch.equal(graph.weight(name), weight))
+    except (KeyError, RuntimeError, ValueError):  # constants that are not there or do not fit
+        return False
+
+
+def _full(name: str, known: set[str]) -> str:
+    """Give a layer the name it has in the graph; checkpoints may leave a prefix out."""
+    tails = [one for one in known if one == name or one.endswith(f".{name}")]
+    return tails[0] if tails else name

@@ -1,0 +1,110 @@
+"""A linear layer in the graph: MatMulNBits where it is quantised, MatMul where it is not."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from coldforge.checkpoint.formats.quantized import Quantized
+from coldforge.engine.onnxruntime.graph.graph import CONTRIB, Graph
+from coldforge.engine.onnxruntime.graph.matmul_nbits import NBits, pack
+from coldforge.engine.onnxruntime.graph.weights import Weights
+
+FLOAT32, INT8 = 1, 4
+"""The operator's accuracy levels: what the inputs are multiplied in."""
+JOINER = " + "
+"""Between the names of layers that share a product."""
+
+
+@dataclass
+class Linears:
+    """Adds linear layers to a graph and remembers how each was stored."""
+
+    graph: Graph
+    weights: Weights
+    eight: bool = False
+    """Whether inputs of quantised layers are rounded to int8."""
+
+    def __post_init__(self) -> None:
+        """Begin with none."""
+        self.stored: dict[str, str] = {}
+
+    def add(self, name: str, source: str, bias: str = "") -> str:
+        """Multiply `source` by a layer of the checkpoint; return the output's name."""
+        weight = self.weights.linear(name)
+        if isinstance(weight, Quantized):
+            output = self.nbits(name, source, pack(name, weight, self.eight))
+        else:
+            table = self.graph.tensor(f"{name}.weight", weight)
+            output = self.graph.node("MatMul", [source, table], f"{name}.product")
+            self.stored[name] = "float32"
+        if bias and self.weights.find(bias):
+            kept = self.graph.tensor(bias, self.weights.array(bias))
+            output = self.graph.node("Add", [output, kept], f"{name}.sum")
+        return output
+
+    def together(self, names: list[str], source: str) -> str:
+        """Multiply `source` by several layers in one product; nothing if they do not go together.
+
+        One call of the operator has work for more threads than each of three.
+        """
+        weight = joined([self.weights.linear(name) for name in names])
+        if weight is None:
+            return ""
+        name = JOINER.join(names)
+        if isinstance(weight, Quantized):
+            output = self.nbits(name, source, pack(name, weight, self.eight))
+            kind = self.stored.pop(name)
+        else:
+            table = self.graph.tensor(f"{name}.weight", weight)
+            output, kind = self.graph.node("MatMul", [source, table], f"{name}.product"), "float32"
+        self.stored |= dict.fromkeys(names, kind)
+        biases = [f"{part}.bias" for part in names]
+        if not any(map(self.weights.find, biases)):
+            return output
+        kept = self.graph.tensor(
+            f"{name}.bias", joined([self.weights.array(one) for one in biases])
+        )
+        return self.graph.node("Add", [output, kept], f"{name}.sum")
+
+    def nbits(self, name: str, source: str, packed: NBits) -> str:
+        """Multiply by a packed weight; return the output's name."""
+        graph = self.graph
+        if packed.order is not None:
+            order = graph.tensor(f"{name}.order", packed.order)
+            source = graph.node("Gather", [source, order], f"{name}.sorted", axis=-1)
+        parts = {"codes": packed.codes, "scales": packed.scales, "zeros": packed.zeros}
+        names = [
+            graph.tensor(f"{name}.{part}", array)
+            for part, array in parts.items()
+            if array is not None
+        ]
+        if packed.halves:
+            source = graph.node("Concat", [source, source], f"{name}.twice", axis=-1)
+        outputs, blocks, _ = packed.codes.shape
+        bits = 8 if packed.halves else packed.bits
+        self.stored[name] = f"int{bits} in blocks of {packed.block}"
+        attributes: dict[str, Any] = {
+            "N": outputs, "K": blocks * packed.block, "bits": packed.bits,
+            "block_size": packed.block, "accuracy_level": INT8 if self.eight else FLOAT32,
+        }  # fmt: skip
+        return graph.node(
+            f"{CONTRIB}.MatMulNBits", [source, *names], f"{name}.product", **attributes
+        )
+
+
+def joined(weights: list[Any]) -> Any:  # noqa: ANN401 - Quantized or arrays
+    """Put weights beside each other, outputs after outputs; None where their forms differ."""
+    import numpy as np
+    import torch
+
+    first = weights[0]
+    if not isinstance(first, Quantized):
+        plain = not any(isinstance(item, Quantized) for item in weights)
+        return np.concatenate(weights, axis=-1) if plain else None
+    for item in weights:
+        alike = isinstance(item, Quantized) and item.bits == first.bits and item.order is None
+        if not alike or item.scales.shape[0] != first.scales.shape[0]:
+            return None
+    parts = ("codes", "scales", "zeros")
+    return Quantized(
+        first.bits, *(torch.cat([getattr(item, part) for item in weights], 1) for part in parts)
+    )

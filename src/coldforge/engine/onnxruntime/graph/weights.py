@@ -1,0 +1,50 @@
+"""A checkpoint's tensors by the names its family gives them, for the graph."""
+
+from typing import Any
+
+from coldforge.checkpoint.checkpoint import Checkpoint
+from coldforge.errors import ColdforgeError
+from coldforge.model.loading.reading import Reader
+
+HEAD = "lm_head"
+"""The layer that turns states into logits; a plain nn.Linear in every family."""
+BASES = ("model.", "transformer.")
+"""Prefixes of the model without its head, which some checkpoints leave out."""
+
+
+class Weights:
+    """Tensors are read when asked for."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Open the files."""
+        self.reader = Reader(checkpoint)
+        self.checkpoint = checkpoint
+        self._known = checkpoint.tensors.keys() | checkpoint.linears.keys()
+
+    def find(self, name: str) -> str | None:
+        """Return how the checkpoint calls a tensor or layer; None if it has none."""
+        bare = next((name.removeprefix(base) for base in BASES if name.startswith(base)), name)
+        return next((one for one in (name, bare) if one in self._known), None)
+
+    def array(self, name: str, *, exact: bool = False) -> Any:  # noqa: ANN401 - a numpy array
+        """Read a tensor as float32; with `exact` a float16 one stays so. Raise ColdforgeError."""
+        import torch
+
+        found = self.find(name)
+        if found is None:
+            raise ColdforgeError(
+                f"{self.checkpoint.folder} has no tensor {name}", "copy the model again"
+            )
+        tensor = self.reader.tensor(found)
+        keep = exact and tensor.dtype == torch.float16
+        return (tensor if keep else tensor.to(torch.float32)).contiguous().numpy()
+
+    def linear(self, name: str) -> Any:  # noqa: ANN401 - Quantized, or a numpy array
+        """Read a linear layer: Quantized, or its plain weight, float32 (inputs, outputs)."""
+        found = self.find(name)
+        linear = self.checkpoint.linears.get(found or "")
+        if linear is not None and linear.format is not None:
+            return self.reader.layer(linear)
+        weight = self.array(f"{name}.weight")
+        turned = self.reader.turned and name != HEAD
+        return weight if turned else weight.T

@@ -1,0 +1,82 @@
+"""An ONNX Runtime engine in its generation loop."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from coldforge.engine.cores import cores
+from coldforge.engine.onnxruntime.graph.genai_config import FILE
+from coldforge.errors import ColdforgeError
+from coldforge.model.families.dimensions import read_dimensions
+
+
+class GenaiRunner:
+    """A loaded engine; see Runner."""
+
+    def __init__(self, folder: Path, threads: int = 0) -> None:
+        """Load it; `threads` 0 takes every core we may use. Raise ColdforgeError."""
+        import onnxruntime_genai as genai
+
+        size = read_dimensions(folder)
+        self.folder = folder.absolute()
+        self.positions, self.vocab = size.positions, size.vocab
+        # Left alone, the loop computes with fewer threads than there are cores: with one of two.
+        wanted = {"intra_op_num_threads": threads or cores()}
+        try:
+            with _endless(self.folder) as place:
+                config = genai.Config(str(place))
+                config.overlay(json.dumps({"model": {"decoder": {"session_options": wanted}}}))
+                self._model = genai.Model(config)
+        except (RuntimeError, MemoryError) as error:
+            raise ColdforgeError(
+                f"{folder} cannot be loaded: {_first(error)}", "build it again"
+            ) from error
+
+    def follow(self, prompts: list[list[int]], count: int) -> Iterator[list[int]]:
+        """Yield `count` times the likeliest next token of each prompt; all are equally long.
+
+        Raise ColdforgeError where the runtime fails, for want of memory mostly.
+        """
+        import numpy as np
+        import onnxruntime_genai as genai
+
+        most = len(prompts[0]) + count
+        params = genai.GeneratorParams(self._model)
+        params.set_search_options(batch_size=len(prompts), do_sample=False, max_length=most)
+        try:
+            generator = genai.Generator(self._model, params)
+            generator.append_tokens(np.array(prompts, dtype=np.int32))
+            for _ in range(count):
+                generator.generate_next_token()
+                yield [int(token) for token in generator.get_next_tokens()]
+        except (RuntimeError, MemoryError) as error:
+            raise ColdforgeError(
+                f"{self.folder} failed: {_first(error)}", "try fewer prompts at once, or shorter"
+            ) from error
+
+
+@contextmanager
+def _endless(folder: Path) -> Iterator[Path]:
+    """Yield a folder of links to an engine's files, but where no token ends a text.
+
+    The loop takes whatever follows an end token for padding; who asks for `count` tokens decides
+    for himself where a text ends. Raise ColdforgeError if the loop's settings cannot be read.
+    """
+    try:
+        settings = json.loads((folder / FILE).read_text("utf-8"))
+        del settings["model"]["eos_token_id"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ColdforgeError(f"{folder / FILE} cannot be read: {error}", "build it again") from None
+    with TemporaryDirectory(prefix="coldforge-") as name:
+        place = Path(name)
+        for path in folder.iterdir():
+            if path.name != FILE:
+                (place / path.name).symlink_to(path)
+        (place / FILE).write_text(json.dumps(settings), "utf-8")
+        yield place
+
+
+def _first(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,1 +1,0 @@
-"""TensorRT-LLM: one vocabulary, translated for each release."""

@@ -1,1 +1,0 @@
-"""Engines and models that answer: tokens in, tokens and logits out."""

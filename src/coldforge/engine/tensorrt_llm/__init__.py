@@ -1,0 +1,1 @@
+"""TensorRT-LLM: building an engine, the weight loaders of its releases, memory."""

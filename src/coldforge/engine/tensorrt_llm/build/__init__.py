@@ -1,0 +1,1 @@
+"""One vocabulary of options, translated into the command line of each release."""

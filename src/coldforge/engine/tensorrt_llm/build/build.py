@@ -1,0 +1,115 @@
+"""Run a release's programs and keep what they made: engine, log, timing cache, card."""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from coldforge.engine.card import TENSORRT_LLM, write_engine
+from coldforge.engine.tensorrt_llm.build.command_line import (
+    CACHE,
+    Command,
+    Wish,
+    places_of,
+    translate,
+)
+from coldforge.engine.tensorrt_llm.build.preflight import Ready
+from coldforge.engine.tensorrt_llm.build.timing_cache import keep
+from coldforge.errors import ColdforgeError
+from coldforge.files.atomic import write_file
+from coldforge.model.tokens import copy_files
+from coldforge.progress import amount, step
+
+LOG = "build.log"
+Run = Callable[[list[str], BinaryIO], int]
+"""Runs a command in the release's image, both its streams into a log as they come; its status."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Where programs run: how, in which image, and what outlives an engine."""
+
+    run: Run
+    image: str
+    """The image's digest."""
+    examples: Path
+    """Folder that holds the release's examples/."""
+    timing_cache: Path
+    log: Path
+    """Where the log grows; it stays if a program fails."""
+
+
+def make(wish: Wish, ready: Ready, shop: Shop, place: Path, out: Path) -> dict[str, Any]:
+    """Make the engine in the folder `place`, its checkpoint converted beside it; return its card.
+
+    `out` is where it will lie: the card's commands name that. Raise ColdforgeError if a program
+    fails.
+    """
+    started = time.monotonic()
+    place.mkdir(parents=True, exist_ok=True)
+    cache = shop.timing_cache if shop.timing_cache.is_file() else None
+    places = places_of(place, cache)
+    commands = translate(wish, places)
+    shop.log.parent.mkdir(parents=True, exist_ok=True)
+    with shop.log.open("wb") as log:
+        for command in commands:
+            _run(shop, command, log)
+    shutil.rmtree(places.converted, ignore_errors=True)
+    keep(place / CACHE, shop.timing_cache)
+    if not list(place.glob("*.engine")):
+        raise ColdforgeError("the release's programs made no engine", f"the whole log: {shop.log}")
+    write_file(place / LOG, shop.log.read_bytes())
+    copy_files(wish.checkpoint.folder, place)
+    commands = translate(wish, places_of(out, cache))
+    return write_engine(place, _facts(wish, ready, shop, commands, started))
+
+
+def _run(shop: Shop, command: Command, log: BinaryIO) -> None:
+    log.write(f"+ {command.text}\n".encode())
+    log.flush()
+    with step(f"TensorRT-LLM: {command.program}") as work:
+        status = shop.run(at(command.argv, shop.examples), log)
+        log.flush()
+        work.result = f"log {amount(shop.log.stat().st_size)}"
+        if status:
+            raise ColdforgeError(
+                f"the release's {command.program} failed with status {status}",
+                f"the whole log: {shop.log}",
+            )
+
+
+def at(argv: list[str], examples: Path) -> list[str]:
+    """Name the release's scripts by their full place; its installed programs stay as they are."""
+    return [str(examples / word) if word.startswith("examples/") else word for word in argv]
+
+
+def _facts(
+    wish: Wish, ready: Ready, shop: Shop, commands: list[Command], started: float
+) -> dict[str, Any]:
+    profile = wish.profile
+    return {
+        "task": "engine.build",
+        "backend": TENSORRT_LLM,
+        "precision": wish.precision.name,
+        "checkpoint": wish.checkpoint.digest,
+        "settings": asdict(wish.settings),
+        "release": wish.release,
+        "commit": profile.commit,
+        "tensorrt": tensorrt_version(ready),
+        "gpu": asdict(ready.gpu),
+        "image": shop.image,
+        "commands": [command.argv for command in commands],
+        "log": LOG,
+        "versions": dict(profile.versions),
+        "seconds": round(time.monotonic() - started, 2),
+    }
+
+
+def tensorrt_version(ready: Ready) -> str:
+    """Read the version of the TensorRT that the image holds: the one that was brought."""
+    for entry in ready.lock.entries:
+        if entry.origin == "file" and entry.name == "tensorrt":
+            return entry.version
+    return ready.stack.profile.versions.get("tensorrt", "") if ready.stack.profile else ""

@@ -1,0 +1,1 @@
+"""What each release decodes from a checkpoint, computed without it."""

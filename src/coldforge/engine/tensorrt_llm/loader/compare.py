@@ -1,0 +1,124 @@
+"""What the engine computes with beside what the checkpoint means, weight by weight."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from coldforge.checkpoint.formats.quantized import Quantized
+from coldforge.engine.tensorrt_llm.loader.decoded import Held
+from coldforge.engine.tensorrt_llm.loader.weight_layout import Slot
+
+ROWS = 1024
+"""Inputs looked at together: what bounds the memory."""
+STEP = 0.1
+"""How far from a whole number of steps a difference may be and still be one."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A rectangle of a layer on one card."""
+
+    row: int
+    column: int
+    held: Held
+    """Its rows are the first rows of the card's share: groups count from here."""
+
+
+@dataclass
+class Difference:
+    """Counts of weights, and the largest distance."""
+
+    weights: int = 0
+    same: int = 0
+    rounded: int = 0
+    """Off by no more than the type of scales and products explains."""
+    below: int = 0
+    """One whole step too low."""
+    above: int = 0
+    whole: int = 0
+    """Any other whole number of steps."""
+    unread: int = 0
+    """Beyond the last group that the card holds: what is there, nobody knows."""
+    largest: float = 0.0
+
+    @property
+    def wrong(self) -> int:
+        """Count the weights that rounding does not explain."""
+        return self.weights - self.same - self.rounded
+
+
+def pieces(slot: Slot, held: list[Held], share: int) -> list[list[Piece]]:
+    """Find each part's rectangles among the shares of the cards."""
+    found: list[list[Piece]] = [[] for _ in slot.parts]
+    for rank, item in enumerate(held):
+        if slot.by_rows:
+            rows = slice(0, max(0, min(share, slot.inputs - rank * share)))
+            found[0].append(Piece(rank * share, 0, item.cut(rows, slice(0, slot.outputs[0]))))
+            continue
+        at = 0
+        for part, full in enumerate(slot.outputs):
+            width = slot.local[part] if len(slot.parts) > 1 else share
+            columns = slice(at, at + max(0, min(width, full - rank * width)))
+            found[part].append(Piece(0, rank * width, item.cut(slice(0, slot.inputs), columns)))
+            at += width
+    return found
+
+
+def compare(truth: Quantized, found: list[Piece], group: int) -> Difference:
+    """Count where the pieces differ from the truth; what no piece covers is wrong."""
+    total = Difference(weights=truth.codes.numel())
+    for piece in found:
+        for engine, meant, step, slack in _blocks(truth, piece, group):
+            _count(total, engine, meant, step, slack)
+    covered = sum(piece.held.codes.numel() for piece in found)
+    total.unread += max(0, total.weights - covered)
+    return total
+
+
+def _blocks(truth: Quantized, piece: Piece, group: int) -> Iterator[tuple[Any, ...]]:
+    """Yield float32 (rows, columns): the engine's weights, those meant, the step, the slack."""
+    import torch
+
+    held, order = piece.held, truth.order
+    rows, width = held.codes.shape
+    columns = slice(piece.column, piece.column + width)
+    kind = torch.finfo(held.scales.dtype)
+    for start in range(0, rows, ROWS):
+        local = torch.arange(start, min(start + ROWS, rows))
+        inputs = local + piece.row
+        mine = order[inputs].long() if order is not None else inputs // truth.group_size
+        step = truth.scales[mine, columns].float()
+        meant = (truth.codes[inputs, columns].float() - truth.zeros[mine, columns].float()) * step
+        theirs = local // group
+        known = theirs < len(held.scales)
+        theirs = theirs.clamp(max=len(held.scales) - 1)
+        engine = held.codes[local].float() * held.scales[theirs].float()
+        slack = engine.abs()
+        if held.products is not None:
+            engine, slack = engine + (z := held.products[theirs].float()), slack + z.abs()
+        engine[~known] = torch.nan
+        yield engine, meant, step, (slack + kind.smallest_normal) * kind.eps
+
+
+def _count(total: Difference, engine: Any, meant: Any, step: Any, slack: Any) -> None:  # noqa: ANN401
+    import torch
+
+    if torch.equal(engine, meant):
+        total.same += engine.numel()
+        return
+    far = engine - meant
+    unread = far.isnan()
+    near = ~(far.abs() > slack) & ~unread
+    same = (far == 0) & ~unread
+    wrong = ~near & ~unread
+    steps = far[wrong] / step[wrong]
+    whole = ((steps - steps.round()).abs() < STEP) & steps.isfinite()
+    total.same += int(same.sum())
+    total.rounded += int((near & ~same).sum())
+    total.unread += int(unread.sum())
+    total.below += int((whole & (steps.round() == -1)).sum())
+    total.above += int((whole & (steps.round() == 1)).sum())
+    total.whole += int((whole & (steps.round().abs() > 1)).sum())
+    known = far[~unread]
+    if known.numel():
+        total.largest = max(total.largest, float(known.abs().max()))

@@ -1,0 +1,1 @@
+"""Perplexity, KL divergence and HumanEval of a model against its original."""

@@ -1,0 +1,1 @@
+"""Models loaded in processes of their own, so that two fit side by side."""

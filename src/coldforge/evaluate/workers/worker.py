@@ -1,0 +1,107 @@
+"""Models or engines measured in turn, each in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from coldforge.errors import ColdforgeError
+
+SIDE = "coldforge.evaluate.workers.model_worker"
+SOURCES = Path(__file__).parents[3]
+
+
+class Child:
+    """A process that measures one model, see `side`, or what another module of its kind does."""
+
+    def __init__(self, folder: Path, module: str = SIDE) -> None:
+        """Start it."""
+        paths = [str(SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        )
+
+    def ask(self, do: str, **request: object) -> dict[str, Any]:
+        """Have it done; raise ColdforgeError with the error it answers, or if it died."""
+        self.tell(do, **request)
+        return self.hear()
+
+    def tell(self, do: str, **request: object) -> None:
+        """Have it begin; `hear` waits for the answer."""
+        try:
+            _open(self.process.stdin).write(json.dumps({"do": do, **request}) + "\n")
+            _open(self.process.stdin).flush()
+        except BrokenPipeError:
+            raise self._dead() from None
+
+    def hear(self) -> dict[str, Any]:
+        """Return its answer; raise ColdforgeError as `ask` does."""
+        line = _open(self.process.stdout).readline()
+        if not line:
+            raise self._dead()
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise ColdforgeError(answer["error"], answer["hint"])
+        return answer
+
+    def _dead(self) -> ColdforgeError:
+        status = self.process.wait()
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        hint = "is there memory for all of them?" if status == -9 else "its own words stand above"
+        return ColdforgeError(f"the process that measured {self.folder} {how}", hint)
+
+    def end(self) -> None:
+        """Stop it, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            _close(pipe)
+
+
+@contextmanager
+def children(*folders: Path, module: str = SIDE) -> Iterator[list[Child]]:
+    """Yield a process for each folder; end them all."""
+    started: list[Child] = []
+    try:
+        started.extend(Child(folder, module) for folder in folders)
+        yield started
+    finally:
+        for child in started:
+            child.end()
+
+
+def in_turn(
+    sides: list[Child], rounds: int, advance: Callable[[int], None], do: str, **request: object
+) -> list[list[dict[str, Any]]]:
+    """Have each side do it `rounds` times, one side at a time; return each side's answers.
+
+    Every other round goes backwards, so that neither side is always the first.
+    """
+    answers: list[list[dict[str, Any]]] = [[] for _ in sides]
+    for at in range(rounds):
+        order = list(range(len(sides)))
+        for side in order if at % 2 == 0 else reversed(order):
+            answers[side].append(sides[side].ask(do, **request))
+            advance(1)
+    return answers
+
+
+def _open(pipe: IO[str] | None) -> IO[str]:
+    assert pipe is not None  # noqa: S101 - it was asked for
+    return pipe
+
+
+def _close(pipe: IO[str] | None) -> None:
+    try:
+        _open(pipe).close()
+    except BrokenPipeError:
+        return

@@ -1,0 +1,106 @@
+"""What an image is made of: its components, by its locks and by what was built for it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from coldforge.evidence.built_wheels import Wheel
+from coldforge.evidence.component import (
+    Component,
+    joined,
+    of_entry,
+    package_url,
+    project_of,
+    pypi_url,
+)
+from coldforge.evidence.licence import UNKNOWN, Licence, Said, licence
+from coldforge.files.digest import sha256_file
+from coldforge.image.build.context import Site
+from coldforge.mirror.missing import needed
+from coldforge.stack.lock import Lock
+from coldforge.stack.stack import Stack
+
+
+def locked(place: Site) -> list[Component]:
+    """List what the locks of the stack and of its builder name, each thing once."""
+    found = list(_of_lock(place.stack, place.lock, inside=True))
+    if place.builder:
+        found += _of_lock(place.builder.stack, place.builder.lock, inside=False)
+    return _once(found)
+
+
+def components(place: Site, wheels: Iterable[Wheel]) -> list[Component]:
+    """List everything in the image and everything it was made with, each thing once."""
+    made = [_made(wheel) for wheel in wheels]
+    return _once([*locked(place), *made, *checked_out(place), *_nested(place.stack)])
+
+
+def licensed(components: list[Component], said: dict[str, Said]) -> list[Component]:
+    """Give each component the licence it states; a .deb may refer to another one."""
+    debs = {one.name: one.sha256 for one in components if one.kind == "deb"}
+
+    def words(one: Component) -> list[str]:
+        seen: set[str] = set()
+        found = said.get(one.sha256, Said())
+        while found.see and found.see not in seen:
+            seen.add(found.see)
+            found = said.get(debs.get(found.see, ""), Said())
+        return found.names
+
+    known: dict[tuple[str, ...], Licence] = {(): UNKNOWN}
+    result = []
+    for one in components:
+        names = tuple(words(one))
+        known[names] = known.get(names) or licence(list(names))
+        result.append(replace(one, licence=known[names]))
+    return result
+
+
+def _of_lock(stack: Stack, lock: Lock, inside: bool) -> Iterator[Component]:
+    for entry in needed(stack, lock):
+        use = entry.use if inside else f"{stack.name}/{entry.use}"
+        yield of_entry(entry, use, inside and entry.use in stack.layers)
+
+
+def _once(found: Iterable[Component]) -> list[Component]:
+    """Join what is the same bytes, or the same commit; sort by kind, name and version."""
+    by_key: dict[str, Component] = {}
+    for one in found:
+        key = one.sha256 or one.purl
+        by_key[key] = joined(by_key[key], one) if key in by_key else one
+    return sorted(by_key.values(), key=lambda one: (one.kind, one.name, one.version, one.ref))
+
+
+def _made(wheel: Wheel) -> Component:
+    name, version = project_of(wheel.path.name)
+    return Component(
+        kind="wheel",
+        name=name,
+        version=version,
+        purl=pypi_url(wheel.path.name),
+        sha256=sha256_file(wheel.path),
+        file=wheel.path.name,
+        uses=wheel.layers,
+        inside=True,
+        locked=False,
+        sources=wheel.sources,
+    )
+
+
+def checked_out(place: Site) -> Iterator[Component]:
+    """List the files that layers take straight from the checkout."""
+    for layer, recipe in place.stack.layers.items():
+        for source in recipe.inputs.files:
+            sha256 = sha256_file(place.space.root / source)
+            url = package_url("generic", source, "", {"checksum": f"sha256:{sha256}"})
+            yield Component("file", source, "", url, sha256, source, (layer,), True, locked=False)
+
+
+def _nested(stack: Stack) -> Iterator[Component]:
+    """List the commits inside a release's source tree: its submodules."""
+    submodules = stack.profile.submodules if stack.profile and stack.wheels else {}
+    for path, commit in submodules.items():
+        repository, _, revision = commit.partition("@")
+        name = repository.partition(":")[2]
+        url = package_url("github", name.lower(), revision)
+        uses = tuple(f"wheel/{wheel}" for wheel, recipe in stack.wheels.items() if recipe.release)
+        yield Component("source", name, revision, url, "", path, uses, False, locked=False)

@@ -1,0 +1,139 @@
+"""Evidence of an image: made once after the build, kept beside the image, given away as files."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from coldforge.errors import ColdforgeError
+from coldforge.evidence import components, cyclonedx, licence_facts, provenance, spdx
+from coldforge.evidence.built_wheels import Wheel, made
+from coldforge.evidence.component import Component
+from coldforge.evidence.provenance import Work
+from coldforge.evidence.subject import Subject
+from coldforge.files.digest import sha256_file
+from coldforge.image.build.context import Site
+from coldforge.image.oci.layout import Layout
+
+ATTESTATION = "application/vnd.dsse.envelope.v1+json"
+KINDS = {
+    cyclonedx.MEDIA_TYPE: "sbom.cdx.json",
+    spdx.MEDIA_TYPE: "sbom.spdx.json",
+    provenance.MEDIA_TYPE: "provenance.intoto.json",
+}
+"""What every image has -> its file's name."""
+
+
+class Paper(NamedTuple):
+    """One piece of evidence as the layout holds it."""
+
+    media_type: str
+    manifest: str
+    """Digest of the manifest that refers to the image."""
+    digest: str
+    """Digest of the document."""
+    size: int
+
+
+def papers(layout: Layout, manifest: str) -> list[Paper]:
+    """List the evidence of an image, attestations included; other referrers are passed over."""
+    found = []
+    for entry in layout.referrers(manifest):
+        kind = entry.get("artifactType", "")
+        layers = layout.read(entry["digest"])["layers"]
+        if kind in (*KINDS, ATTESTATION) and len(layers) == 1:
+            document = layers[0]
+            found.append(Paper(kind, entry["digest"], document["digest"], document["size"]))
+    return sorted(found)
+
+
+def lacks(layout: Layout, manifest: str) -> bool:
+    """Tell, from the index alone, whether a piece that every image has is not there."""
+    there = {entry.get("artifactType") for entry in layout.referrers(manifest)}
+    return not there.issuperset(KINDS)
+
+
+def write(place: Site, subject: Subject) -> bool:
+    """Make the evidence of an image that was just built here; tell whether any was lacking.
+
+    Raise ColdforgeError if the image was not built here, or its inputs are gone.
+    """
+    lacking = lacks(place.layout, subject.manifest.digest)
+    if lacking:
+        renew(place, subject)
+    return lacking
+
+
+def renew(place: Site, subject: Subject) -> None:
+    """Make the evidence of an image that was built here; what says otherwise is replaced.
+
+    That happens in a checkout with changes of its own: their revision tells no two apart.
+    """
+    layout, digest = place.layout, subject.manifest.digest
+    made = {}
+    for media_type, data in documents(place, subject).items():
+        made[media_type] = layout.refer(subject.manifest, media_type, media_type, data).digest
+    old = [paper for paper in papers(layout, digest) if paper.media_type in made]
+    layout.forget({p.manifest for p in old if p.manifest != made[p.media_type]})
+
+
+def documents(place: Site, subject: Subject) -> dict[str, bytes]:
+    """Write both SBOMs and the provenance: media type -> bytes."""
+    with made(place, subject.manifest.digest) as wheels:
+        found = licensed(place, wheels)
+        sboms = {form.MEDIA_TYPE: form.sbom(subject, found) for form in (cyclonedx, spdx)}
+        named = {KINDS[media_type]: data for media_type, data in sboms.items()}
+        statement = provenance.statement(Work(place, subject, found, wheels, named))
+    return {**sboms, provenance.MEDIA_TYPE: statement}
+
+
+def licensed(place: Site, wheels: list[Wheel]) -> list[Component]:
+    """List the components of an image with their licences."""
+    found = components.components(place, wheels)
+    own: Mapping[str, Path] = {sha256_file(wheel.path): wheel.path for wheel in wheels}
+
+    def find(one: Component) -> Path:
+        stack = place.stack.name
+        hint = f"run: ./invokew mirror.fetch --stack {stack}"
+        known = own.get(one.sha256)
+        return known or place.store.need(one.sha256, f"{one.name} {one.version}", hint)
+
+    said = licence_facts.facts(found, find, place.space.build / "cache" / "licences.json")
+    return components.licensed(found, said)
+
+
+def read(layout: Layout, paper: Paper) -> bytes:
+    """Read a piece of evidence; raise ColdforgeError if its bytes are not those it was."""
+    try:
+        data = layout.blob(paper.digest).read_bytes()
+    except FileNotFoundError as error:
+        message = f"{layout.root.name} lacks blob {paper.digest}"
+        raise ColdforgeError(message, "get the image again from where it came") from error
+    if f"sha256:{hashlib.sha256(data).hexdigest()}" != paper.digest:
+        message = f"evidence {paper.digest} is damaged"
+        raise ColdforgeError(message, "get the image again from where it came")
+    return data
+
+
+def load(layout: Layout, paper: Paper) -> dict[str, Any]:
+    """Read a piece of evidence as JSON; raise ColdforgeError."""
+    try:
+        document = json.loads(read(layout, paper))
+    except (ValueError, RecursionError) as error:
+        raise ColdforgeError(f"evidence {paper.digest} is no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ColdforgeError(f"evidence {paper.digest} is no JSON object")
+    return document
+
+
+def export_files(layout: Layout, manifest: str, folder: Path) -> list[Path]:
+    """Write the evidence of an image as files into `folder`; return them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for paper in papers(layout, manifest):
+        short = paper.digest.removeprefix("sha256:")[:12]
+        path = folder / KINDS.get(paper.media_type, f"attestation-{short}.dsse.json")
+        path.write_bytes(read(layout, paper))
+        written.append(path)
+    return written

@@ -1,0 +1,64 @@
+"""What packages say of their own licences, read off their files and remembered by digest."""
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from coldforge.evidence import debcopyright, metadata
+from coldforge.evidence.component import Component
+from coldforge.evidence.licence import Said
+from coldforge.files.digest import sha256_file
+from coldforge.progress import step
+
+Find = Callable[[Component], Path]
+READERS = {"deb": debcopyright.read, "wheel": metadata.read, "source": metadata.read}
+CODE = [Path(__file__).with_name(f"{name}.py") for name in ("debcopyright", "metadata", "licence")]
+
+
+class Memory(msgspec.Struct):
+    """The content of the cache: what was read, and by which code of ours."""
+
+    code: str
+    said: dict[str, Said]
+
+
+def facts(components: Iterable[Component], find: Find, memory: Path) -> dict[str, Said]:
+    """Read what each component's file says, by sha256; `memory` is a file that keeps it.
+
+    `find` gives a component's bytes. Raise ColdforgeError if they are not there, or damaged.
+    """
+    code = " ".join(sha256_file(path) for path in CODE)
+    known = _remembered(memory, code)
+    wanted = {one.sha256: one for one in components if one.kind in READERS and one.sha256}
+    unread = [one for sha256, one in wanted.items() if sha256 not in known]
+    if unread:
+        with step("Reading licences", len(unread), "packages") as progress:
+
+            def read(one: Component) -> Said:
+                said = READERS[one.kind](find(one), one.name, one.file)
+                progress.advance(1)
+                return said
+
+            with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+                found = list(pool.map(read, unread))
+        known |= {one.sha256: said for one, said in zip(unread, found, strict=True)}
+        _remember(memory, Memory(code, dict(sorted(known.items()))))
+    return {sha256: known[sha256] for sha256 in wanted}
+
+
+def _remembered(path: Path, code: str) -> dict[str, Said]:
+    try:
+        memory = msgspec.json.decode(path.read_bytes(), type=Memory)
+    except (OSError, msgspec.MsgspecError):
+        return {}
+    return memory.said if memory.code == code else {}
+
+
+def _remember(path: Path, memory: Memory) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_bytes(msgspec.json.encode(memory))
+    part.replace(path)

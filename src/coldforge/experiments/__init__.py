@@ -1,0 +1,1 @@
+"""Many models and methods in one run: survey and sweep."""

@@ -1,0 +1,98 @@
+"""Store models in every way there is and judge each; killed, the same call goes on."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from coldforge.checkpoint.checkpoint import read_checkpoint
+from coldforge.demo.make import run_demo
+from coldforge.errors import ColdforgeError
+from coldforge.evaluate.evaluate import LIMIT
+from coldforge.experiments.survey.eta import Pace
+from coldforge.experiments.survey.judging import Protocol
+from coldforge.experiments.survey.model_run import ORIGINAL, Job, Subject
+from coldforge.experiments.survey.report import write_report
+from coldforge.experiments.survey.subprocess import alone
+from coldforge.experiments.survey.variants import choose_ways
+from coldforge.files.output import read_card, refuse_foreign, write_card
+from coldforge.model.card_facts import DEMO, WINDOW, circumstances
+from coldforge.model.runtime import prepare
+from coldforge.progress import say
+from coldforge.quantize.preflight import check
+
+SURVEY = "survey"
+KINDS = ("llama", "gqa", "gpt2")
+"""Demo models, each in a folder of its name."""
+
+
+def run_survey(  # noqa: PLR0913 - a flag each
+    models: list[str],
+    out: str,
+    *,
+    demo: bool = False,
+    methods: str = "",
+    samples: int | None = None,
+    calibration: str = "",
+    text: str = "",
+    limit: int = LIMIT,
+    steps: int | None = None,
+) -> dict[str, Any]:
+    """Survey `models`, and demo models trained for `steps`, into `out`; see `choose_ways`.
+
+    The result lists under `failed` what went wrong; all else is there nevertheless.
+    """
+    started, place = time.monotonic(), Path(out).absolute()
+    job = Job(choose_ways(methods), samples, calibration, Protocol(text, WINDOW, limit))
+    named = name_models(models, KINDS if demo else ())
+    refuse_foreign(place, SURVEY)
+    for folder in named.values():
+        check(read_checkpoint(folder), "float32", "", "", {})
+    prepare()
+    place.mkdir(parents=True, exist_ok=True)
+    write_card(place, SURVEY, {})
+    pace = Pace([way.name for _ in range(len(named) + demo * len(KINDS)) for way in job.ways])
+    folders = [(kind, _trained(place, kind, steps)) for kind in KINDS if demo]
+    subjects = [
+        Subject(place / name, read_checkpoint(folder), job, pace)
+        for name, folder in [*folders, *named.items()]
+    ]
+    found = [subject.run() for subject in subjects]
+    failed = [
+        f"{model['name']} {way['way']}"
+        for model in found
+        for way in model["ways"]
+        if way["status"] == "failed"
+    ]
+    result = {"models": found, "failed": failed, **circumstances("survey", started)}
+    write_report(place, result)
+    return result
+
+
+def name_models(models: list[str], taken: tuple[str, ...]) -> dict[str, Path]:
+    """Name models by their folders; raise ColdforgeError for none, or two of one name."""
+    if not models and not taken:
+        raise ColdforgeError("no model to survey", "name one: --model DIR, or train some: --demo")
+    named: dict[str, Path] = {}
+    for model in models:
+        folder = Path(model).resolve()
+        if folder.name in taken or named.get(folder.name, folder) != folder:
+            raise ColdforgeError(
+                f"two models are called {folder.name}", "rename a folder, or survey them apart"
+            )
+        named[folder.name] = folder
+    return named
+
+
+def _trained(place: Path, kind: str, steps: int | None) -> Path:
+    """Return the folder of a demo model, trained now unless an earlier run did."""
+    from coldforge.demo.recipe import Recipe
+
+    folder = place / kind / ORIGINAL
+    card = read_card(folder)
+    recipe = Recipe(kind) if steps is None else Recipe(kind, steps=steps)
+    wanted = (DEMO, kind, recipe.steps, recipe.seed)
+    if tuple(card.get(name) for name in ("kind", "architecture", "steps", "seed")) == wanted:
+        say(f"{kind} was trained before")
+    else:
+        alone(run_demo, str(folder), steps=steps, kind=kind)
+    return folder

@@ -1,0 +1,1 @@
+"""Models by methods by backends, no cell done twice; here or on a Ray cluster."""

@@ -1,0 +1,50 @@
+"""Who does the jobs: this machine, here, or a cluster; either way the same function."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from queue import SimpleQueue
+from threading import Thread
+from typing import Protocol
+
+from coldforge.experiments.sweep.job import Job
+from coldforge.experiments.sweep.run_job import Outcome, failed
+
+Work = Callable[[Job], Outcome]
+
+
+class Executor(Protocol):
+    """Does jobs and tells what became of each, in whatever order they end."""
+
+    def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
+        """Yield each job's place in `jobs` and its outcome; a job that is lost is failed."""
+
+
+class Here:
+    """One machine, ours: so many jobs at a time, every heavy step in a process of its own."""
+
+    def __init__(self, at_once: int = 1) -> None:
+        """Do `at_once` jobs at a time; two that are timed at once disturb each other."""
+        self.at_once = at_once
+
+    def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
+        """Do the jobs in their order; the threads end with the process, whatever they wait for."""
+        waiting, ended = deque(enumerate(jobs)), SimpleQueue[tuple[int, Outcome]]()
+        for _ in range(min(self.at_once, len(jobs))):
+            Thread(target=_take, args=(work, waiting, ended), daemon=True).start()
+        for _ in jobs:
+            yield ended.get()
+
+
+def _take(
+    work: Work, waiting: "deque[tuple[int, Job]]", ended: "SimpleQueue[tuple[int, Outcome]]"
+) -> None:
+    while waiting:
+        try:
+            place, job = waiting.popleft()
+        except IndexError:  # another thread was quicker
+            return
+        try:
+            outcome = work(job)
+        except Exception as error:  # noqa: BLE001 - one lost job must not stop the others
+            outcome = failed(job, error)
+        ended.put((place, outcome))

@@ -1,0 +1,83 @@
+"""Models by methods by backends; killed, the same call goes on."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from coldforge.checkpoint.checkpoint import read_checkpoint
+from coldforge.errors import ColdforgeError
+from coldforge.experiments.survey.eta import span
+from coldforge.experiments.sweep.executor import Executor, Here
+from coldforge.experiments.sweep.folder import SWEEP, claim, held
+from coldforge.experiments.sweep.job import Job, jobs_of
+from coldforge.experiments.sweep.matrix import Matrix, read_matrix
+from coldforge.experiments.sweep.run_job import Outcome, run_job
+from coldforge.experiments.sweep.steps import Verbs
+from coldforge.experiments.sweep.table import brief
+from coldforge.files.notes import write_note
+from coldforge.model.card_facts import circumstances
+from coldforge.model.runtime import prepare
+from coldforge.progress import say, step
+from coldforge.quantize.preflight import check
+
+
+def run_sweep(
+    matrix: str, out: str, *, at_once: int = 1, ray: str = "", verbs: Verbs | None = None
+) -> dict[str, Any]:
+    """Do every cell of a matrix into `out`, on a Ray cluster if `ray` names one, HOST:PORT.
+
+    Cells whose inputs did not change are not done again. What goes wrong is in a cell's `error`;
+    all else is done nevertheless.
+    """
+    started, place = time.monotonic(), Path(out).absolute()
+    if at_once < 1:
+        raise ColdforgeError(f"no sweep of {at_once} jobs at a time", "write --jobs 1, or more")
+    asked = read_matrix(Path(matrix))
+    claim(place)
+    prepare()
+    with held(place, SWEEP), _executor(ray, place, at_once) as executor:
+        jobs = jobs_of(asked, place, _weights(asked))
+        outcomes = _all(executor, jobs, verbs)
+        cells = [cell for outcome in outcomes for cell in outcome.cells]
+        result = {"cells": cells, **circumstances("sweep", started)}
+        write_note(place / "runs" / "sweep.json", result)
+    return result
+
+
+@contextmanager
+def _executor(ray: str, place: Path, at_once: int) -> Iterator[Executor]:
+    if not ray:
+        yield Here(at_once)
+        return
+    from coldforge.experiments.sweep.ray_executor import on_ray
+
+    with on_ray(ray, place) as executor:
+        yield executor
+
+
+def _weights(matrix: Matrix) -> dict[str, str]:
+    """Identify the models' weights; raise ColdforgeError for one that cannot be quantised."""
+    digests = {}
+    with step("Reading the models") as reading:
+        for name, folder in matrix.models.items():
+            original = read_checkpoint(folder)
+            check(original, "float32", "", "", {})
+            digests[name] = original.digest
+        reading.result = ", ".join(digests)
+    return digests
+
+
+def _all(executor: Executor, jobs: list[Job], verbs: Verbs | None) -> list[Outcome]:
+    """Do the jobs; return their outcomes in the jobs' order, whichever came first."""
+    ended: dict[int, Outcome] = {}
+    before = time.monotonic()
+    for place, outcome in executor.run(partial(run_job, verbs=verbs), jobs):
+        ended[place] = outcome
+        left = (time.monotonic() - before) / len(ended) * (len(jobs) - len(ended))
+        tail = f", about {span(left)} left" if len(ended) < len(jobs) else ""
+        node = f" on {outcome.node}" if outcome.node else ""
+        say(f"[{len(ended)}/{len(jobs)}] {jobs[place].name}{node}: {brief(outcome)}{tail}")
+    return [ended[place] for place in sorted(ended)]

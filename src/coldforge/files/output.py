@@ -1,0 +1,160 @@
+"""Make a directory whole or not at all: a sibling is filled, then renamed into place."""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from coldforge.errors import ColdforgeError
+from coldforge.files.atomic import write_file
+
+CARD = "coldforge.json"
+"""What we know of a directory we made; its presence says that it is ours to replace."""
+JOB = "job"
+"""Within a directory under way: the digest of all that decides its content."""
+WORK = ".work"
+"""Within a directory under way: what a killed run needs to go on."""
+
+
+@contextmanager
+def whole(out: Path, kind: str) -> Iterator[Path]:
+    """Yield an empty sibling of `out` to fill; put it in place if the block succeeds.
+
+    An `out` that holds anything but an earlier result of the same `kind` is refused.
+    """
+    out = out.absolute()
+    refuse_foreign(out, kind)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    try:
+        yield part
+        _replace(part, out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def resumable(out: Path, kind: str, job: str) -> Iterator[Path]:
+    """Yield a sibling of `out` as an earlier, killed run of the same `job` left it, or empty.
+
+    It is put in place if the block succeeds, and stays for the next run if it does not. Raise
+    ColdforgeError if another run is at it.
+    """
+    out = out.absolute()
+    refuse_foreign(out, kind)
+    part = out.with_name(f".{out.name}.part")
+    part.mkdir(parents=True, exist_ok=True)
+    with _alone(part):
+        if _job(part) != job:
+            for item in part.iterdir():
+                _remove(item)
+            write_file(part / JOB, job.encode())
+        yield part
+        (part / JOB).unlink()
+        shutil.rmtree(part / WORK, ignore_errors=True)
+        _replace(part, out)
+
+
+@contextmanager
+def staged(out: Path, kind: str) -> Iterator[Path]:
+    """Yield a place in a folder of its own, for someone else to make; then put it at `out`.
+
+    Whoever makes it needs to write in that folder only, not in the one that holds `out`. What a
+    `resumable` run was killed at stays for the next one.
+    """
+    out = out.absolute()
+    refuse_foreign(out, kind)
+    part = out.with_name(f".{out.name}.part")
+    part.mkdir(parents=True, exist_ok=True)
+    place = part / out.name
+    try:
+        yield place
+        if not place.is_dir():
+            raise ColdforgeError(f"{out.name} was not made", "its own error stands above")
+        _replace(place, out)
+    finally:
+        if not _job(part / f".{out.name}.part"):
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def refuse_foreign(out: Path, kind: str) -> None:
+    """Raise ColdforgeError if `out` holds something we did not make as `kind`."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise ColdforgeError(f"{out} is not a directory", "name another --out")
+    if any(out.iterdir()) and read_card(out).get("kind") != kind:
+        raise ColdforgeError(
+            f"{out} is not empty and was not made as a {kind}", "name another --out, or remove it"
+        )
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Read the card of a directory; {} if there is none that can be read."""
+    try:
+        card = json.loads((folder / CARD).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return card if isinstance(card, dict) else {}
+
+
+def write_card(folder: Path, kind: str, facts: dict[str, Any]) -> None:
+    """Write the card, keys sorted."""
+    text = json.dumps({"kind": kind, **facts}, indent=2, sort_keys=True)
+    (folder / CARD).write_text(text + "\n", "utf-8")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a folder; the lock goes with the process, however it ends."""
+    place = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise ColdforgeError(
+            f"another run is making {folder.name[1:].removesuffix('.part')}",
+            "wait for it, or stop it: docker ps shows its container",
+        ) from error
+    finally:
+        os.close(place)
+
+
+def _job(part: Path) -> str:
+    """Read which job a folder was begun for; nothing if it was not."""
+    try:
+        return (part / JOB).read_text("utf-8")
+    except OSError:
+        return ""
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _replace(part: Path, out: Path) -> None:
+    """Swap directories; killed between the two renames, the old one lies beside as .NAME.old."""
+    _open(part)
+    aside = out.with_name(f".{out.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if out.exists():
+        out.rename(aside)
+    part.rename(out)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _open(folder: Path) -> None:
+    """Give every file the mode the caller's umask asks for; some writers keep it private."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in folder.rglob("*"):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)

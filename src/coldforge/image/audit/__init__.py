@@ -1,0 +1,1 @@
+"""What a compiled file needs: ELF, ld.so, device code."""

@@ -1,0 +1,1 @@
+"""From a stack to an image: plan, cache key, builder, wheels, verification."""

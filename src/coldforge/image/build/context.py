@@ -1,0 +1,60 @@
+"""Where things are made, and what every contained step's environment holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from coldforge.image.filesystem.tar import LayerWriter
+from coldforge.image.oci.config import environment
+from coldforge.image.oci.layout import LAYER, Descriptor, Layout
+from coldforge.mirror.store import Store
+from coldforge.paths import Workspace
+from coldforge.stack.lock import Entry, Lock
+from coldforge.stack.stack import Stack
+
+Write = Callable[[LayerWriter], None]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where things are made: the checkout, the stack and its lock, the mirror, the layout."""
+
+    space: Workspace
+    stack: Stack
+    lock: Lock
+    store: Store
+    layout: Layout
+    root: Path
+    """Where everything made here is kept: build/, or a scratch folder."""
+    builder: "Site | None" = None
+    """The stack in whose image the wheels are compiled, if that is another one."""
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the steps' logs."""
+        return self.root / "log"
+
+    def blob(self, entry: Entry) -> Path:
+        """Find an input's bytes; raise ColdforgeError if the mirror lacks them."""
+        hint = f"run: ./invokew mirror.fetch --stack {self.stack.name}"
+        return self.store.need(entry.sha256, f"{entry.name} {entry.version}", hint)
+
+    def write(self, write: Write) -> Descriptor:
+        """Let `write` fill a layer; keep it under its diffID."""
+        with self.layout.scratch() as stream:
+            writer = LayerWriter(stream, self.stack.file.epoch)
+            write(writer)
+            sha256, _ = writer.close()
+            return self.layout.keep(stream, sha256, LAYER)
+
+
+def fixed_environment(stack: Stack, layers: list[str]) -> dict[str, str]:
+    """Give a contained step the layers' environment and what keeps its output the same."""
+    return environment(stack, layers) | {
+        "SOURCE_DATE_EPOCH": str(stack.file.epoch),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TZ": "UTC",
+        "HOME": "/tmp",  # noqa: S108 - the container's own
+        "DEBIAN_FRONTEND": "noninteractive",
+    }

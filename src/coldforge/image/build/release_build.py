@@ -1,0 +1,125 @@
+"""Compile a release with its own script: its arguments, its large files, its compiler cache."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coldforge.errors import ColdforgeError, MissingInputError
+from coldforge.files.digest import sha256_json
+from coldforge.image.build.context import Site
+from coldforge.image.containers.docker_engine import diff_ids
+from coldforge.image.containers.parallelism import GIB, jobs, room
+from coldforge.image.containers.step import Step
+from coldforge.mirror.origins.git.lfs_pointer import pointers, unmet
+from coldforge.progress import say
+from coldforge.stack.lock import Entry
+from coldforge.stack.profile import Compile
+
+if TYPE_CHECKING:
+    import docker
+
+CACHE = "/coldforge/ccache"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How a wheel is compiled, as far as its bytes do not depend on it."""
+
+    jobs: int = 0
+    """Compilers at a time; 0: as free memory allows."""
+    cache: str = "coldforge-ccache"
+    """Volume of the compiler cache; empty for none."""
+    anew: bool = False
+    """Build although it is there already, and compare."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where wheels are compiled: an image in an engine, and what is to be seen there."""
+
+    client: "docker.DockerClient"
+    image: str
+    env: Mapping[str, str]
+    effort: Effort = field(default_factory=Effort)
+
+
+def released(shop: Workshop, site: Site, step: Step, source: Entry) -> Step:
+    """Let the step run the release's own script, its output shown while it runs."""
+    profile, chosen = site.stack.profile, site.stack.file.architectures
+    if profile is None or not chosen:
+        message = f"stack {site.stack.name} builds a release's wheel, but lacks what that needs"
+        raise ColdforgeError(message, "name release and architectures in its file")
+    build, tar = profile.build, site.blob(source)
+    large = large_files(site, source.use, build.needs)
+    check_pointers(site.stack.name, build.needs, tar, large)
+    cached = bool(shop.effort.cache and build.ccache and has_ccache(site))
+    count = shop.effort.jobs or at_once(shop.client, build.memory)
+    order = {
+        "command": command(build, chosen, count, cached),
+        "out": build.out,
+    }
+    env = {**step.env, **build.env}
+    inputs = {"release.py": site.space.wheels / "release.py", "source/source.tar": tar}
+    return replace(
+        step,
+        command=["python3", "/coldforge/in/release.py", json.dumps(order)],
+        inputs={**step.inputs, **inputs, **{f"large/{path}": at for path, at in large.items()}},
+        env=env | (cache_environment(shop, env) if cached else {}),
+        volumes={shop.effort.cache: CACHE} if cached else {},
+        quiet=False,
+    )
+
+
+def at_once(client: "docker.DockerClient", memory: float) -> int:
+    """Choose how many compilers of `memory` GiB run at a time, and say why so many."""
+    cores, free = room(client)
+    chosen = jobs(cores, free, memory)
+    say(f"  {chosen} compilers at a time: {cores} cores, {free / GIB:.1f} GiB free")
+    return chosen
+
+
+def cache_environment(shop: Workshop, env: Mapping[str, str]) -> dict[str, str]:
+    """Tell ccache where it is, and what decides what a compiler makes.
+
+    That is every layer below, not the time of the compiler's file: ours are all the same.
+    """
+    known = sha256_json([diff_ids(shop.client, shop.image), dict(env)])
+    return {"CCACHE_DIR": CACHE, "CCACHE_COMPILERCHECK": f"string:{known}"}
+
+
+def command(build: Compile, architectures: list[str], count: int, cached: bool) -> list[str]:
+    """Fill in the arguments of the release's script."""
+    words = [*build.command, *build.jobs, *(build.ccache if cached else [])]
+    known = {"{architectures}": ";".join(architectures), "{jobs}": str(count)}
+    for blank, value in known.items():
+        words = [word.replace(blank, value) for word in words]
+    return words
+
+
+def large_files(site: Site, use: str, needs: list[str]) -> dict[str, Path]:
+    """Find the large files that the build links and the mirror has: path in the tree -> bytes.
+
+    Others stay pointers, mirrored or not: what a mirror happens to hold decides no byte.
+    """
+    entries = [entry for entry in site.lock.of(use) if entry.origin == "lfs"]
+    return {
+        entry.name: site.blob(entry)
+        for entry in entries
+        if entry.name in needs and site.store.has(entry.sha256, entry.size)
+    }
+
+
+def check_pointers(stack: str, needs: list[str], tar: Path, large: Mapping[str, Path]) -> None:
+    """Raise MissingInputError if the compiler would link a Git LFS pointer of the tree."""
+    promised = {path: pointer for path, pointer in pointers(tar).items() if path in needs}
+    for line in unmet(promised, large):
+        hint = f"bring it, then: ./invokew mirror.add --stack {stack} FILE"
+        raise MissingInputError(f"a library to link: {line}", hint)
+
+
+def has_ccache(site: Site) -> bool:
+    """Tell whether wheels are compiled where there is a compiler cache."""
+    lock = (site.builder or site).lock
+    return any(entry.name == "ccache" for entry in lock.entries)

@@ -1,0 +1,79 @@
+"""Audit a wheel: read its binaries here, its device code with the builder image's cuobjdump."""
+
+import json
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+import msgspec
+
+from coldforge.errors import ColdforgeError
+from coldforge.files.digest import sha256_file
+from coldforge.image.audit.audit import Audit, Device, Surroundings, Wheel, judge
+from coldforge.image.audit.elf import MAGIC, Elf, read_elf
+from coldforge.image.build.context import Site
+from coldforge.image.build.release_build import Workshop
+from coldforge.image.containers.step import Step, ran
+
+REPORT = "audit.json"
+
+
+def examined(shop: Workshop, site: Site, name: str, wheel: Path, image: Surroundings) -> Audit:
+    """Audit the wheel of recipe `name`, built in `shop` for `image`; keep the report beside it.
+
+    Raise ColdforgeError naming the first file that is wrong, and what.
+    """
+    asked, python = site.stack.file.architectures, site.stack.file.python
+    root = f"usr/local/lib/python{python.version if python else '3'}/dist-packages"
+    binary = elves(wheel)
+    found = Wheel(root, binary, device_code(shop, site, name, wheel) if binary else {})
+    binaries = judge(found, asked, image)
+    faults = [f"{binary.file} {fault}" for binary in binaries for fault in binary.faults]
+    if site.stack.wheels[name].release and not found.device:
+        faults.append(f"{wheel.name} holds no device code at all")
+    audit = Audit(wheel.name, sha256_file(wheel), asked, binaries, faults)
+    report = wheel.with_name(REPORT)
+    report.write_bytes(msgspec.json.format(msgspec.json.encode(audit)) + b"\n")
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise ColdforgeError(f"wheel {name}: {faults[0]}{more}", f"the whole audit: {report}")
+    return audit
+
+
+def read_report(wheel: Path) -> Audit:
+    """Read the report kept beside a wheel; raise ColdforgeError."""
+    try:
+        return msgspec.json.decode(wheel.with_name(REPORT).read_bytes(), type=Audit)
+    except (OSError, msgspec.DecodeError) as error:
+        raise ColdforgeError(f"{wheel.name} was never audited", "build it with --clean") from error
+
+
+def elves(wheel: Path) -> dict[str, Elf]:
+    """Read every ELF file of a wheel: path in it -> content."""
+    found = {}
+    with zipfile.ZipFile(wheel) as archive:
+        for info in archive.infolist():
+            with archive.open(info) as packed, tempfile.TemporaryFile() as plain:
+                start = packed.read(len(MAGIC))
+                if start == MAGIC:
+                    plain.write(start)
+                    shutil.copyfileobj(packed, plain)
+                    found[info.filename] = read_elf(plain, info.filename)
+    return found
+
+
+def device_code(shop: Workshop, site: Site, name: str, wheel: Path) -> dict[str, Device]:
+    """Ask cuobjdump, where the wheel was compiled, what each of its binaries holds."""
+    step = Step(
+        name=f"audit {name}",
+        image=shop.image,
+        command=["python3", "/coldforge/in/audit.py"],
+        inputs={"audit.py": site.space.wheels / "audit.py", wheel.name: wheel},
+        env=shop.env,
+    )
+    log = site.logs / f"audit.{name}.log"
+    with ran(shop.client, step, log):
+        printed = log.read_text("utf-8").splitlines()[-1]
+    found: dict[str, Device] = msgspec.convert(json.loads(printed), dict[str, Device])
+    return found

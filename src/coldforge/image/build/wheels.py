@@ -1,0 +1,114 @@
+"""Wheels of a stack: from the cache, or compiled; audited before any layer takes them."""
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from coldforge.errors import ColdforgeError
+from coldforge.files.digest import sha256_file
+from coldforge.image.audit.ldso import Loader
+from coldforge.image.build.cache import Cache
+from coldforge.image.build.cache_key import Description
+from coldforge.image.build.compile import built_wheel
+from coldforge.image.build.context import Site
+from coldforge.image.build.plan import wheel_description, wheel_folder
+from coldforge.image.build.release_build import Effort, Workshop
+from coldforge.image.build.wheel_audit import REPORT, examined
+from coldforge.image.oci.config import environment
+from coldforge.progress import step
+
+JUDGES = ("audit", "elf", "examine", "loader")
+
+
+@dataclass(frozen=True)
+class Order:
+    """A wheel wanted: for which layer, what is below that, and where it is compiled."""
+
+    site: Site
+    cache: Cache
+    name: str
+    layer: str
+    below: list[str]
+    """diffIDs of the layers that the wheel will run on."""
+    compilers: list[str]
+    """diffIDs of the layers that it is compiled in."""
+    shop: Callable[[], Workshop]
+    effort: Effort
+
+
+def wheel(order: Order) -> tuple[Path, str]:
+    """Find or build the wheel, audited; return the file and its digest."""
+    site = order.site
+    description = wheel_description(site, order.name, order.layer, order.compilers)
+    folder = wheel_folder(site, description)
+    record = order.cache.get(description)
+    if record and (folder / record["file"]).is_file():
+        made, digest = folder / record["file"], record["digest"]
+        if order.effort.anew:
+            _compare(order, made, folder.with_name(f"{folder.name}.again"))
+    else:
+        made = _build(order, folder)
+        digest = f"sha256:{sha256_file(made)}"
+        found = {"file": made.name, "digest": digest}
+        order.cache.put(f"wheel/{order.name}", description, found)
+    if site.stack.file.architectures:
+        _audit(order, made, digest)
+    return made, digest
+
+
+def _build(order: Order, folder: Path) -> Path:
+    with step(f"Building wheel {order.name} from source") as at:
+        made = built_wheel(order.shop(), order.site, order.name, folder)
+        at.result = made.name
+    return made
+
+
+def _compare(order: Order, made: Path, folder: Path) -> None:
+    """Build the wheel again and compare; the second is removed if it is the same."""
+    shutil.rmtree(folder, ignore_errors=True)
+    again = _build(order, folder)
+    different = differences(made, again)
+    if different:
+        message = f"wheel {order.name}, built again, differs in {', '.join(different[:3])}"
+        raise ColdforgeError(message, f"compare {made} with {again}")
+    shutil.rmtree(folder)
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """Name the members that differ between two wheels; the files themselves if no member does."""
+    if sha256_file(one) == sha256_file(other):
+        return []
+    with zipfile.ZipFile(one) as left, zipfile.ZipFile(other) as right:
+        old, new = ({info.filename: info.CRC for info in z.infolist()} for z in (left, right))
+    names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    return names or [one.name]
+
+
+def _audit(order: Order, made: Path, digest: str) -> None:
+    """Audit the wheel unless this wheel on these layers passed before."""
+    site = order.site
+    description = _judged(order, digest)
+    if order.cache.get(description) and made.with_name(REPORT).is_file():
+        return
+    names = list(site.stack.layers)
+    env = environment(site.stack, names[: names.index(order.layer)])
+    layers = [site.layout.blob(digest) for digest in order.below]
+    with step(f"Auditing wheel {order.name}") as at:
+        image = Loader(layers, env.get("LD_LIBRARY_PATH", ""))
+        audit = examined(order.shop(), site, order.name, made, image)
+        at.result = f"{len(audit.binaries)} binaries"
+    order.cache.put(f"audit/{order.name}", description, {"passed": "yes"})
+
+
+def _judged(order: Order, digest: str) -> Description:
+    here = Path(__file__).parent
+    judges = {f"file {name}": sha256_file(here / f"{name}.py") for name in JUDGES}
+    return judges | {
+        "audit": order.name,
+        "file audit.py": sha256_file(order.site.space.wheels / "audit.py"),
+        "wheel": digest,
+        "architectures": " ".join(order.site.stack.file.architectures),
+        "layers": " ".join(order.below),
+    }

@@ -1,0 +1,1 @@
+"""Steps and launches in containers of the Docker Engine."""

@@ -1,0 +1,177 @@
+"""Run programs nobody vouches for: each in a container of its own that can reach and keep nothing.
+
+What holds a candidate: no network, a read-only root, no capability and none to gain, a user who is
+nobody, limits on memory (swap included), processes, cores and disk, and a clock outside. Nothing it
+prints is kept anywhere. What is left when we are killed ends by itself: the engine then closes the
+container's stdin, its first process ends, and the engine removes it.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coldforge.errors import ColdforgeError
+from coldforge.image.containers import sandbox_program
+from coldforge.image.containers.attached_stream import LostError, Wire
+from coldforge.image.containers.parallelism import GIB, jobs, room
+from coldforge.image.containers.step import LABEL, answering
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+
+NAME = "sandbox"
+NOBODY = "65534:65534"
+STARTING = 120.0  # seconds a container may take until it is ready for its program
+STALE = "10m"  # a container made so long ago and never started was left by someone killed
+MOST = 16  # programs at once
+WORDS = 200  # bytes of it that are shown
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a program may use."""
+
+    seconds: float = 3.0
+    """From when it is sent until its check has returned; the container's start is not counted."""
+    memory: int = 512 << 20
+    """Bytes, its files included."""
+    processes: int = 64
+    disk: int = 16 << 20
+    """Bytes of /tmp, the one place it can write."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a program ran to its end, why not ('' if it did), and in how many seconds."""
+
+    passed: bool
+    why: str
+    seconds: float
+
+
+def judge(
+    client: "docker.DockerClient",
+    image: str,
+    programs: Mapping[str, str],
+    limits: Limits | None = None,
+) -> Iterator[tuple[str, Verdict]]:
+    """Run each program (by a name of the caller's) in `image`; yield verdicts as they come.
+
+    As many run at once as there are cores, memory permitting; as many containers again are brought
+    up meanwhile.
+    A program passes if it runs to its end. Raise ColdforgeError if the engine fails.
+    """
+    reap(client)
+    allowed = limits or Limits()
+    with answering("the sandbox"):
+        cores, memory = room(client)
+    most = jobs(min(MOST, cores), memory, allowed.memory / GIB)
+    bench = Bench(client, image, allowed, threading.Semaphore(most))
+    pool = ThreadPoolExecutor(2 * most, thread_name_prefix=NAME)
+    try:
+        asked = {pool.submit(bench.judge, text): name for name, text in programs.items()}
+        for future in as_completed(asked):
+            yield asked[future], future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def reap(client: "docker.DockerClient") -> None:
+    """Remove containers that someone killed has left behind before they were started."""
+    with answering("clearing up"):
+        client.containers.prune(filters={"label": f"{LABEL}={NAME}", "until": STALE})
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where programs run: an engine, an image, the limits, and how many may run at once."""
+
+    client: "docker.DockerClient"
+    image: str
+    limits: Limits
+    running: threading.Semaphore
+
+    def judge(self, program: str) -> Verdict:
+        """Run one program in a fresh container; a container lost once is tried again."""
+        try:
+            return self._judge(program)
+        except LostError:
+            with suppress(LostError):
+                return self._judge(program)
+        return Verdict(False, "its container ended without a verdict", 0.0)
+
+    def _judge(self, program: str) -> Verdict:
+        text = program.encode("utf-8", "replace")
+        token = secrets.token_hex(sandbox_program.TOKEN // 2).encode()
+        message = b"%d\n%s%s" % (len(text), text, token)
+        with answering("the sandbox"), self._container() as container, _attached(container) as wire:
+            container.start()
+            if wire.line(time.monotonic() + STARTING) != sandbox_program.READY:
+                raise ColdforgeError("the sandbox did not start", "does the image have python3?")
+            with self.running:
+                started = time.monotonic()
+                deadline = started + self.limits.seconds
+                wire.send(message, deadline)
+                said = wire.line(deadline)
+                seconds = round(time.monotonic() - started, 3)
+        if said is None:
+            return Verdict(False, f"timed out after {self.limits.seconds:g} s", seconds)
+        passed = secrets.compare_digest(said, token)
+        return Verdict(passed, "" if passed else shown(said), seconds)
+
+    @contextmanager
+    def _container(self) -> Iterator["Container"]:
+        import docker.errors
+
+        command = ["python3", "-I", "-c", Path(sandbox_program.__file__).read_text("utf-8")]
+        container = self.client.containers.create(self.image, command, **options(self.limits))
+        try:
+            yield container
+        finally:
+            # It may be gone already, or going.
+            with suppress(docker.errors.NotFound, docker.errors.APIError):
+                container.remove(force=True, v=True)
+
+
+def shown(said: bytes) -> str:
+    """Make a candidate's words fit to print: short, and without what would steer a terminal."""
+    text = said[:WORDS].decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _attached(container: "Container") -> Any:  # noqa: ANN401 - a context manager of Wire
+    streams = {"stdin": 1, "stdout": 1, "stream": 1}
+    return closing(Wire(container.attach_socket(params=streams)))
+
+
+def options(limits: Limits) -> dict[str, Any]:
+    """Spell the limits for the engine."""
+    from docker.types import LogConfig, Ulimit
+
+    return {
+        "network_mode": "none",
+        "ipc_mode": "none",  # no /dev/shm: memory that no limit on disk sees
+        "hostname": NAME,
+        "user": NOBODY,
+        "working_dir": "/tmp",  # noqa: S108 - the container's own
+        "read_only": True,
+        "tmpfs": {"/tmp": f"size={limits.disk},nr_inodes=4096,mode=1777,noexec,nosuid,nodev"},  # noqa: S108
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "mem_limit": limits.memory,
+        "memswap_limit": limits.memory,
+        "pids_limit": limits.processes,
+        "nano_cpus": 1_000_000_000,
+        "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=256, hard=256)],
+        "log_config": LogConfig(type="none"),  # else what it says grows on the host's disk
+        "labels": {LABEL: NAME},
+        "stdin_open": True,
+        "auto_remove": True,
+    }

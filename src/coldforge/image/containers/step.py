@@ -1,0 +1,230 @@
+"""Run one step in a container that can reach nothing: no network, no spare capability."""
+
+import contextlib
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from coldforge.errors import ColdforgeError, UnreachableError
+from coldforge.image.containers.docker_engine import archive_of, shown_mode
+from coldforge.progress import say
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+
+INPUTS = "/coldforge/in"
+LABEL = "coldforge.step"
+TAIL = 15  # lines of log shown when a step fails
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command in an image, its inputs (name below /coldforge/in -> host file), and its limits."""
+
+    name: str
+    image: str
+    command: list[str]
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    capabilities: list[str] = field(default_factory=list)
+    user: str = "0:0"
+    read_only: bool = False
+    quiet: bool = True
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    """Volumes of the engine that outlive the step, made on demand: name -> where they are seen."""
+
+
+@contextmanager
+def ran(client: "docker.DockerClient", step: Step, log: Path) -> Iterator["Container"]:
+    """Run `step` to its end and yield the stopped container, then remove it.
+
+    The log is kept. Raise ColdforgeError with its last lines if the step fails.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with answering(step.name), _delivered(client, step, log.parent) as inputs:
+        mounts = [*inputs, *_kept(step)]
+        container = client.containers.create(
+            step.image, step.command, mounts=mounts, **_limits(step)
+        )
+        try:
+            _follow(container, step, log)
+            yield container
+        finally:
+            container.remove(force=True, v=True)
+
+
+@contextmanager
+def answering(what: str) -> Iterator[None]:
+    """Turn the engine's refusals and its silence into ColdforgeErrors about `what`."""
+    # Which exceptions to catch is asked only when one is raised: a build with nothing to do
+    # never imports the SDK.
+    try:
+        yield
+    except _refusal() as error:
+        said = getattr(error, "explanation", None) or error
+        raise ColdforgeError(f"{what}: the engine says: {said}") from error
+    except _silence() as error:
+        raise UnreachableError(
+            f"the engine stopped answering during {what}",
+            "start it again; the same command continues",
+        ) from error
+
+
+def _refusal() -> type[Exception]:
+    import docker.errors
+
+    refusal: type[Exception] = docker.errors.APIError
+    return refusal
+
+
+def _silence() -> tuple[type[Exception], ...]:
+    import docker.errors
+    import requests.exceptions
+    import urllib3.exceptions
+
+    return (
+        docker.errors.DockerException,
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+    )
+
+
+def _limits(step: Step) -> dict[str, Any]:
+    return {
+        "network_mode": "none",
+        "hostname": "coldforge",
+        "working_dir": "/",  # else the engine makes the image's own and it lands in the layer
+        "user": step.user,
+        "cap_drop": ["ALL"],
+        "cap_add": step.capabilities,
+        "security_opt": ["no-new-privileges"],
+        "environment": dict(step.env),
+        "labels": {LABEL: step.name},
+        "read_only": step.read_only,
+        "tmpfs": {"/tmp": "mode=1777,exec"},  # noqa: S108 - the container's own
+        "pids_limit": 4096,
+        "init": False,
+    }
+
+
+def _follow(container: "Container", step: Step, log: Path) -> None:
+    """Start the container and keep what it says; raise ColdforgeError if it fails."""
+    # Attached before the start: following the engine's own log loses a quick step's last words.
+    with log.open("wb") as kept, hearing(container.attach(stream=True, demux=True)) as said:
+        container.start()
+        for raw in _lines(said):
+            kept.write(raw + b"\n")
+            if not step.quiet:
+                say(raw.decode("utf-8", "replace"))
+    status = container.wait()["StatusCode"]
+    if status:
+        lines = log.read_text("utf-8", "replace").splitlines()[-TAIL:]
+        for line in lines:
+            say(f"  | {line}")
+        raise ColdforgeError(f"{step.name} failed with status {status}", f"the whole log: {log}")
+
+
+@contextmanager
+def hearing(stream: Any) -> Iterator[Any]:  # noqa: ANN401 - untyped SDK
+    """Yield what a container says; close the connection at the end, which the SDK leaves open."""
+    import docker.errors
+
+    try:
+        yield stream
+    finally:
+        with contextlib.suppress(OSError, docker.errors.DockerException):
+            stream.close()
+            stream._response.close()
+
+
+def _lines(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[bytes]:
+    """Split both streams into lines, each whole; a last one may lack its end."""
+    rests = [b"", b""]
+    for pair in pairs:
+        for stream, chunk in enumerate(pair):
+            *whole, rests[stream] = (rests[stream] + (chunk or b"")).split(b"\n")
+            yield from whole
+    yield from filter(None, rests)
+
+
+@contextmanager
+def _delivered(client: "docker.DockerClient", step: Step, scratch: Path) -> Iterator[list[Any]]:
+    """Yield the mounts that show the inputs read-only: a bind where the engine sees our files."""
+    if not step.inputs:
+        yield []
+        return
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="step-") as folder:
+        stage = Path(folder)
+        for name, source in step.inputs.items():
+            _link(source, stage / name)
+        for below in (stage, *(path for path in stage.rglob("*") if path.is_dir())):
+            below.chmod(0o755)
+        if shares_files(client, step.image, stage):
+            yield [bind(INPUTS, stage)]
+        else:
+            with _volume(client, step) as mount:
+                yield [mount]
+
+
+def _kept(step: Step) -> list[Any]:
+    from docker.types import Mount
+
+    return [Mount(place, name, type="volume") for name, place in step.volumes.items()]
+
+
+def _link(source: Path, place: Path) -> None:
+    """Show `source` at `place`, with one of two modes whatever this user's umask is."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    mode = shown_mode(source)
+    try:
+        if stat.S_IMODE(source.stat().st_mode) != mode:
+            raise PermissionError  # as it is, its mode could reach the layer
+        place.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, place)
+        place.chmod(mode)
+
+
+def bind(target: str, source: Path, writable: bool = False) -> Any:  # noqa: ANN401 - untyped SDK
+    """Show a host path at `target`."""
+    from docker.types import Mount
+
+    return Mount(target, str(source.resolve()), type="bind", read_only=not writable)
+
+
+@contextmanager
+def _volume(client: "docker.DockerClient", step: Step) -> Iterator[Any]:
+    """Fill a volume with the inputs through the engine's API, for engines elsewhere."""
+    from docker.types import Mount
+
+    volume = client.volumes.create(labels={LABEL: step.name})
+    try:
+        mount = Mount(INPUTS, volume.name, type="volume")
+        filler = client.containers.create(step.image, ["true"], mounts=[mount], network_mode="none")
+        try:
+            filler.put_archive(INPUTS, archive_of(dict(step.inputs)))
+        finally:
+            filler.remove(force=True)
+        yield Mount(INPUTS, volume.name, type="volume", read_only=True)
+    finally:
+        volume.remove(force=True)
+
+
+def shares_files(client: "docker.DockerClient", image: str, folder: Path) -> bool:
+    """Tell whether the engine sees this host's `folder` at its own path."""
+    import docker.errors
+
+    try:
+        mounts = [bind("/coldforge/probe", folder)]
+        client.containers.create(image, ["true"], mounts=mounts).remove(force=True)
+    except docker.errors.ImageNotFound:
+        raise
+    except docker.errors.APIError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The OCI image layout, its index, configs, referrers and export."""

@@ -1,0 +1,71 @@
+"""index.json of an OCI layout: read at any time, changed by one writer after the other.
+
+Source: OCI image-spec v1.1, image-layout.md.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from coldforge.files.atomic import write_file
+from coldforge.files.digest import canonical_json
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+REF = "org.opencontainers.image.ref.name"
+VERSION = {"imageLayoutVersion": "1.0.0"}
+
+Entry = dict[str, Any]
+
+
+def name_of(entry: Entry) -> str:
+    """Give the name of a descriptor; empty if it has none."""
+    return str((entry.get("annotations") or {}).get(REF, ""))
+
+
+def read_index(root: Path) -> list[Entry]:
+    """List the descriptors of a layout's index; none if there is no index yet."""
+    path = root / "index.json"
+    entries: list[Entry] = json.loads(path.read_bytes())["manifests"] if path.exists() else []
+    return entries
+
+
+@contextmanager
+def changed(root: Path) -> Iterator[list[Entry]]:
+    """Yield the descriptors to be changed in place, then write them; other writers wait."""
+    with _alone(root):
+        entries = read_index(root)
+        before = list(entries)
+        yield entries
+        if entries != before or not (root / "index.json").exists():
+            _write(root, entries)
+
+
+def write_index(root: Path, entries: list[Entry]) -> None:
+    """Write an index of `entries` alone."""
+    with _alone(root):
+        _write(root, entries)
+
+
+def _write(root: Path, entries: list[Entry]) -> None:
+    """Write by rename, in an order that tells nothing of who came first: names, then digests."""
+    ordered = sorted(entries, key=lambda item: (not name_of(item), name_of(item), item["digest"]))
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": ordered}
+    write_file(root / "index.json", canonical_json(index))
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Keep other writers out, by a lock on oci-layout: a file that every layout has for good."""
+    root.mkdir(parents=True, exist_ok=True)
+    marker = os.open(root / "oci-layout", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(marker, fcntl.LOCK_EX)
+        if not os.fstat(marker).st_size:
+            os.write(marker, canonical_json(VERSION))
+        yield
+    finally:
+        os.close(marker)

@@ -1,0 +1,1 @@
+"""Debian archives: indexes, signatures, the resolver."""

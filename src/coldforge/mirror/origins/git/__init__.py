@@ -1,0 +1,1 @@
+"""Git repositories: commits, submodules, LFS files, one tar of sources."""

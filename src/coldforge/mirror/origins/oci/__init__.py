@@ -1,0 +1,1 @@
+"""Image registries: references, manifests, blobs."""

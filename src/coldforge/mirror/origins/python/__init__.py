@@ -1,0 +1,1 @@
+"""Python indexes: wheels and sdists, resolved by uv."""

@@ -1,0 +1,139 @@
+"""What indexes and find-links offer: file names with their URLs, read once a run."""
+
+import logging
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
+
+import msgspec
+
+from coldforge.mirror.http.client import client
+from coldforge.mirror.http.urls import local, redact
+from coldforge.mirror.settings.pip import PipConfig
+
+if TYPE_CHECKING:
+    import httpx
+
+JSON = "application/vnd.pypi.simple.v1+json"
+ACCEPT = f"{JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2")
+
+log = logging.getLogger(__name__)
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A file on offer; `sha256` is empty where the page gives none."""
+
+    name: str
+    url: str
+    sha256: str = ""
+
+
+class _File(msgspec.Struct):
+    filename: str
+    url: str
+    hashes: dict[str, str] = {}
+
+
+class _Page(msgspec.Struct):
+    files: list[_File]
+
+
+class Pages:
+    """Read the listings of one pip configuration; a listing that is down counts as empty."""
+
+    def __init__(self, pip: PipConfig) -> None:
+        """Use the certificates, proxy and credentials of `pip`."""
+        self._pip = pip
+        self._read: dict[str, list[Link]] = {}
+
+    @cached_property
+    def http(self) -> "httpx.Client":
+        """Open the client on the first page that is not a local file."""
+        return client(self._pip)
+
+    def project(self, index: str, name: str) -> list[Link]:
+        """List the files an index offers for a project (normalised name)."""
+        return self._listing(f"{index.rstrip('/')}/{name}/")
+
+    def found(self, place: str) -> list[Link]:
+        """List the files of a find-links place: a folder, a file or an HTML page."""
+        path = local(place)
+        if path is None:
+            return self._listing(place)
+        if path.is_dir():
+            return [_file(item) for item in sorted(path.iterdir()) if _archive(item.name)]
+        if _archive(path.name):
+            return [_file(path)] if path.is_file() else []
+        return self._listing(path.as_uri())
+
+    def _listing(self, url: str) -> list[Link]:
+        if url not in self._read:
+            try:
+                self._read[url] = self._fetch(url)
+            except Exception as error:  # noqa: BLE001 - whatever an origin answers, the next one is tried
+                log.warning("%s: %s", redact(url), redact(str(error)))
+                self._read[url] = []
+        return self._read[url]
+
+    def _fetch(self, url: str) -> list[Link]:
+        path = local(url)
+        if path is not None:
+            page = path / "index.html" if path.is_dir() else path
+            base = page.as_uri() if path.is_file() else path.as_uri() + "/"
+            return parse_html(page.read_text("utf-8"), base) if page.exists() else []
+        answer = self.http.get(url, headers={"Accept": ACCEPT})
+        if answer.status_code == 404:
+            return []
+        answer.raise_for_status()
+        base = str(answer.url)
+        json = "json" in answer.headers.get("content-type", "")
+        links = parse_json(answer.content, base) if json else parse_html(answer.text, base)
+        return [_with_credentials(link, url) for link in links]
+
+
+def parse_html(text: str, base: str) -> list[Link]:
+    """Read the links of an HTML project page or find-links page."""
+    from pypi_simple import parse_links_stream
+
+    return [_link(item.url, base) for item in parse_links_stream([text], base_url=base)]
+
+
+def parse_json(content: bytes, base: str) -> list[Link]:
+    """Read the files of a JSON project page."""
+    return [
+        Link(file.filename, urljoin(base, file.url), file.hashes.get("sha256", ""))
+        for file in msgspec.json.decode(content, type=_Page).files
+    ]
+
+
+def matching(links: Iterable[Link], name: str, sha256: str) -> list[str]:
+    """Pick the URLs of the links with this file name whose hash, where given, is this."""
+    return [link.url for link in links if link.name == name and link.sha256 in ("", sha256)]
+
+
+def _link(url: str, base: str) -> Link:
+    address, fragment = urldefrag(urljoin(base, url))
+    name = unquote(urlsplit(address).path.rpartition("/")[2])
+    kind, _, value = fragment.partition("=")
+    return Link(name, address, value.lower() if kind == "sha256" else "")
+
+
+def _file(path: Path) -> Link:
+    return Link(path.name, path.absolute().as_uri())
+
+
+def _archive(name: str) -> bool:
+    return name.endswith(ARCHIVES)
+
+
+def _with_credentials(link: Link, page: str) -> Link:
+    """Give a file on its index's own host the index's credentials, as pip does."""
+    asked, got = urlsplit(page), urlsplit(link.url)
+    if not asked.username or got.username or asked.hostname != got.hostname:
+        return link
+    user, password = (quote(unquote(part or ""), "") for part in (asked.username, asked.password))
+    url = got._replace(netloc=f"{user}:{password}@{got.netloc}").geturl()
+    return Link(link.name, url, link.sha256)

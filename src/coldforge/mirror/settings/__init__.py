@@ -1,0 +1,1 @@
+"""What pip, apt, git and the container tools are configured to do, read as they read it."""

@@ -1,1 +1,0 @@
-"""What a method looks at besides the weights: frozen windows of tokens."""

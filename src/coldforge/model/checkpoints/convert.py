@@ -1,0 +1,176 @@
+"""Convert a quantised checkpoint into another format, losslessly, or decode it to float16."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
+from coldforge.checkpoint.formats.gptq import Gptq, older_config
+from coldforge.checkpoint.formats.int8 import Int8
+from coldforge.checkpoint.formats.registry import find_format
+from coldforge.checkpoint.formats.scheme import inputs_of
+from coldforge.checkpoint.formats.w8a8 import W8a8
+from coldforge.checkpoint.linear import IN_BLOCK, Linear
+from coldforge.errors import ColdforgeError, UnknownNameError
+from coldforge.files.output import read_card, refuse_foreign, whole, write_card
+from coldforge.model.card_facts import circumstances, sizes
+from coldforge.model.checkpoints.conversion import Rounding, Survey, settings_for, transfer
+from coldforge.model.checkpoints.inspect import run_inspect
+from coldforge.model.loading.reading import Reader
+from coldforge.model.runtime import prepare
+from coldforge.progress import Step, step
+
+CONVERTED = "converted model"
+PLAIN = "fp16"
+TARGETS = ("gptq", "gptq_v2", "awq", "compressed-tensors", PLAIN)
+
+Store = Callable[[Linear], dict[str, Any]]
+"""A quantised layer -> its new tensors by full name."""
+
+
+def run_convert(model: str, out: str, to: str) -> dict[str, Any]:
+    """Convert `model` into `out`; raise ColdforgeError naming the first layer that cannot be."""
+    started, place = time.monotonic(), Path(out)
+    if to not in TARGETS:
+        raise UnknownNameError("format to convert to", to, list(TARGETS))
+    checkpoint = read_checkpoint(Path(model))
+    if checkpoint.format is None:
+        raise ColdforgeError(
+            f"{model} is not quantised: there is nothing to convert",
+            "run: invoke quantize --model DIR --out DIR",
+        )
+    refuse_foreign(place, CONVERTED)
+    prepare()
+    with whole(place, CONVERTED) as part:
+        told = _decode(checkpoint, part) if to == PLAIN else _move(checkpoint, part, to)
+        _copy(checkpoint, part)
+        made = read_checkpoint(part)
+        facts = {
+            "from": checkpoint.format.name,
+            "to": to,
+            "origin": {"digest": checkpoint.digest, "card": read_card(checkpoint.folder)},
+            "digest": made.digest,
+            "warnings": run_inspect(str(part))["warnings"],
+            **told,
+            **sizes(made),
+            **circumstances("checkpoint.convert", started),
+        }
+        write_card(part, CONVERTED, facts)
+    return {"model": model, "out": out, **facts}
+
+
+def _move(checkpoint: Checkpoint, out: Path, to: str) -> dict[str, Any]:
+    """Write all layers in another format."""
+    _refuse_inputs(checkpoint, to)
+    target, reader = find_format(to), Reader(checkpoint)
+    layers = [item for item in checkpoint.linears.values() if item.format]
+    found = Survey()
+    with step("Reading the layers", len(layers), "layers") as work:
+        for item in layers:
+            found.add(reader.layer(item))
+            work.advance(1)
+    settings = settings_for(checkpoint.linears, found)
+    config = target.config(settings)
+
+    def store(item: Linear) -> dict[str, Any]:
+        parts = transfer(item.name, reader.layer(item), target, settings, config)
+        return {item.name + part: tensor for part, tensor in parts.items()}
+
+    with step(f"Converting to {to}", len(layers), "layers") as work:
+        _write(reader, out, store, lambda _, tensor: tensor, work)
+    _configure(checkpoint, out, quantization_config=config)
+    if isinstance(target, Gptq):
+        _json(out / "quantize_config.json", older_config(config))
+    return {"layers": len(layers), "lossless": True}
+
+
+def _decode(checkpoint: Checkpoint, out: Path) -> dict[str, Any]:
+    """Write a plain float16 model."""
+    reader, rounding = Reader(checkpoint), Rounding()
+    layers = [item for item in checkpoint.linears.values() if item.format]
+
+    def store(item: Linear) -> dict[str, Any]:
+        name = f"{item.name}.weight"
+        return {name: rounding.half(name, reader.weight(item))}
+
+    with step("Decoding to float16", len(layers), "layers") as work:
+        _write(reader, out, store, rounding.half, work)
+    _configure(checkpoint, out, dtype="float16")
+    return {
+        "layers": len(layers),
+        "lossless": not rounding.tensors and not _rounds(checkpoint),
+        "rounded_tensors": rounding.tensors,
+        "largest_rounding": rounding.largest,
+        "inputs": "no longer rounded to int8" if _rounds(checkpoint) else "as they were",
+    }
+
+
+def _write(
+    reader: Reader, out: Path, store: Store, keep: Callable[[str, Any], Any], work: Step
+) -> None:
+    """Write block by block: quantised layers as `store` says, what else there is by `keep`."""
+    from coldforge.checkpoint.shards import Shards
+
+    linears = reader.checkpoint.linears
+    quantised = {name: item for name, item in linears.items() if item.format}
+    parts = {name + part for name, item in quantised.items() for part in item.tensors}
+    units = sorted({*quantised, *(set(reader.checkpoint.tensors) - parts)}, key=_block)
+    shards = Shards(out)
+    for index, (_, names) in enumerate(groupby(units, key=lambda name: _block(name)[0])):
+        tensors: dict[str, Any] = {}
+        for name in names:
+            if name in quantised:
+                tensors |= store(quantised[name])
+                work.advance(1)
+            else:
+                tensors[name] = keep(name, reader.tensor(name))
+        shards.write(f"{index:05}", tensors)
+    shards.join()
+
+
+def _block(name: str) -> tuple[int, str]:
+    """Sort by block; what is outside of blocks comes first."""
+    found = IN_BLOCK.search(name)
+    return (int(found[0].strip(".")) if found else -1, name)
+
+
+def _rounds(checkpoint: Checkpoint) -> bool:
+    """Tell whether inputs are rounded too."""
+    if isinstance(checkpoint.format, W8a8):
+        names = (name for name, item in checkpoint.linears.items() if item.format)
+        return any(inputs_of(name, checkpoint.quantization) for name in names)
+    return isinstance(checkpoint.format, Int8)
+
+
+def _refuse_inputs(checkpoint: Checkpoint, to: str) -> None:
+    if _rounds(checkpoint):
+        raise ColdforgeError(
+            f"{to} cannot say that inputs are rounded to int8, as those of {checkpoint.folder} are",
+            f"convert it with --to {PLAIN}, which keeps the weights alone",
+        )
+
+
+def _configure(checkpoint: Checkpoint, out: Path, **changes: Any) -> None:  # noqa: ANN401 - JSON
+    """Write config.json with another quantization_config, or none."""
+    config = {key: item for key, item in checkpoint.config.items() if key != "quantization_config"}
+    if "dtype" in changes:
+        config.pop("torch_dtype", None)
+    _json(out / "config.json", {**config, **changes})
+
+
+def _copy(checkpoint: Checkpoint, out: Path) -> None:
+    """Copy what goes with the weights."""
+    from coldforge.model.tokens import copy_files
+
+    copy_files(checkpoint.folder, out)
+    generation = checkpoint.folder / "generation_config.json"
+    if generation.is_file():
+        shutil.copyfile(generation, out / generation.name)
+
+
+def _json(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", "utf-8")

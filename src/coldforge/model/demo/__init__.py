@@ -1,1 +1,0 @@
-"""Something real to quantise, trained on the spot."""

@@ -1,0 +1,1 @@
+"""Model families: one module each, for quantiser, engines, loader check and memory alike."""

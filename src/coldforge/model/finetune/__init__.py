@@ -1,1 +1,0 @@
-"""Quantisation-aware training: weights that are rounded as they learn."""

@@ -1,1 +1,0 @@
-"""How quantised weights lie in a checkpoint: one module a format."""

@@ -1,1 +1,0 @@
-"""How far a quantised model strays from its original."""

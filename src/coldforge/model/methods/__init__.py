@@ -1,1 +1,0 @@
-"""How a model is quantised: one module a method, listed in catalogue.py."""

@@ -1,1 +1,0 @@
-"""The arithmetic of quantising: grids, Hessians, factors; the same bits on any number of cores."""

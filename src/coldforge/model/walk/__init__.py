@@ -1,1 +1,0 @@
-"""A model walked block by block: its memory is one block, whatever its size."""

@@ -1,0 +1,1 @@
+"""Quantise a model: methods, calibration, solvers, one block in memory at a time."""

@@ -1,0 +1,85 @@
+"""What flows through a block: the inputs of its linear layers, their Hessians, its outputs."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from coldforge.model.deterministic import Workers
+from coldforge.model.families.architecture import Stage
+from coldforge.quantize.blockwise.activation_file import Activations
+from coldforge.quantize.blockwise.skeleton import Caught, Spine
+from coldforge.quantize.solver.hessian import Hessian
+
+CHUNK = 8
+"""Windows whose inputs are in memory together; fixed, for sums are split by it."""
+
+
+class Feed:
+    """Runs the calibration windows through the block at hand."""
+
+    def __init__(self, spine: Spine, inputs: Activations, workers: Workers) -> None:
+        """Read what enters the block from `inputs`."""
+        self.spine, self.inputs, self.workers = spine, inputs, workers
+        spine.options(inputs.length)  # found now: threads only look them up
+
+    def hessian(self, stage: Stage) -> Hessian:
+        """Sum X^T X over everything that enters a stage's linear layers, as the block is now."""
+        found: Hessian | None = None
+        for rows in self.chunks(stage):
+            found = found or Hessian(rows.shape[1], rows.device)
+            found.add(rows, self.workers)
+        assert found is not None  # noqa: S101 - there is a window at least
+        return found
+
+    def norms(self, stage: Stage) -> Any:  # noqa: ANN401 - a tensor
+        """Return the norm over all tokens of each of a stage's inputs, float32 (width,)."""
+        squares: Any = 0
+        for rows in self.chunks(stage):
+            squares = squares + rows.double().square().sum(0)
+        return squares.sqrt().float()
+
+    def chunks(self, stage: Stage) -> Iterator[Any]:
+        """Yield what enters a stage's linear layers, (tokens, width) float32, CHUNK windows each.
+
+        The block runs with its weights of the moment: quantised stages before, plain ones after.
+        """
+        import torch
+
+        module = self.spine.block.get_submodule(stage.layers[0])
+        for at in range(0, self.inputs.count, CHUNK):
+            indices = range(at, min(at + CHUNK, self.inputs.count))
+            with _catching(module):
+                found = self.workers.map(self._until_caught, indices)
+            yield torch.cat([item.flatten(0, 1).float() for item in found])
+
+    def run(self, to: Callable[[int, Any], None]) -> None:
+        """Run every window through the whole block; hand number and output to `to`."""
+        self.workers.map(lambda index: to(index, self._forward(index)), range(self.inputs.count))
+
+    def outputs(self, indices: range) -> list[Any]:
+        """Return the block's outputs for some windows, (1, tokens, width) each."""
+        return self.workers.map(self._forward, indices)
+
+    def _until_caught(self, index: int) -> Any:  # noqa: ANN401 - a tensor
+        try:
+            self._forward(index)
+        except Caught as caught:
+            return caught.arguments[0]
+        raise AssertionError("the stage was never reached")
+
+    def _forward(self, index: int) -> Any:  # noqa: ANN401 - a tensor
+        return self.spine.forward(self.inputs.read(index))
+
+
+@contextmanager
+def _catching(module: Any) -> Iterator[None]:  # noqa: ANN401 - a torch module
+    """While it lasts, the module ends a forward pass and carries its arguments out."""
+
+    def out(_: object, args: tuple[Any, ...]) -> None:
+        raise Caught(args, {})
+
+    hook = module.register_forward_pre_hook(out)
+    try:
+        yield
+    finally:
+        hook.remove()

@@ -1,0 +1,76 @@
+"""The block at hand, as a method sees it: linear layers as (outputs, inputs), what flows in."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from coldforge.checkpoint.formats.quantized import Quantized
+from coldforge.model.deterministic import Workers
+from coldforge.model.families.architecture import Stage
+from coldforge.quantize.blockwise.activations_feed import Feed
+from coldforge.quantize.blockwise.skeleton import Spine
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One linear layer as it will be stored; `item` is None where it stays as it is."""
+
+    item: Quantized | None
+    error: float | None = None
+    """Relative squared error of the layer's output."""
+
+
+@dataclass
+class Block:
+    """One block in memory."""
+
+    index: int
+    spine: Spine
+    workers: Workers
+    feed: Feed | None
+    """None for methods that look at weights alone."""
+    masks: dict[str, Any] = field(default_factory=dict)
+    """By layer: true (outputs, inputs) where a weight was pruned and must stay zero."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """List the stages in the order in which the block computes."""
+        return self.spine.architecture.stages
+
+    @property
+    def name(self) -> str:
+        """Name the block as tensors do: model.layers.3."""
+        return f"{self.spine.architecture.blocks}.{self.index}"
+
+    def full(self, layer: str) -> str:
+        """Name a layer as the checkpoint does: model.layers.3.mlp.up_proj."""
+        return self.spine.tensors[self.index][f"{layer}.weight"].removesuffix(".weight")
+
+    def weight(self, layer: str) -> Any:  # noqa: ANN401 - a tensor
+        """Return a copy of a linear layer's weight, float32 (outputs, inputs)."""
+        weight = self.spine.block.get_submodule(layer).weight.detach().float()
+        return (weight.T if self.spine.architecture.turned else weight).clone().contiguous()
+
+    def put(self, layer: str, weight: Any) -> None:  # noqa: ANN401 - a tensor
+        """Let the block compute with another weight, (outputs, inputs), from now on."""
+        module = self.spine.block.get_submodule(layer)
+        turned = weight.T if self.spine.architecture.turned else weight
+        module.weight.data = turned.to(module.weight.dtype).contiguous()
+
+    def scale_input(self, stage: Stage, scales: Any) -> None:  # noqa: ANN401 - a tensor
+        """Divide what enters a stage by `scales` (inputs,), fold it into what makes it.
+
+        The stage's weights are multiplied by the same, so the block computes what it did.
+        """
+        scales = scales.to(self.spine.device)
+        maker = self.spine.block.get_submodule(stage.norm or stage.linear)
+        kind = maker.weight.dtype
+        if stage.norm:
+            maker.weight.data = (maker.weight.float() / scales).to(kind)
+        else:
+            turned = self.spine.architecture.turned
+            across = scales if turned else scales[:, None]
+            maker.weight.data = (maker.weight.float() / across).to(kind)
+        if getattr(maker, "bias", None) is not None:
+            maker.bias.data = (maker.bias.float() / scales).to(kind)
+        for layer in stage.layers:
+            self.put(layer, self.weight(layer) * scales)

@@ -1,0 +1,31 @@
+"""The configs beside the weights, as loaders look for them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from coldforge.checkpoint.checkpoint import Checkpoint
+from coldforge.checkpoint.formats.gptq import older_config
+from coldforge.quantize.blockwise.request import Result
+
+OLDER = "quantize_config.json"
+"""Where AutoGPTQ and its contemporaries look."""
+
+
+def write_configs(checkpoint: Checkpoint, folder: Path, result: Result) -> None:
+    """Write config.json of the quantised model, and what older tools read beside it."""
+    config = {key: item for key, item in checkpoint.config.items() if key != "torch_dtype"}
+    config["dtype"] = result.dtype
+    if result.quantization:
+        config["quantization_config"] = result.quantization
+    _write(folder / "config.json", config)
+    if result.quantization.get("quant_method") == "gptq":
+        _write(folder / OLDER, older_config(result.quantization))
+    generation = checkpoint.folder / "generation_config.json"
+    if generation.is_file():
+        shutil.copyfile(generation, folder / generation.name)
+
+
+def _write(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", "utf-8")

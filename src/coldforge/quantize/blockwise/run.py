@@ -1,0 +1,138 @@
+"""Quantise a model block by block; killed at any point, the same call goes on where it was."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from coldforge.checkpoint.formats.format import Format
+from coldforge.checkpoint.formats.rules import exactly
+from coldforge.checkpoint.shards import Shards
+from coldforge.model.deterministic import workers
+from coldforge.model.families.architecture import unknown_layers
+from coldforge.progress import say, step
+from coldforge.quantize.blockwise.block import Block, Stored
+from coldforge.quantize.blockwise.progress import Flow
+from coldforge.quantize.blockwise.prune import pruned
+from coldforge.quantize.blockwise.request import LayerReport, Request, Result
+from coldforge.quantize.blockwise.skeleton import Spine
+from coldforge.quantize.blockwise.unquantised import cast, keep, write_rest
+
+WIDE, WHOLE = 16, -1
+"""Bits of a layer that is left as it is; the group size that stands for whole rows."""
+
+
+class Quantiser(Protocol):
+    """What a method does with the block at hand."""
+
+    def __call__(self, block: Block) -> Mapping[str, Stored]:
+        """Quantise linear layers; leave the block computing with what was stored."""
+
+
+def walk(request: Request, quantise: Quantiser, form: Format | None, dtype: str = "") -> Result:
+    """Fill `request.out` with the model's tensors, blocks quantised and stored as `form`.
+
+    What is not quantised is stored as `dtype`: float16 by default, bfloat16 if the model is.
+    """
+    import torch
+
+    checkpoint = request.checkpoint
+    kind = getattr(torch, dtype) if dtype else keep(checkpoint)
+    spine = Spine(checkpoint, request.device, request.dtype)
+    for name in unknown_layers(checkpoint):
+        say(f"  {name} is a matrix of no known kind: left as it is")
+    shards = Shards(request.out)
+    chosen, each = request.blocks or range(len(spine)), len(spine.architecture.layers)
+    with step("Quantising", len(chosen) * each, "layers") as work, workers() as pool:
+        flow = Flow(request, spine, pool)
+        reports = list(flow.reports)
+        work.advance(each * sum(index in chosen for index in range(flow.finished)))
+        for index in range(flow.finished, len(spine)):
+            block = Block(index, spine, pool, flow.open(index))
+            found = _one(block, request, quantise, _Writing(form, kind, shards))
+            flow.close(block, found)
+            work.note = flow.say(found)
+            work.advance(each * (index in chosen))
+            reports += found
+        work.result = flow.projected
+    write_rest(checkpoint, spine, shards, kind)
+    shards.join()
+    quantization = form.config(_described(request, reports)) if form else {}
+    return Result(reports, str(kind).removeprefix("torch."), quantization)
+
+
+def _described(request: Request, reports: list[LayerReport]) -> dict[str, Any]:
+    """Say how layers are stored: the commonest way, and each layer that differs from it."""
+    ways = Counter((item.bits, item.group_size) for item in reports if item.bits != WIDE)
+    usual = ways.most_common(1)[0][0] if ways else (4, WHOLE)
+    dynamic = {
+        exactly(item.layer): None
+        if item.bits == WIDE
+        else {"bits": item.bits, "group_size": item.group_size}
+        for item in reports
+        if (item.bits, item.group_size) != usual
+    }
+    settings = {"sym": True, "activations": None, **request.settings}
+    return {**settings, "bits": usual[0], "group_size": usual[1], "dynamic": dynamic}
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """Where a block goes, and as what."""
+
+    form: Format | None
+    kind: Any
+    shards: Shards
+
+
+def _one(block: Block, request: Request, quantise: Quantiser, to: _Writing) -> list[LayerReport]:
+    """Quantise one block and write it."""
+    spine = block.spine
+    module = spine.load(block.index)
+    chosen = request.blocks is None or block.index in request.blocks
+    if chosen and request.prune:
+        _prune(block, request.prune)
+    stored = dict(quantise(block)) if chosen else {}
+    names = spine.tensors[block.index]
+    plain = {names[key]: item for key, item in module.state_dict().items() if key in names}
+    packed: dict[str, Any] = {}
+    reports = []
+    for layer in spine.architecture.layers:
+        done, full = stored.get(layer) or Stored(None), block.full(layer)
+        if done.item is None or to.form is None:
+            reports.append(LayerReport(full, WIDE, WHOLE, done.error))
+            continue
+        del plain[f"{full}.weight"]
+        packed |= {full + end: item for end, item in to.form.encode(full, done.item).items()}
+        whole = request.settings.get("group_size", WHOLE) == WHOLE
+        size = WHOLE if whole else done.item.group_size
+        reports.append(LayerReport(full, done.item.bits, size, done.error))
+    packed |= {name: cast(name, item, to.kind) for name, item in plain.items()}
+    to.shards.write(f"{block.index:05}", packed)
+    return reports
+
+
+def _prune(block: Block, text: str) -> None:
+    """Set the least weights of every linear layer to zero."""
+    for stage in block.stages:
+        norms = block.feed.norms(stage) if block.feed else None
+        for layer in stage.layers:
+            weight = block.weight(layer)
+            block.masks[layer] = pruned(weight, text, norms)
+            block.put(layer, weight.masked_fill(block.masks[layer], 0))
+
+
+def each_layer(work: Callable[[Block, str], Stored]) -> Quantiser:
+    """Make a quantiser of a function of one layer that does not need the others."""
+
+    def quantise(block: Block) -> dict[str, Stored]:
+        def one(layer: str) -> Stored:
+            done = work(block, layer)
+            if done.item is not None:
+                block.put(layer, done.item.weight())
+            return done
+
+        layers = block.spine.architecture.layers
+        return dict(zip(layers, block.workers.map(one, layers), strict=True))
+
+    return quantise

@@ -1,0 +1,1 @@
+"""Frozen windows of token ids that a method observes activations on."""

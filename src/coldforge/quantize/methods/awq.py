@@ -1,0 +1,93 @@
+"""AWQ: weights that meet large inputs are rounded on a finer grid."""
+
+from typing import Any
+
+from coldforge.checkpoint.formats.registry import find_format
+from coldforge.model.families.architecture import Stage
+from coldforge.quantize.blockwise.block import Block, Stored
+from coldforge.quantize.blockwise.fold import fold, foldable, storable
+from coldforge.quantize.blockwise.request import Request, Result
+from coldforge.quantize.blockwise.run import walk
+from coldforge.quantize.methods.method import check_groups, choose
+from coldforge.quantize.solver.hessian import Hessian
+from coldforge.quantize.solver.ranges import coarse, ranged
+from coldforge.quantize.solver.smoothquant import aware
+
+BITS = 4
+"""The one width of AutoAWQ's files."""
+ALPHAS = tuple(step / 20 for step in range(20))
+SAMPLE = 1024
+"""Outputs of a layer, evenly spread, that choose its scales."""
+
+
+class Awq:
+    """The method of Lin et al. 2023: scales and ranges searched for the least output error.
+
+    The paper measures the error by running the layer; here the Hessian gives the same sum over
+    all calibration tokens.
+    """
+
+    name = "awq"
+    summary = "AWQ: inputs scaled by their size, ranges searched; AutoAWQ gemm files"
+    calibrated = True
+
+    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Fill in defaults; raise ColdforgeError for what is not for this method."""
+        defaults = {"bits": BITS, "group_size": 128, "sym": False}
+        return choose(self.name, asked, defaults, bits=(BITS,), sym=(False,))
+
+    def quantise(self, request: Request) -> Result:
+        """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
+        size = request.settings["group_size"]
+        check_groups(request.checkpoint, size)
+        return walk(request, lambda block: _quantised(block, size), find_format("awq"))
+
+
+def _quantised(block: Block, size: int) -> dict[str, Stored]:
+    """Scale and quantise each stage, the last one first.
+
+    So what makes a stage's input is scaled before it is quantised itself.
+    """
+    done = {}
+    for stage in reversed(block.stages):
+        hessian, magnitude = _seen(block, stage)
+        if foldable(block, stage):
+            scales = _best(block, stage, hessian, magnitude, size)
+            fold(block, stage, scales)
+            hessian.sum /= scales.double()[:, None] * scales.double()
+        for layer in stage.layers:
+            weight = block.weight(layer)
+            item = ranged(weight, hessian, BITS, size, block.workers)
+            decoded = item.weight()
+            block.put(layer, decoded)
+            error, whole = hessian.error(weight, decoded, block.workers)
+            done[layer] = Stored(item, error / whole if whole else 0.0)
+    return done
+
+
+def _seen(block: Block, stage: Stage) -> tuple[Hessian, Any]:
+    """Return the Hessian of what enters a stage, and each input's mean magnitude (inputs,)."""
+    assert block.feed is not None  # noqa: S101 - a calibrated method
+    hessian: Hessian | None = None
+    total: Any = 0
+    for rows in block.feed.chunks(stage):
+        hessian = hessian or Hessian(rows.shape[1], rows.device)
+        hessian.add(rows, block.workers)
+        total = total + rows.abs().double().sum(0)
+    assert hessian is not None  # noqa: S101 - there is a window at least
+    return hessian, total / hessian.tokens
+
+
+def _best(block: Block, stage: Stage, hessian: Hessian, magnitude: Any, size: int) -> Any:  # noqa: ANN401
+    """Return the scales (inputs,) with which a stage's layers lose least, all together."""
+    full = hessian.full().float()
+    weights = [block.weight(layer) for layer in stage.layers]
+    weights = [weight[:: -(-len(weight) // SAMPLE)] for weight in weights]
+    trials = [storable(block, stage, aware(magnitude, alpha)) for alpha in ALPHAS]
+
+    def loss(scales: Any) -> float:  # noqa: ANN401 - a tensor
+        lost = [coarse(item * scales, BITS, size, False) / scales - item for item in weights]
+        return sum(float(((item @ full) * item).double().sum()) for item in lost)
+
+    losses = block.workers.map(loss, trials)
+    return trials[losses.index(min(losses))]

@@ -1,0 +1,50 @@
+"""One bit a weight: its sign, times the mean magnitude of its group. To show why not."""
+
+from typing import Any
+
+from coldforge.checkpoint.formats.quantized import Quantized
+from coldforge.checkpoint.formats.registry import find_format
+from coldforge.quantize.blockwise.block import Block, Stored
+from coldforge.quantize.blockwise.request import Request, Result
+from coldforge.quantize.blockwise.run import each_layer, walk
+from coldforge.quantize.methods.method import check_groups, choose
+
+
+class Binary:
+    """The weights of XNOR-Net (Rastegari et al. 2016, section 3.1), a scale for each group."""
+
+    name = "binary"
+    summary = "sign times scale, one bit a weight: what too few bits cost; own format"
+    calibrated = False
+
+    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Fill in defaults; raise ColdforgeError for what is not for this method."""
+        return choose(self.name, asked, {"group_size": 128})
+
+    def quantise(self, request: Request) -> Result:
+        """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
+        size = request.settings["group_size"]
+        check_groups(request.checkpoint, size)
+
+        def one(block: Block, layer: str) -> Stored:
+            return Stored(signs(block.weight(layer), size))
+
+        return walk(request, each_layer(one), find_format("coldforge-binary"))
+
+
+def signs(weight: Any, group_size: int) -> Quantized:  # noqa: ANN401 - a tensor
+    """Reduce a weight (outputs, inputs) to signs; zero counts as plus.
+
+    Of all scales, the mean magnitude of a group leaves it the least squared error.
+    """
+    import torch
+
+    rows, width = weight.shape
+    size = width if group_size == -1 else group_size
+    scales = weight.abs().reshape(rows, width // size, size).double().mean(2).half()
+    return Quantized(
+        1,
+        ((weight >= 0).T.to(torch.uint8) * 2).contiguous(),
+        scales.T.contiguous(),
+        torch.ones((width // size, rows), dtype=torch.int16),
+    )

@@ -1,0 +1,65 @@
+"""GPTQ: spread each input's rounding error over the inputs not yet rounded."""
+
+from typing import Any
+
+from coldforge.checkpoint.formats.registry import find_format
+from coldforge.quantize.blockwise.block import Block, Stored
+from coldforge.quantize.blockwise.request import Request, Result
+from coldforge.quantize.blockwise.run import walk
+from coldforge.quantize.methods.method import check_groups, choose
+from coldforge.quantize.methods.rtn import BITS
+from coldforge.quantize.solver.gptq import Columns, solve
+from coldforge.quantize.solver.hessian import Hessian
+
+
+class Gptq:
+    """The method of Frantar et al. 2022, block by block, inputs from the quantised layers before.
+
+    Act-order is applied with static groups, the only form that TensorRT-LLM decodes.
+    """
+
+    name = "gptq"
+    summary = "GPTQ: error spread by the inverse Hessian; AutoGPTQ v1 files"
+    calibrated = True
+
+    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Fill in defaults; raise ColdforgeError for what is not for this method."""
+        defaults = {"bits": 4, "group_size": 128, "sym": True, "act_order": False}
+        return choose(self.name, asked, defaults, bits=BITS)
+
+    def quantise(self, request: Request) -> Result:
+        """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
+        check_groups(request.checkpoint, request.settings["group_size"])
+        how = Columns(**request.settings)
+        return walk(request, Solving(lambda layer: how), find_format("gptq"))
+
+
+class Solving:
+    """Quantise a block's layers in the order in which it computes."""
+
+    def __init__(self, how: "Any") -> None:  # noqa: ANN401 - Callable[[str], Columns | None]
+        """Take a function that says how to store a layer, by its full name; None: as it is."""
+        self.how = how
+
+    def __call__(self, block: Block) -> dict[str, Stored]:
+        """Solve every layer of the block."""
+        done = {}
+        for stage in block.stages:
+            assert block.feed is not None  # noqa: S101 - a calibrated method
+            if all(self.how(block.full(layer)) is None for layer in stage.layers):
+                continue
+            hessian = block.feed.hessian(stage)
+            for layer in stage.layers:
+                how = self.how(block.full(layer))
+                done[layer] = solved(block, layer, hessian, how) if how else Stored(None)
+        return done
+
+
+def solved(block: Block, layer: str, hessian: Hessian, how: Columns) -> Stored:
+    """Solve one layer and let the block compute with the result."""
+    weight = block.weight(layer)
+    item = solve(weight, hessian, how, block.workers, block.masks.get(layer))
+    decoded = item.weight()
+    block.put(layer, decoded)
+    error, size = hessian.error(weight, decoded, block.workers)
+    return Stored(item, error / size if size else 0.0)

@@ -1,0 +1,1 @@
+"""A bit width per layer, by measured sensitivity."""

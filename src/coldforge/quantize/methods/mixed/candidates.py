@@ -1,0 +1,50 @@
+"""The ways to store each layer, and what they take on disk."""
+
+from collections.abc import Mapping
+
+from coldforge.checkpoint.checkpoint import Checkpoint
+from coldforge.checkpoint.formats.bit_packing import BLOCK, words_of
+from coldforge.checkpoint.formats.format import Shape
+from coldforge.model.families.architecture import architecture_of, block_tensors
+from coldforge.quantize.blockwise.run import WHOLE, WIDE
+from coldforge.quantize.methods.mixed.pareto import Option
+
+WIDTHS = (8, 4, 3)
+"""Bits that a layer may get; or it stays as it is, with 16."""
+
+
+def layer_shapes(checkpoint: Checkpoint) -> dict[str, Shape]:
+    """Map the linear layers that can be quantised to their shapes, block by block."""
+    known = architecture_of(checkpoint.config).layers
+    names = [block[f"{layer}.weight"] for block in block_tensors(checkpoint) for layer in known]
+    layers = [name.removesuffix(".weight") for name in names]
+    return {layer: checkpoint.linears[layer].shape for layer in layers}
+
+
+def fitting(shape: Shape) -> tuple[int, ...]:
+    """List the widths in which GPTQ's files can hold a layer: both its sides fill whole words."""
+    sides = (shape.inputs, shape.outputs)
+    return tuple(
+        bits
+        for bits in WIDTHS
+        if all(side % (BLOCK if bits == 3 else 32 // bits) == 0 for side in sides)
+    )
+
+
+def stored_bytes(shape: Shape, bits: int, group_size: int) -> int:
+    """Count the bytes of a layer in GPTQ's files: codes, zero points, scales, group indices."""
+    if bits == WIDE:
+        return 2 * shape.weights
+    groups = 1 if group_size == WHOLE else shape.inputs // group_size
+    codes = 4 * words_of(shape.inputs, bits) * shape.outputs
+    zeros = 4 * words_of(shape.outputs, bits) * groups
+    return codes + zeros + 2 * groups * shape.outputs + 4 * shape.inputs
+
+
+def options_of(shape: Shape, damages: Mapping[int, float], group_size: int) -> list[Option]:
+    """List the ways to store a layer: in each width that was measured, and as it is."""
+    narrow = [
+        Option(bits, stored_bytes(shape, bits, group_size), damage)
+        for bits, damage in damages.items()
+    ]
+    return [Option(WIDE, stored_bytes(shape, WIDE, group_size), 0.0), *narrow]

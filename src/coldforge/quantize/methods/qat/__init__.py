@@ -1,0 +1,1 @@
+"""Quantisation-aware training: fine-tuning under fake quantisation."""

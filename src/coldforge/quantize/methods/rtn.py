@@ -1,0 +1,53 @@
+"""Round to nearest: the baseline that looks at nothing but the weights."""
+
+from typing import Any
+
+from coldforge.checkpoint.formats.quantized import Quantized
+from coldforge.checkpoint.formats.registry import find_format
+from coldforge.quantize.blockwise.block import Block, Stored
+from coldforge.quantize.blockwise.request import Request, Result
+from coldforge.quantize.blockwise.run import each_layer, walk
+from coldforge.quantize.methods.method import check_groups, choose
+from coldforge.quantize.solver.grid import minmax
+
+BITS = (8, 4, 3)
+"""Widths that AutoGPTQ's files hold and its kernels read."""
+
+
+class Rtn:
+    """Each weight to the nearest point of its group's grid, whole range, no search."""
+
+    name = "rtn"
+    summary = "round to nearest, weights alone; AutoGPTQ v1 files"
+    calibrated = False
+
+    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Fill in defaults; raise ColdforgeError for what is not for this method."""
+        return choose(self.name, asked, {"bits": 4, "group_size": 128, "sym": True}, bits=BITS)
+
+    def quantise(self, request: Request) -> Result:
+        """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
+        how = request.settings
+        check_groups(request.checkpoint, how["group_size"])
+
+        def one(block: Block, layer: str) -> Stored:
+            return Stored(nearest(block.weight(layer), **how))
+
+        return walk(request, each_layer(one), find_format("gptq"))
+
+
+def nearest(weight: Any, bits: int, group_size: int, sym: bool) -> Quantized:  # noqa: ANN401
+    """Round a weight (outputs, inputs) to the nearest codes, groups of its inputs."""
+    import torch
+
+    rows, width = weight.shape
+    size = width if group_size == -1 else group_size
+    grid = minmax(weight.reshape(-1, size), bits, sym)
+    codes = grid.codes(weight.reshape(-1, size)).reshape(rows, width)
+    shape = (rows, width // size)
+    return Quantized(
+        bits,
+        codes.T.to(torch.uint8).contiguous(),
+        grid.scale.reshape(shape).T.contiguous(),
+        grid.zero.reshape(shape).T.to(torch.int16).contiguous(),
+    )

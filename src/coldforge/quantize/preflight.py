@@ -1,0 +1,40 @@
+"""Refuse a quantisation that cannot end well, before any work is done."""
+
+import re
+from typing import Any
+
+from coldforge.checkpoint.checkpoint import Checkpoint
+from coldforge.errors import ColdforgeError
+from coldforge.model.families.architecture import architecture_of, block_tensors
+from coldforge.quantize.blockwise.prune import share
+from coldforge.quantize.blockwise.skeleton import DTYPES
+from coldforge.quantize.methods.method import check_groups
+
+
+def check(
+    checkpoint: Checkpoint, dtype: str, blocks: str, prune: str, settings: dict[str, Any]
+) -> range | None:
+    """Return the blocks to quantise, None for all; raise ColdforgeError for what cannot be done."""
+    if checkpoint.quantization:
+        raise ColdforgeError(f"{checkpoint.folder} is quantised already", "name the original model")
+    architecture_of(checkpoint.config)
+    if dtype not in DTYPES:
+        raise ColdforgeError(f"no arithmetic in {dtype!r}", f"choose --dtype: {', '.join(DTYPES)}")
+    if prune:
+        share(prune)
+    if settings.get("group_size"):
+        check_groups(checkpoint, settings["group_size"])
+    return span(blocks, len(block_tensors(checkpoint))) if blocks else None
+
+
+def span(text: str, count: int) -> range:
+    """Read "2:6", from and up to but not with; raise ColdforgeError beyond `count` blocks."""
+    found = re.fullmatch(r"(\d*):(\d*)", text)
+    if not found:
+        raise ColdforgeError(f"--blocks {text} is no span", "write first:end, such as 0:2")
+    start, stop = int(found[1] or 0), int(found[2] or count)
+    if not start < stop <= count:
+        raise ColdforgeError(
+            f"--blocks {text} is no span of {count} blocks", f"choose within 0:{count}"
+        )
+    return range(start, stop)

@@ -1,0 +1,112 @@
+"""Quantise a model into a folder; killed, the same call goes on where it stopped."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
+from coldforge.files.digest import sha256_json
+from coldforge.files.output import read_card, refuse_foreign, resumable, write_card
+from coldforge.model.card_facts import QUANTISED, circumstances, refuse_changed, sizes
+from coldforge.model.process_stats import peak_rss
+from coldforge.model.runtime import prepare, versions
+from coldforge.progress import say, step
+from coldforge.quantize.blockwise.request import Request, Result
+
+SOLVER = 1
+"""Raised when the same request would give other bytes than before."""
+
+
+def run_quantize(  # noqa: PLR0913 - a flag each
+    model: str,
+    out: str,
+    *,
+    method: str = "gptq",
+    asked: dict[str, Any] | None = None,
+    calibration: str | None = None,
+    samples: int | None = None,
+    length: int | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: str = "float32",
+    blocks: str = "",
+    prune: str = "",
+) -> dict[str, Any]:
+    """Quantise `model` into `out`; `asked` are the method's own flags that the user gave."""
+    from coldforge.quantize.calibration.find import calibration_for
+    from coldforge.quantize.preflight import check
+    from coldforge.quantize.registry import find_method
+
+    started, place = time.monotonic(), Path(out)
+    chosen = find_method(method)
+    settings = chosen.settings(asked or {})
+    checkpoint = read_checkpoint(Path(model))
+    refuse_foreign(place, QUANTISED)
+    span = check(checkpoint, dtype, blocks, prune, settings)
+    refuse_changed(checkpoint)
+    prepare()
+    from coldforge.quantize.blockwise.device import find_device
+
+    device = find_device(device, dtype)
+    drawn = None
+    if chosen.calibrated:
+        drawn = calibration_for(checkpoint, calibration, samples, length, seed)
+    common = {"dtype": dtype, "device": device, "prune": prune, "blocks": blocks}
+    job = {
+        "method": method,
+        "parameters": {**settings, **common},
+        "seed": seed,
+        "model_digest": checkpoint.digest,
+        "calibration": drawn.facts if drawn else None,
+        "solver": SOLVER,
+    }
+    name = sha256_json({**job, "versions": versions()})
+    if known := _made(place, name):
+        return known
+    with resumable(place, QUANTISED, name) as part:
+        request = Request(checkpoint, drawn, part, settings, seed, device, dtype, span, prune)
+        result = chosen.quantise(request)
+        made = _finish(checkpoint, part, result)
+        facts = {
+            **job,
+            "job": name,
+            **_found(result, made),
+            **sizes(made),
+            "peak_rss_bytes": peak_rss(),
+            **circumstances("quantize", started),
+        }
+        write_card(part, QUANTISED, facts)
+    return facts
+
+
+def _made(place: Path, job: str) -> dict[str, Any]:
+    """Return the card of a checkpoint that this very job made and nobody changed; else {}."""
+    card = read_card(place)
+    if card.get("job") != job or read_checkpoint(place).digest != card.get("digest"):
+        return {}
+    say(f"{place.name} was made before, by the same model, calibration and settings")
+    return card
+
+
+def _finish(checkpoint: Checkpoint, part: Path, result: Result) -> Checkpoint:
+    """Write what stands beside the weights, and read all of it back."""
+    from coldforge.model.tokens import copy_files
+    from coldforge.quantize.blockwise.config import write_configs
+
+    with step("Checking the checkpoint") as work:
+        copy_files(checkpoint.folder, part)
+        write_configs(checkpoint, part, result)
+        made = read_checkpoint(part)
+        work.result = f"{made.linear_bytes / made.linear_fp16_bytes:.3f} of fp16's linear bytes"
+    return made
+
+
+def _found(result: Result, made: Checkpoint) -> dict[str, Any]:
+    return {
+        "digest": made.digest,
+        "layers": {
+            item.layer: {"bits": item.bits, "group_size": item.group_size, "error": item.error}
+            for item in result.layers
+        },
+        **result.extra,
+    }

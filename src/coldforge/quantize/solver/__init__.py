@@ -1,0 +1,1 @@
+"""The arithmetic of quantisation: grids, Hessians, Cholesky factors."""

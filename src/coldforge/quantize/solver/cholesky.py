@@ -1,0 +1,60 @@
+"""Cholesky factor and triangular inverse by tiles of a fixed size, so that bits never vary."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coldforge.quantize.solver.pool import Pool
+
+TILE = 512
+"""Rows and columns of a tile; what is summed together, whatever the machine."""
+
+
+def cholesky(matrix: Any, pool: "Pool") -> Any:  # noqa: ANN401 - tensors
+    """Factor a positive definite (n, n) float64 matrix in place into L L^T; return lower L."""
+    import torch
+
+    spans = _spans(len(matrix))
+    for at, here in enumerate(spans):
+        matrix[here, here] = torch.linalg.cholesky(matrix[here, here])
+        corner, below = matrix[here, here], spans[at + 1 :]
+
+        def panel(down: slice, here: slice = here, corner: Any = corner) -> None:  # noqa: ANN401
+            matrix[down, here] = torch.linalg.solve_triangular(
+                corner.T, matrix[down, here], upper=True, left=False
+            )
+
+        def trail(pair: tuple[slice, slice], here: slice = here) -> None:
+            down, across = pair
+            matrix[down, across] -= matrix[down, here] @ matrix[across, here].T
+
+        pool.map(panel, below)
+        pool.map(trail, [(a, b) for a in below for b in below if a.start >= b.start])
+    return matrix.tril_()
+
+
+def invert_lower(lower: Any, pool: "Pool") -> Any:  # noqa: ANN401 - tensors
+    """Return the inverse of a lower triangular (n, n) matrix; one column of tiles at a time."""
+    import torch
+
+    spans = _spans(len(lower))
+    inverse = torch.zeros_like(lower)
+
+    def column(first: int) -> None:
+        across = spans[first]
+        for at in range(first, len(spans)):
+            here = spans[at]
+            known = slice(across.start, here.start)
+            if at == first:
+                wanted = torch.eye(here.stop - here.start, dtype=lower.dtype, device=lower.device)
+            else:
+                wanted = -(lower[here, known] @ inverse[known, across])
+            inverse[here, across] = torch.linalg.solve_triangular(
+                lower[here, here], wanted, upper=False
+            )
+
+    pool.map(column, range(len(spans)))
+    return inverse
+
+
+def _spans(size: int) -> list[slice]:
+    return [slice(at, min(at + TILE, size)) for at in range(0, size, TILE)]

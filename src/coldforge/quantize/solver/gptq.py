@@ -1,0 +1,117 @@
+"""GPTQ's columns: round one input's weights, spread the error over the inputs still to come.
+
+Frantar et al. 2022, algorithm 1, with the Cholesky factor of the inverse Hessian. Rows of the
+weight do not touch each other, so tiles of rows run beside each other with the same bits.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from coldforge.checkpoint.formats.quantized import Quantized
+from coldforge.quantize.solver.grid import Grid, search
+from coldforge.quantize.solver.hessian import Hessian
+from coldforge.quantize.solver.pool import Pool
+
+BLOCK = 128
+"""Inputs whose error is spread at once over all that follow."""
+ROWS = 512
+"""Outputs solved together."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How a layer's weights are stored."""
+
+    bits: int
+    group_size: int
+    """-1 for whole rows."""
+    sym: bool = True
+    act_order: bool = False
+    """Most important inputs first; groups stay where they are (static groups)."""
+
+
+def solve(
+    weight: Any,  # noqa: ANN401 - a tensor
+    hessian: Hessian,
+    how: Columns,
+    pool: Pool,
+    mask: Any = None,  # noqa: ANN401 - a tensor
+) -> Quantized:
+    """Quantise `weight` (outputs, inputs) float32; entries where `mask` is true become zero."""
+    import torch
+
+    importance = hessian.diagonal.float()
+    order = torch.argsort(importance, descending=True, stable=True) if how.act_order else None
+    factor = hessian.factor(order, pool)
+    tiles = [slice(at, at + ROWS) for at in range(0, len(weight), ROWS)]
+
+    def tile(rows: slice) -> tuple[Any, Any, Any]:
+        gone = None if mask is None else mask[rows]
+        return _Tile(weight[rows], gone, importance, how).solve(factor, order)
+
+    done = pool.map(tile, tiles)
+    codes, scales, zeros = (torch.cat([item[at] for item in done], 1) for at in range(3))
+    return Quantized(how.bits, codes.to(torch.uint8), scales, zeros.to(torch.int16))
+
+
+class _Tile:
+    """Some rows of a layer, turned: (inputs, rows)."""
+
+    def __init__(self, weight: Any, mask: Any, importance: Any, how: Columns) -> None:  # noqa: ANN401
+        """Take rows of the weight, (rows, inputs)."""
+        import torch
+
+        self.how, self.importance = how, importance
+        self.width = weight.shape[1]
+        self.size = self.width if how.group_size == -1 else how.group_size
+        self.left = weight.T.contiguous().clone()
+        self.keep = None if mask is None else (~mask).T.contiguous()
+        self.grids: dict[int, Grid] = {}
+        if how.act_order:
+            for group in range(self.width // self.size):
+                self._fit(group)
+        self.codes = torch.empty_like(self.left)
+
+    def solve(self, factor: Any, order: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401 - tensors
+        """Return codes (inputs, rows), scales and zeros (groups, rows)."""
+        import torch
+
+        at = torch.arange(self.width) if order is None else order
+        left = self.left if order is None else self.left[order]
+        places = at.tolist()
+        for start in range(0, self.width, BLOCK):
+            stop = min(start + BLOCK, self.width)
+            errors = self._block(left, factor, places, slice(start, stop))
+            left[stop:] -= factor[start:stop, stop:].T @ errors
+        groups = range(self.width // self.size)
+        scales = torch.stack([self.grids[group].scale[:, 0] for group in groups])
+        zeros = torch.stack([self.grids[group].zero[:, 0] for group in groups])
+        return self.codes, scales, zeros
+
+    def _block(self, left: Any, factor: Any, places: list[int], span: slice) -> Any:  # noqa: ANN401
+        """Round the inputs of a span one by one; return their errors, (span, rows)."""
+        import torch
+
+        errors = torch.zeros((span.stop - span.start, left.shape[1]), device=left.device)
+        for at in range(span.start, span.stop):
+            place = places[at]
+            group = place // self.size
+            if group not in self.grids:
+                self._fit(group)
+            grid = self.grids[group]
+            column = left[at][:, None]
+            codes = grid.codes(column)
+            if self.keep is not None:
+                codes = torch.where(self.keep[place][:, None], codes, grid.zero)
+            self.codes[place] = codes[:, 0]
+            error = (column - grid.values(codes))[:, 0] / factor[at, at]
+            left[at + 1 : span.stop] -= factor[at, at + 1 : span.stop, None] * error
+            errors[at - span.start] = error
+        return errors
+
+    def _fit(self, group: int) -> None:
+        """Fit a group's grid to its weights as they are now."""
+        span = slice(group * self.size, (group + 1) * self.size)
+        weight = self.left[span].T
+        how = self.how
+        self.grids[group] = search(weight, how.bits, how.sym, self.importance[span])

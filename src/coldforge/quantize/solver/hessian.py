@@ -1,0 +1,82 @@
+"""The Hessian of a linear layer's squared output error: H = X^T X of its calibration inputs.
+
+GPTQ (Frantar et al. 2022, section 3.3) wants the upper Cholesky factor U of the damped inverse,
+H^-1 = U^T U. With the rows and columns reversed, H = L L^T gives U as the inverse of L reversed:
+half the work of inverting first, and a smaller error.
+"""
+
+from typing import Any
+
+from coldforge.quantize.solver.cholesky import TILE, cholesky, invert_lower
+from coldforge.quantize.solver.pool import Pool
+
+DAMPING = 0.01
+"""Share of the mean diagonal that is added to it."""
+
+
+class Hessian:
+    """X^T X over all calibration tokens, summed in float64, its lower triangle filled alone."""
+
+    def __init__(self, width: int, device: Any = "cpu") -> None:  # noqa: ANN401 - a torch device
+        """Start with none for a layer of `width` inputs."""
+        import torch
+
+        self.width, self.tokens = width, 0
+        self.sum = torch.zeros((width, width), dtype=torch.float64, device=device)
+
+    def add(self, rows: Any, pool: Pool) -> None:  # noqa: ANN401 - a tensor
+        """Add float32 `rows` (tokens, width); the split into tiles does not depend on `pool`."""
+        spans = [slice(at, min(at + TILE, self.width)) for at in range(0, self.width, TILE)]
+
+        def tile(pair: tuple[slice, slice]) -> None:
+            down, across = pair
+            self.sum[down, across] += (rows[:, down].T @ rows[:, across]).double()
+
+        pool.map(tile, [(a, b) for a in spans for b in spans if a.start >= b.start])
+        self.tokens += len(rows)
+
+    @property
+    def diagonal(self) -> Any:  # noqa: ANN401 - a tensor
+        """Return the sum of squares of each input, float64 (width,)."""
+        return self.sum.diagonal()
+
+    def factor(self, order: Any, pool: Pool, damping: float = DAMPING) -> Any:  # noqa: ANN401
+        """Return U with (H + damping)^-1 = U^T U, float32 upper; `order` permutes the inputs first.
+
+        `order` is a tensor of indices or None. An input that never was anything but zero gets one
+        of mean weight.
+        """
+        full = self.full()
+        mean = float(full.diagonal().mean()) or 1.0
+        dead = full.diagonal() == 0
+        full.diagonal()[dead] = mean
+        full.diagonal().add_(damping * mean)
+        if order is not None:
+            full = full[order][:, order]
+        lower = cholesky(full.flip(0, 1).contiguous(), pool)
+        return invert_lower(lower, pool).flip(0, 1).float().contiguous()
+
+    def error(self, weight: Any, other: Any, pool: Pool | None = None) -> tuple[float, float]:  # noqa: ANN401
+        """Return the squared output error of `other` in place of `weight`, and the output's own.
+
+        Both (outputs, width) float32; sums over all tokens and outputs.
+        """
+        full = self.full().float()
+
+        def energy(rows: slice) -> tuple[float, float]:
+            kept, lost = weight[rows], (weight - other)[rows]
+            return _energy(lost, full), _energy(kept, full)
+
+        tiles = [slice(at, at + TILE) for at in range(0, len(weight), TILE)]
+        found = pool.map(energy, tiles) if pool else [energy(rows) for rows in tiles]
+        return max(0.0, sum(lost for lost, _ in found)), sum(kept for _, kept in found)
+
+    def full(self) -> Any:  # noqa: ANN401 - a tensor
+        """Return both triangles, float64."""
+        import torch
+
+        return torch.tril(self.sum) + torch.tril(self.sum, -1).T
+
+
+def _energy(matrix: Any, full: Any) -> float:  # noqa: ANN401 - tensors
+    return float(((matrix @ full) * matrix).double().sum())

@@ -1,0 +1,1 @@
+"""The page as data: sections, tables, numbers and how they are formatted."""

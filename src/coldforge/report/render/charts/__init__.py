@@ -1,0 +1,1 @@
+"""Charts of the report page as SVG of any width."""

@@ -1,0 +1,145 @@
+"""Which quantised model the page is about, and what became of it before and after."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from coldforge.report.page.formatting import form
+from coldforge.report.page.model import Figure
+from coldforge.report.results.engine import Bench, Cell, Measured
+from coldforge.report.results.models import Model, Models
+from coldforge.report.results.speed import baseline, where
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A quantised model beside its original."""
+
+    model: Model
+    original: Model | None
+
+    @property
+    def title(self) -> str:
+        """Name both."""
+        before = self.original.name if self.original else ""
+        return f"{before} → {self.model.name}" if before else self.model.name
+
+    def figures(self) -> list[Figure]:
+        """List what is known of bytes, speed, memory and accuracy; before and after."""
+        asked: tuple[Callable[[Model, Model | None], Figure | None], ...] = (
+            _disk, _speed, _memory, _perplexity, _programs
+        )  # fmt: skip
+        found = (ask(self.model, self.original) for ask in asked)
+        return [item for item in found if item]
+
+
+def find_subject(models: Models) -> Subject | None:
+    """Choose the quantised model of which most is known; of equals the one with fewest bytes."""
+    subjects = [Subject(*pair) for pair in models.pairs()]
+    return min(subjects, key=_rank, default=None)
+
+
+def _rank(subject: Subject) -> tuple[int, int]:
+    whole = sum(figure.before is not None for figure in subject.figures())
+    return -whole, subject.model.disk_bytes or 0
+
+
+def _disk(model: Model, original: Model | None) -> Figure | None:
+    after = model.disk_bytes
+    before = original.disk_bytes if original else None
+    if after is None:
+        return None
+    change = after / before - 1 if before else None
+    return Figure("On disk", "bytes", after, before, change, "change", model.how)
+
+
+def fastest(model: Model) -> tuple[Bench, Measured, Cell] | None:
+    """Find where the model's engine gains most; one with rounded activations only if no other."""
+    known = [
+        (bench, engine, cell)
+        for bench, engine in model.engines
+        for cell in engine.cells
+        if cell.speedup is not None
+    ]
+    plain = [item for item in known if "activations" not in item[1].precision]
+    return max(plain or known, key=lambda item: item[2].speedup or 0.0, default=None)
+
+
+def _speed(model: Model, original: Model | None) -> Figure | None:
+    found = fastest(model)
+    if not found:
+        return _tokens(model)
+    bench, engine, cell = found
+    before = _same_cell(baseline(bench), cell)
+    rate = before.output_tokens_per_s if before else None
+    device = bench.device.title
+    note = f"{where(cell)}, {engine.name} over {baseline(bench).name}"
+    return Figure(
+        "Output tokens a second", "rate", cell.output_tokens_per_s, rate, cell.speedup, "times",
+        f"{note}, {device}" if device else note,
+    )  # fmt: skip
+
+
+def _tokens(model: Model) -> Figure | None:
+    """Take the time per token in PyTorch where no engine was measured."""
+    if not model.compared:
+        return None
+    after = model.compared.quantised.token_seconds.median
+    before = model.compared.original.token_seconds.median
+    change = after / before - 1 if before else None
+    return Figure(
+        "Time per token", "seconds", after, before, change, "change", "in PyTorch, float32"
+    )
+
+
+def _memory(model: Model, original: Model | None) -> Figure | None:
+    found = fastest(model)
+    if not found:
+        return None
+    bench, _, cell = found
+    before = _same_cell(baseline(bench), cell)
+    for side in ("device", "host"):
+        after, first = getattr(cell, f"{side}_peak_bytes"), getattr(before, f"{side}_peak_bytes", 0)
+        if after and first:
+            change = after / first - 1
+            title = f"{side.capitalize()} memory, peak"
+            return Figure(title, "bytes", after, first, change, "change", where(cell))
+    return None
+
+
+def _same_cell(engine: Measured, cell: Cell) -> Cell | None:
+    place = cell.input_len, cell.output_len, cell.batch_size
+    return next(
+        (
+            item
+            for item in engine.cells
+            if (item.input_len, item.output_len, item.batch_size) == place
+        ),
+        None,
+    )
+
+
+def _perplexity(model: Model, original: Model | None) -> Figure | None:
+    judged = model.judged
+    if not judged or not judged.reference:
+        return None
+    beside = judged.reference
+    note = f"KL {form(beside.kl, 'nats')} nats a token"
+    if grown := beside.perplexity_ratio_interval:
+        low, high = (form(bound - 1, "change") for bound in grown)
+        note = f"95 %: {low} to {high}; {note}"
+    return Figure(
+        "Perplexity", "perplexity", judged.perplexity, beside.perplexity,
+        beside.perplexity_ratio - 1, "change", note,
+    )  # fmt: skip
+
+
+def _programs(model: Model, original: Model | None) -> Figure | None:
+    solved = model.programs
+    if not solved or not solved.reference:
+        return None
+    before, note = solved.reference.share, ""
+    if pair := solved.paired:
+        note = f"{pair.gained} problems gained, {pair.lost} lost, p = {form(pair.p, 'number')}"
+    return Figure(
+        "HumanEval pass@1", "share", solved.share, before, solved.share - before, "points", note
+    )

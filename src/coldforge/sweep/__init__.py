@@ -1,1 +1,0 @@
-"""Models times methods times backends, each cell done once."""

@@ -1,0 +1,75 @@
+"""What every task shares: errors as two lines and an exit code, results for people or programs."""
+
+import functools
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NoReturn, cast
+
+from invoke.tasks import Task
+from invoke.tasks import task as invoke_task
+
+from coldforge.errors import ColdforgeError
+
+
+def task(body: Callable[..., None], **options: Any) -> "Task[Callable[..., None]]":  # noqa: ANN401
+    """Make an Invoke task of `body`; a ColdforgeError becomes two lines and its exit code."""
+
+    @functools.wraps(body)
+    def guarded(*args: Any, **named: Any) -> None:  # noqa: ANN401 - any task's arguments
+        # Told to end, a task cleans up as at Ctrl-C: no container is left behind.
+        with suppress(ValueError):  # not the main thread
+            signal.signal(signal.SIGTERM, _terminated)
+        try:
+            body(*args, **named)
+        except ColdforgeError as error:
+            if _debugging():
+                raise
+            fail(error)
+        except KeyboardInterrupt:
+            print("interrupted; run the same command to continue", file=sys.stderr)  # noqa: T201
+            raise SystemExit(130) from None
+        except OSError as error:
+            if _debugging():
+                raise
+            fail(explain(error))
+
+    return cast("Task[Callable[..., None]]", invoke_task(guarded, **options))
+
+
+def _terminated(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def explain(error: OSError) -> ColdforgeError:
+    """Turn what the operating system refused into what and what to do."""
+    place = f": {error.filename}" if error.filename else ""
+    hints = {28: "free some space; the same command continues", 13: "check who owns it"}
+    return ColdforgeError(f"{error.strerror or error}{place}", hints.get(error.errno or 0, ""))
+
+
+def fail(error: ColdforgeError) -> None:
+    """Print the error's two lines on stderr and exit with its code."""
+    print(f"error: {error.message}", file=sys.stderr)  # noqa: T201
+    if error.hint:
+        print(f" hint: {error.hint}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(error.exit_code)
+
+
+def emit(result: Any, as_json: bool, text: str) -> None:  # noqa: ANN401 - what JSON can hold
+    """Print the result on stdout: as JSON for programs, else as `text` for people."""
+    print(json.dumps(result, indent=2, sort_keys=True) if as_json else text)  # noqa: T201
+
+
+def _debugging() -> bool:
+    invoked = logging.getLogger("invoke").isEnabledFor(logging.DEBUG)
+    return invoked or bool(os.environ.get("COLDFORGE_DEBUG"))
+
+
+def inside() -> bool:
+    """Tell whether this runs in an image of ours, where only the model tasks make sense."""
+    return bool(os.environ.get("COLDFORGE_IN_IMAGE"))

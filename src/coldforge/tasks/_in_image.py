@@ -1,0 +1,91 @@
+"""From the host into the image: the same task, with the same flags, on the user's folders."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from coldforge.errors import ColdforgeError
+from coldforge.tasks._docker import engine
+from coldforge.tasks.image import build_and_load
+
+PYCACHE = Path("cache/pycache")
+"""Below build/, one an image: images hold no byte code, and compiling torch takes seconds."""
+CLUSTER = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
+"""Variables by which a Ray cluster lets its users in, handed over to who joins one."""
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A task to run in a stack's image, what it reads of the host, folders and files it writes."""
+
+    task: str
+    flags: list[str]
+    reads: list[Path] = field(default_factory=list)
+    writes: list[Path] = field(default_factory=list)
+    stack: str = "cpu"
+    yes: bool = False
+    cluster: bool = False
+    """Whether it joins the user's Ray cluster over the host's network."""
+
+
+def run(work: Inside) -> None:
+    """Run it, its output becoming ours; exit with its status unless that is 0."""
+    status = _run(work, sys.stdout.buffer.write)
+    sys.stdout.flush()
+    if status:
+        raise SystemExit(status)
+
+
+def ask(work: Inside) -> dict[str, Any]:
+    """Run it with --json and return what it printed; raise ColdforgeError if it fails."""
+    printed: list[bytes] = []
+    status = _run(replace(work, flags=[*work.flags, "--json"]), printed.append)
+    if status:
+        raise ColdforgeError(f"{work.task} failed in the image", "its own error stands above")
+    answer: dict[str, Any] = json.loads(b"".join(printed))
+    return answer
+
+
+def flags_of(**options: object) -> list[str]:
+    """Spell options as Invoke reads them: `out=…` -> --out …; None and False are left out."""
+    flags: list[str] = []
+    for name, value in options.items():
+        spelled = f"--{name.replace('_', '-')}"
+        if value is True:
+            flags.append(spelled)
+        elif value is not None and value is not False and value != "":
+            flags.append(f"{spelled}={value}")
+    return flags
+
+
+def _run(work: Inside, out: Callable[[bytes], object]) -> int:
+    from coldforge.image.containers.docker_engine import image_name
+    from coldforge.image.containers.launch import Launch, launch
+    from coldforge.paths import Workspace
+
+    for path in work.reads:
+        if not path.exists():
+            raise ColdforgeError(f"{path} does not exist", "check the path")
+    built = build_and_load(work.stack, work.yes)
+    compiled = Workspace.find().build / PYCACHE / built.manifest.digest.removeprefix("sha256:")[:16]
+    for folder in (compiled, *work.writes):
+        if not folder.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+    env = {"PYTHONPYCACHEPREFIX": str(compiled), "COLDFORGE_IMAGE": built.manifest.digest}
+    if work.cluster:
+        env |= {name: value for name, value in os.environ.items() if name in CLUSTER}
+    # Invoke writes no byte code unless told to.
+    command = ["invoke", "--write-pyc", work.task, *work.flags]
+    writes = [*work.writes, compiled]
+    run_in = Launch(image_name(work.stack), command, work.reads, writes, env, work.cluster)
+    with engine(work.yes) as connect:
+        return launch(connect(), run_in, out, _said)
+
+
+def _said(text: bytes) -> None:
+    sys.stderr.buffer.write(text)
+    sys.stderr.flush()

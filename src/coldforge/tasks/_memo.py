@@ -1,0 +1,76 @@
+"""Tasks run in the image, their results kept: the same image and flags give them again."""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coldforge.image.build.builder import Built
+
+Result = dict[str, Any]
+
+
+class Seconds:
+    """How long each step took, in order."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.spent: dict[str, float] = {}
+
+    def __call__(self, name: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - work's own
+        """Do `work` and note its seconds."""
+        started = time.monotonic()
+        done = work()
+        self.spent[name] = round(time.monotonic() - started, 1)
+        return done
+
+
+class Remembered:
+    """Runs tasks on the folders of one home."""
+
+    def __init__(self, home: Path, built: "Built", yes: bool) -> None:
+        """Keep results and models in `home`."""
+        from coldforge.image.build.cache import Cache
+
+        self.home, self.yes = home, yes
+        self.layers = " ".join(layer.digest for layer in built.layers.values())
+        self.cache = Cache(home / "cache")
+
+    def make(self, name: str, out: str, flags: Iterable[str] = (), **folders: str) -> Result:
+        """Run a task that makes folder `out` of `home`, unless that was made before."""
+        return self._ask(name, [*flags, f"--out={self.home / out}"], folders, self.home / out)
+
+    def ask(self, name: str, flags: Iterable[str] = (), **folders: str | list[str]) -> Result:
+        """Run a task; `folders` maps its flags to folders of `home`."""
+        return self._ask(name, [*flags], folders)
+
+    def _ask(
+        self,
+        name: str,
+        flags: list[str],
+        folders: "dict[str, str] | dict[str, str | list[str]]",
+        needs: Path | None = None,
+    ) -> Result:
+        from coldforge.tasks._in_image import Inside, ask
+
+        description = {"task": name, "layers": self.layers}
+        for flag, named in folders.items():
+            for folder in [named] if isinstance(named, str) else named:
+                flags.append(f"--{flag}={self.home / folder}")
+                description[f"input {folder}"] = self._card(folder)
+        description["flags"] = " ".join(flags)
+        known = self.cache.get(description)
+        if known is not None and (needs is None or needs.is_dir()):
+            remembered: Result = known["answer"]
+            return remembered
+        self.home.mkdir(parents=True, exist_ok=True)
+        answer = ask(Inside(name, flags, writes=[self.home], yes=self.yes))
+        self.cache.put(name, description, {"answer": answer})
+        return answer
+
+    def _card(self, folder: str) -> str:
+        """Name what a task reads by what it is: its card holds its digest."""
+        from coldforge.files.digest import sha256_file
+
+        return sha256_file(self.home / folder / "coldforge.json")

@@ -1,0 +1,27 @@
+import base64
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coldforge.bundle.format.payload import Payload
+
+
+@given(st.lists(st.binary(max_size=400), max_size=20), st.integers(1, 64), st.binary(max_size=900))
+def test_bytes_and_hashes_are_those_of_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory, chunks: list[bytes], shard: int, left: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("payload") / "volume"
+    path.write_bytes(left)
+    data = b"".join(chunks)
+    with Payload(path, shard) as payload:
+        for chunk in chunks:
+            payload.write(chunk)
+        volume = payload.finish()
+    assert path.read_bytes() == data
+    assert (volume.size, volume.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    short = [
+        hashlib.sha256(data[at : at + shard]).digest()[:8] for at in range(0, len(data), shard)
+    ]
+    assert base64.b64decode(volume.shards) == b"".join(short)

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from coldforge.engine.card import Engine, read_engine
+from coldforge.engine.generate.load import load_runner
+from coldforge.engine.tensorrt_llm import runner
+from coldforge.engine.tensorrt_llm.build.gpu import Gpu
+from coldforge.errors import ColdforgeError
+from tests.engine.generate.rig import folder
+
+A10 = Gpu("NVIDIA A10", "8.6", "550.1")
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Engine:
+    gpu = {"name": A10.name, "capability": A10.capability}
+    facts = {"release": "0.5.0", "tensorrt": "9.0.1", "gpu": gpu}
+    return read_engine(folder(tmp_path / "engine", backend="tensorrt-llm", **facts))
+
+
+def test_what_is_missing_is_named(built: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "find_gpus", lambda: ([], "no NVIDIA driver"))
+    monkeypatch.setattr(runner, "NEEDED", ("json", "no_such_module"))
+    with pytest.raises(ColdforgeError, match="here: no no_such_module; no NVIDIA driver") as caught:
+        load_runner(built)
+    assert "onnxruntime" in caught.value.hint
+
+
+def test_another_tensorrt_is_refused(built: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "find_gpus", lambda: ([A10], ""))
+    monkeypatch.setattr(runner, "NEEDED", ())
+    monkeypatch.setattr(runner, "version", lambda name: "10.1")
+    with pytest.raises(ColdforgeError, match=r"was built with TensorRT 9\.0\.1, here is 10\.1"):
+        load_runner(built)
+    monkeypatch.setattr(runner, "version", lambda name: "9.0.1")
+    with pytest.raises(ColdforgeError, match="is run by TensorRT-LLM itself"):
+        load_runner(built)

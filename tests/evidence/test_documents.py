@@ -1,0 +1,12 @@
+from coldforge.evidence.documents import named, some
+
+
+def test_a_long_list_is_cut_and_counted() -> None:
+    assert some(["a", "b"]) == "a, b"
+    assert some(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+def test_of_one_name_there_may_be_none_or_several() -> None:
+    items = [{"name": "a", "digest": {"sha256": n}} for n in ("1", "2")]
+    assert named(items, "a") == ["1", "2"]
+    assert named(items, "b") == []

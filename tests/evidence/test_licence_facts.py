@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from coldforge.errors import NotFetchedError
+from coldforge.evidence import licence_facts as room
+from coldforge.evidence.built_wheels import made
+from coldforge.evidence.component import Component
+from coldforge.evidence.components import components
+from coldforge.evidence.licence_facts import facts
+from tests.evidence.conftest import Image
+
+
+def parts(image: Image) -> tuple[list[Component], dict[str, Path]]:
+    with made(image.place, image.digest) as wheels:
+        found = components(image.place, wheels)
+    store = image.place.store
+    return found, {one.sha256: store.path(one.sha256) for one in found if one.locked}
+
+
+def test_what_was_read_once_is_remembered(image: Image, tmp_path: Path) -> None:
+    found, paths = parts(image)
+    found = [one for one in found if one.locked]
+    first = facts(found, lambda one: paths[one.sha256], tmp_path / "memory.json")
+
+    def refuse(one: Component) -> Path:
+        raise AssertionError(one.name)
+
+    assert facts(found, refuse, tmp_path / "memory.json") == first
+    assert first[found[0].sha256].names == ["BSD-3-clause", "GPL-2+ or mysterious"]
+
+
+@pytest.mark.parametrize("spoil", ["not json", '{"code": "other", "said": {}}', "{}"])
+def test_a_memory_of_other_code_or_none_is_made_anew(
+    image: Image, tmp_path: Path, spoil: str
+) -> None:
+    found, paths = parts(image)
+    found = [one for one in found if one.locked]
+    memory = tmp_path / "memory.json"
+    first = facts(found, lambda one: paths[one.sha256], memory)
+    memory.write_text(spoil, "utf-8")
+    assert facts(found, lambda one: paths[one.sha256], memory) == first
+
+
+def test_a_file_that_is_gone_is_an_error_and_not_silence(image: Image, tmp_path: Path) -> None:
+    found, _ = parts(image)
+
+    def gone(one: Component) -> Path:
+        raise NotFetchedError("gone")
+
+    with pytest.raises(NotFetchedError):
+        facts(found, gone, tmp_path / "memory.json")
+    assert not (tmp_path / "memory.json").exists()
+
+
+def test_every_reader_s_code_is_part_of_the_memory() -> None:
+    assert all(path.is_file() for path in room.CODE)

@@ -1,0 +1,76 @@
+"""A sweep from its matrix to its result, and over again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coldforge.errors import ColdforgeError
+from coldforge.experiments.sweep.folder import SWEEP, held
+from coldforge.experiments.sweep.sweep import run_sweep
+from tests.experiments.sweep.conftest import Pretender
+
+PASSING = {"seconds": None}
+
+
+def test_the_result_is_where_report_looks_for_it(matrix: Path, tmp_path: Path) -> None:
+    found = run_sweep(str(matrix), str(tmp_path / "out"), verbs=Pretender().verbs)
+    assert (found["task"], len(found["cells"])) == ("sweep", 4)
+    runs = tmp_path / "out" / "runs"
+    assert json.loads((runs / "sweep.json").read_text("utf-8")) == found
+    assert len(list(runs.glob("*.json"))) == 1 + 16
+    assert all("task" in json.loads(path.read_text("utf-8")) for path in runs.glob("*.json"))
+
+
+def test_cells_stand_in_the_order_of_the_matrix_whatever_came_first(
+    matrix: Path, tmp_path: Path
+) -> None:
+    slow_first = Pretender(naps={"one-fp16": 0.2})
+    found = run_sweep(str(matrix), str(tmp_path / "out"), at_once=3, verbs=slow_first.verbs)
+    assert [cell["name"] for cell in found["cells"]] == [
+        "one-fp16", "one-rtn-bits8", "two-fp16", "two-rtn-bits8",
+    ]  # fmt: skip
+    again = run_sweep(str(matrix), str(tmp_path / "out"), verbs=slow_first.verbs)
+    assert {**again, **PASSING} == {**found, **PASSING}
+    assert slow_first.made == 16
+
+
+def test_progress_is_said_cell_by_cell(
+    matrix: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretender = Pretender(fails={"judge two-fp16"})
+    run_sweep(str(matrix), str(tmp_path / "out"), verbs=pretender.verbs)
+    said = capsys.readouterr().err
+    assert "[1/4] one-fp16 on " in said
+    assert "failed: it would not" in said
+    run_sweep(str(matrix), str(tmp_path / "out"), verbs=Pretender().verbs)
+    assert capsys.readouterr().err.count("as before") == 3
+
+
+def test_a_second_sweep_at_once_is_refused(matrix: Path, tmp_path: Path) -> None:
+    with held(tmp_path / "out", SWEEP), pytest.raises(ColdforgeError, match="not made as a sweep"):
+        run_sweep(str(matrix), str(tmp_path / "out"), verbs=Pretender().verbs)
+    run_sweep(str(matrix), str(tmp_path / "ours"), verbs=Pretender().verbs)
+    with held(tmp_path / "ours", SWEEP), pytest.raises(ColdforgeError, match="another run is at"):
+        run_sweep(str(matrix), str(tmp_path / "ours"), verbs=Pretender().verbs)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"at_once": 0}, "0 jobs at a time"), ({"ray": "head"}, "--ray head is no address")],
+)
+def test_what_cannot_begin_is_said_before_anything_is_made(
+    matrix: Path, tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    pretender = Pretender()
+    with pytest.raises(ColdforgeError, match=message):
+        run_sweep(str(matrix), str(tmp_path / "out"), verbs=pretender.verbs, **options)
+    assert pretender.made == 0
+
+
+def test_a_model_that_is_quantised_already_is_refused(matrix: Path, tmp_path: Path) -> None:
+    config = {"model_type": "llama", "quantization_config": {"quant_method": "gptq", "bits": 4}}
+    (tmp_path / "two" / "config.json").write_text(json.dumps(config), "utf-8")
+    with pytest.raises(ColdforgeError, match="is quantised already"):
+        run_sweep(str(matrix), str(tmp_path / "out"), verbs=Pretender().verbs)
