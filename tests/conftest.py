@@ -13,6 +13,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace
+from tests.smallmodels import PACKED, PLAIN, write_model
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 CACHE = CHECKOUT / "build" / "cache" / "hypothesis"
@@ -113,3 +114,19 @@ def int4(demo: Path, text: str, tmp_path_factory: pytest.TempPathFactory) -> Pat
     out = tmp_path_factory.mktemp("int4") / "model"
     run_quantize(str(demo), str(out), samples=4, calibration=text)
     return out
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """A model directory with one linear layer of 4 by 8 weights."""
+    return write_model(tmp_path / "plain", PLAIN)
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    """A GPTQ directory with one linear layer of 32 by 64 weights in two groups."""
+    return write_model(
+        tmp_path / "packed",
+        PACKED,
+        quantization_config={"quant_method": "gptq", "bits": 4, "checkpoint_format": "gptq"},
+    )

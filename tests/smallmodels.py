@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 Shapes = Mapping[str, tuple[str, list[int]]]
 WIDTH = {"F16": 2, "F32": 4, "I32": 4}
 
@@ -39,22 +37,6 @@ PACKED: Shapes = {
     "model.layers.0.mlp.up_proj.scales": ("F16", [2, 32]),
     "model.layers.0.mlp.up_proj.g_idx": ("I32", [64]),
 }
-
-
-@pytest.fixture
-def plain(tmp_path: Path) -> Path:
-    """A model directory with one linear layer of 4 by 8 weights."""
-    return write_model(tmp_path / "plain", PLAIN)
-
-
-@pytest.fixture
-def packed(tmp_path: Path) -> Path:
-    """A GPTQ directory with one linear layer of 32 by 64 weights in two groups."""
-    return write_model(
-        tmp_path / "packed",
-        PACKED,
-        quantization_config={"quant_method": "gptq", "bits": 4, "checkpoint_format": "gptq"},
-    )
 
 
 def write_model(folder: Path, shapes: Shapes, **config: object) -> Path:

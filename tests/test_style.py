@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.structure import circles, folder_graphs, graph, modules
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 SOURCE = CHECKOUT / "src" / "coldforge"
+TESTS = CHECKOUT / "tests"
 CACHE = CHECKOUT / "build" / "cache"
 BIN = Path(sys.executable).parent
-FOREIGN = {".git", ".venv", ".mypy_cache", ".ruff_cache", "blobs", "build", "dist", "__pycache__"}
+FOREIGN = {".git", ".venv", ".mypy_cache", ".ruff_cache", "blobs", "__pycache__"}
+MADE = {CHECKOUT / "build", CHECKOUT / "dist"}
 HEAVY = {
     "cryptography",
     "cyclonedx",
@@ -33,32 +37,38 @@ HEAVY = {
     "uv",
     "zfec",
 }
-MOST_LINES = 300
-# Who may import whom, besides itself and the small things. Rooms are listed from below.
-MAY_IMPORT = {
-    "bootstrap": set(),
-    "trust": {"bootstrap"},
-    "stack": set(),
-    "mirror": {"stack"},
-    "host": {"mirror", "stack"},
-    "image": {"mirror", "stack"},
-    "evidence": {"image", "mirror", "stack", "trust"},
-    "bundle": {"bootstrap", "image", "mirror", "stack", "trust"},
-    "deploy": {"evidence", "image", "mirror", "stack", "trust"},
-    "model": {"mirror", "stack"},
-    "engine": {"mirror", "stack", "model"},
-    "sweep": {"model", "engine"},
-    "report": {"model", "engine"},
-}
-MAY_IMPORT["tasks"] = set(MAY_IMPORT)
-SMALL = {path.stem for path in SOURCE.glob("*.py")}
-MODULES = sorted(SOURCE.rglob("*.py"))
+MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 30
+LEVELS = (
+    ("tasks",),
+    ("report", "experiments"),
+    ("deploy", "bundle", "engine", "demo"),
+    ("evidence", "evaluate"),
+    ("image", "quantize", "host"),
+    ("model",),
+    ("checkpoint", "charts"),
+    ("mirror", "trust"),
+    ("stack", "bootstrap"),
+    ("files",),
+)
+"""Top-level packages from above: each imports only from lower levels, and the small modules."""
+HALVES = (
+    {"bundle", "deploy", "evidence", "host", "image", "bootstrap", "trust"},
+    {"checkpoint", "demo", "engine", "evaluate", "experiments", "model", "quantize", "report"},
+)
+"""The host half and the half inside the image: neither imports the other; they meet in tasks."""
+WITHOUT_MODULE = ("e2e", "integration", "fixtures", "golden")
+"""Folders of tests that cover more than a module; tests right in tests/ cover the checkout."""
+KNOWN, EDGES = modules(SOURCE), graph(SOURCE)
+PACKAGES = {name for name, path in KNOWN.items() if path.name == "__init__.py" and name}
+MODULES = sorted(KNOWN.values())
 
 
 def ours(folder: Path = CHECKOUT) -> Iterator[Path]:
     """Walk the files that belong to the project."""
     for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(set(folders) - FOREIGN)
+        folders[:] = sorted(
+            name for name in set(folders) - FOREIGN if Path(parent, name) not in MADE
+        )
         yield from (Path(parent, name) for name in sorted(files))
 
 
@@ -72,26 +82,34 @@ def shell_scripts() -> list[str]:
     return found
 
 
-def run(*command: str) -> None:
+def run(*command: str) -> str:
     result = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
-def imports(path: Path) -> set[str]:
-    """Name what a module imports of the project, e.g. {"stack.lock", "errors"}."""
-    found = set()
+def package(name: str) -> str:
+    """Name the top-level package of a module; empty for a small module."""
+    top, dot, _ = name.partition(".")
+    return top if dot or top in PACKAGES else ""
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """List the functions of a module with the lines of their statements, docstring left out."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("coldforge"):
-            inside = (node.module or "").partition(".")[2]
-            found |= {inside} if inside else {alias.name for alias in node.names} - {"__version__"}
-        elif isinstance(node, ast.Import):
-            names = [alias.name.partition(".") for alias in node.names]
-            found |= {inside for top, _, inside in names if top == "coldforge"}
-    return found
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            yield node.name, (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
 def test_ruff_finds_nothing() -> None:
     run(str(BIN / "ruff"), "check", "--cache-dir", str(CACHE / "ruff"))
+
+
+def test_ruff_looks_at_every_module() -> None:
+    # Its own defaults leave out every folder named build.
+    shown = set(run(str(BIN / "ruff"), "check", "--show-files").splitlines())
+    assert {str(path) for path in ours() if path.suffix == ".py"} <= shown
 
 
 def test_the_code_is_formatted() -> None:
@@ -119,11 +137,49 @@ def test_a_module_stays_short(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_a_module_imports_only_downwards(path: Path) -> None:
-    place = path.relative_to(SOURCE)
-    room = place.parts[0] if len(place.parts) > 1 else ""
-    allowed = SMALL | ({room} | MAY_IMPORT[room] if room else set())
-    assert {name.partition(".")[0] for name in imports(path)} <= allowed
+def test_a_function_stays_short(path: Path) -> None:
+    assert [one for one in functions(path) if one[1] > MOST_LINES_OF_A_FUNCTION] == []
+
+
+@pytest.mark.parametrize("name", sorted(EDGES))
+def test_a_module_imports_only_downwards(name: str) -> None:
+    level = {one: at for at, row in enumerate(LEVELS) for one in row}
+    here = package(name)
+    for other in EDGES[name]:
+        there = package(other)
+        assert not there or there == here or (here and level[there] > level[here]), other
+
+
+def test_every_package_has_a_level() -> None:
+    assert {one for row in LEVELS for one in row} == {one for one in PACKAGES if "." not in one}
+
+
+@pytest.mark.parametrize("name", sorted(EDGES))
+def test_neither_half_imports_the_other(name: str) -> None:
+    mine = next((half for half in HALVES if package(name) in half), None)
+    others = set().union(*(half for half in HALVES if half is not mine)) if mine else set()
+    assert {package(one) for one in EDGES[name]} & others == set()
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circles(EDGES) == []
+
+
+@pytest.mark.parametrize("folder", ["", *sorted(PACKAGES)])
+def test_no_folders_import_each_other_in_a_circle(folder: str) -> None:
+    assert circles(folder_graphs(EDGES, {folder} - {""})[folder]) == []
+
+
+def test_a_test_file_mirrors_a_module() -> None:
+    lost = []
+    for path in sorted(TESTS.rglob("test_*.py")):
+        place = path.relative_to(TESTS)
+        if len(place.parts) > 1 and place.parts[0] not in WITHOUT_MODULE:
+            stem = place.stem.removeprefix("test_")
+            names = (f"{stem}.py", f"_{stem}.py", f"__{stem}__.py")
+            if not any((SOURCE / place.parent / name).is_file() for name in names):
+                lost.append(str(place))
+    assert lost == []
 
 
 def test_listing_the_tasks_imports_nothing_heavy() -> None:

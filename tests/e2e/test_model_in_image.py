@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.network]
 # Pure Python, so the image's interpreter runs the host's copy.
 RUNNER = ("pytest", "pluggy", "iniconfig", "pytest-timeout", "hypothesis", "sortedcontainers",
           "pytest-xdist", "execnet")  # fmt: skip
-ROOMS = ("model", "engine", "sweep")
+ROOMS = ("checkpoint", "model", "quantize", "evaluate", "engine", "experiments", "demo")
 
 
 @pytest.mark.timeout(900)

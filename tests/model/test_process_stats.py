@@ -31,7 +31,7 @@ def _path() -> dict[str, str]:
     import os
     from pathlib import Path
 
-    return {**os.environ, "PYTHONPATH": str(Path(process_stats.__file__).parents[3])}
+    return {**os.environ, "PYTHONPATH": str(Path(process_stats.__file__).parents[2])}
 
 
 def test_without_proc_the_systems_own_maximum_serves(

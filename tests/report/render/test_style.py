@@ -3,7 +3,7 @@ from importlib.resources import files
 
 import pytest
 
-STYLE = files("coldforge.report").joinpath("style.css").read_text("utf-8")
+STYLE = files("coldforge.report.render").joinpath("style.css").read_text("utf-8")
 READABLE, SEEN = 4.5, 3.0
 """Contrast that WCAG 2.2 asks of text (1.4.3) and of what pictures are made of (1.4.11)."""
 

@@ -5,7 +5,7 @@ import io
 import zipfile
 from pathlib import Path
 
-from coldforge import bootstrap, errors
+from coldforge import bootstrap, errors, files
 from coldforge.files import atomic
 from coldforge.files.atomic import write_file
 
@@ -37,9 +37,10 @@ def receive() -> bytes:
     rooms = sorted(path for path in _folder(bootstrap.__file__).iterdir() if path.is_file())
     held = {f"coldforge/bootstrap/{path.name}": path.read_text("utf-8") for path in rooms}
     for module in (atomic, errors):
-        path = Path(str(module.__file__))
-        held[f"coldforge/{path.name}"] = path.read_text("utf-8")
-    held["coldforge/__init__.py"] = ""
+        name = module.__name__.replace(".", "/")
+        held[f"{name}.py"] = Path(str(module.__file__)).read_text("utf-8")
+    for package in ("coldforge", files.__name__.replace(".", "/")):
+        held[f"{package}/__init__.py"] = ""
     held["__main__.py"] = MAIN
     out = io.BytesIO()
     out.write(held["coldforge/bootstrap/receive.sh"].encode())

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import coldforge
 from coldforge.errors import ColdforgeError
 
 SIDE = "coldforge.evaluate.workers.model_worker"
-SOURCES = Path(__file__).parents[3]
+SOURCES = Path(coldforge.__file__).parents[1]
 
 
 class Child:

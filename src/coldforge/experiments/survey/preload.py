@@ -17,8 +17,8 @@ def warm() -> None:
             getattr(import_module("transformers"), name)
         for family in ARCHITECTURES:
             import_module(f"transformers.models.{family}.modeling_{family}")
-        for name in ("load", "methods.catalogue", "verbs.quantize"):
-            import_module(f"coldforge.model.{name}")
+        for name in ("model.loading.load", "quantize.registry", "quantize.quantize"):
+            import_module(f"coldforge.{name}")
 
 
 warm()

@@ -14,7 +14,7 @@ from coldforge.report.page.formatting import WORDS, form
 from coldforge.report.page.model import Column, LeftOut, Page, Source, Table
 from coldforge.report.render.charts.draw import draw
 
-SOURCES = files("coldforge.report")
+SOURCES = files("coldforge.report.render")
 """Where the template lies, with the page's style and script."""
 ICONS = {
     "Load": "M12 3v11m-4-4 4 4 4-4M4 15v4a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2v-4",

@@ -19,7 +19,7 @@ from coldforge.progress import say
 from coldforge.stack.lock import Entry
 from coldforge.stack.stack import Debian, Suite, read_stack
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[4]
 NEW = ("dash: Essential: yes", "tool 2: Depends: libc", "libc 2:", "gcc-base 12:")
 OLD = ("gcc 10: Depends: gcc-base (= 10), libc", "gcc-base 10:", "libc 1:")
 STACK = Debian([Suite("new"), Suite("old")])
