@@ -38,6 +38,7 @@ HEAVY = {
     "zfec",
 }
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 30
+
 LEVELS = (
     ("tasks",),
     ("report", "experiments"),
@@ -60,7 +61,6 @@ WITHOUT_MODULE = ("e2e", "integration", "fixtures", "golden")
 """Folders of tests that cover more than a module; tests right in tests/ cover the checkout."""
 KNOWN, EDGES = modules(SOURCE), graph(SOURCE)
 PACKAGES = {name for name, path in KNOWN.items() if path.name == "__init__.py" and name}
-MODULES = sorted(KNOWN.values())
 
 
 def ours(folder: Path = CHECKOUT) -> Iterator[Path]:
@@ -131,43 +131,47 @@ def test_what_people_start_can_be_started(name: str) -> None:
     assert os.access(CHECKOUT / name, os.X_OK)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_a_module_stays_short(path: Path) -> None:
-    assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES
+def test_modules_stay_short() -> None:
+    lines = {name: len(path.read_text("utf-8").splitlines()) for name, path in KNOWN.items()}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_a_function_stays_short(path: Path) -> None:
-    assert [one for one in functions(path) if one[1] > MOST_LINES_OF_A_FUNCTION] == []
+def test_functions_stay_short() -> None:
+    lines = {f"{name}.{one}": n for name, path in KNOWN.items() for one, n in functions(path)}
+    assert {name: n for name, n in lines.items() if n > MOST_LINES_OF_A_FUNCTION} == {}
 
 
-@pytest.mark.parametrize("name", sorted(EDGES))
-def test_a_module_imports_only_downwards(name: str) -> None:
-    level = {one: at for at, row in enumerate(LEVELS) for one in row}
-    here = package(name)
-    for other in EDGES[name]:
-        there = package(other)
-        assert not there or there == here or (here and level[there] > level[here]), other
+def test_modules_import_only_downwards() -> None:
+    level = {one: at for at, row in enumerate(LEVELS) for one in row} | {"": len(LEVELS)}
+    pairs = [(name, other) for name in EDGES for other in EDGES[name]]
+    wrong = [
+        (name, other)
+        for name, other in pairs
+        if package(name) != package(other) and level[package(name)] >= level[package(other)]
+    ]
+    assert wrong == []
 
 
 def test_every_package_has_a_level() -> None:
     assert {one for row in LEVELS for one in row} == {one for one in PACKAGES if "." not in one}
 
 
-@pytest.mark.parametrize("name", sorted(EDGES))
-def test_neither_half_imports_the_other(name: str) -> None:
-    mine = next((half for half in HALVES if package(name) in half), None)
-    others = set().union(*(half for half in HALVES if half is not mine)) if mine else set()
-    assert {package(one) for one in EDGES[name]} & others == set()
+def test_neither_half_imports_the_other() -> None:
+    half = {one: at for at, row in enumerate(HALVES) for one in row}
+    pairs = [(name, other) for name in EDGES for other in EDGES[name]]
+    known = [pair for pair in pairs if {package(one) for one in pair} <= set(half)]
+    assert [pair for pair in known if half[package(pair[0])] != half[package(pair[1])]] == []
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:
     assert circles(EDGES) == []
 
 
-@pytest.mark.parametrize("folder", ["", *sorted(PACKAGES)])
-def test_no_folders_import_each_other_in_a_circle(folder: str) -> None:
-    assert circles(folder_graphs(EDGES, {folder} - {""})[folder]) == []
+def test_no_folders_import_each_other_in_a_circle() -> None:
+    graphs = folder_graphs(EDGES, PACKAGES)
+    assert {
+        folder: circles(children) for folder, children in graphs.items() if circles(children)
+    } == {}
 
 
 def test_a_test_file_mirrors_a_module() -> None:
