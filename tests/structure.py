@@ -59,6 +59,21 @@ def closure(edges: Graph, start: Iterable[str]) -> set[str]:
     return found
 
 
+def outside(source: Path, start: str, places: Iterable[str]) -> set[str]:
+    """Name what the modules of package `start` import that lies outside all of `places`.
+
+    Places are folders or files below `source`, as `code_digest` takes them.
+    """
+    known, edges = modules(source), graph(source)
+    found = closure(edges, [name for name in edges if f"{name}.".startswith(f"{start}.")])
+    paths = {name: known[name].relative_to(source).as_posix() for name in found}
+    return {
+        name
+        for name, path in paths.items()
+        if not any(path == place or path.startswith(f"{place}/") for place in places)
+    }
+
+
 def circles(edges: Graph) -> list[set[str]]:
     """List the sets of nodes that reach each other."""
     reach = {node: closure(edges, [node]) for node in edges}

@@ -8,9 +8,9 @@ from typing import Any
 
 from coldforge.bundle.inventory import Have
 from coldforge.bundle.packing.tool import RUNTIME
-from coldforge.image.build.project import revision
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
+from coldforge.image.layers.project import revision
 from coldforge.image.oci.config import image_manifest
 from coldforge.image.oci.layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
 from coldforge.mirror.store import Store

@@ -15,11 +15,11 @@ import pytest
 from coldforge.files.digest import sha256_file
 from coldforge.image.build.build import deliver, site
 from coldforge.image.build.builder import Builder
-from coldforge.image.build.compile import built_wheel
-from coldforge.image.build.context import Site, fixed_environment
 from coldforge.image.build.plan import compiling
-from coldforge.image.build.release_build import Effort, Workshop
 from coldforge.image.containers.docker_engine import image_name
+from coldforge.image.layers.compile import built_wheel
+from coldforge.image.layers.context import Site, fixed_environment
+from coldforge.image.layers.release_build import Effort, Workshop
 from coldforge.paths import Workspace
 from coldforge.stack.lock import read_lock
 from tests.e2e.conftest import Cli

@@ -12,10 +12,10 @@ from coldforge.evidence.subject import Subject, find
 from coldforge.files.digest import sha256_file
 from coldforge.image.build.build import build, site
 from coldforge.image.build.cache import Cache
-from coldforge.image.build.context import Site
 from coldforge.image.build.plan import layer_description, wheel_description, wheel_folder
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
+from coldforge.image.layers.context import Site
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace

@@ -2,7 +2,7 @@ from coldforge.evidence import generate
 from coldforge.evidence.built_wheels import made
 from coldforge.evidence.component import Component
 from coldforge.evidence.components import components, licensed, locked
-from coldforge.evidence.licence import Said
+from coldforge.evidence.licences.licence import Said
 from tests.evidence.conftest import Image
 
 

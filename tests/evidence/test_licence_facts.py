@@ -8,7 +8,9 @@ from coldforge.evidence.built_wheels import made
 from coldforge.evidence.component import Component
 from coldforge.evidence.components import components
 from coldforge.evidence.licence_facts import facts
+from coldforge.files.code import PACKAGE
 from tests.evidence.conftest import Image
+from tests.structure import outside
 
 
 def parts(image: Image) -> tuple[list[Component], dict[str, Path]]:
@@ -53,5 +55,12 @@ def test_a_file_that_is_gone_is_an_error_and_not_silence(image: Image, tmp_path:
     assert not (tmp_path / "memory.json").exists()
 
 
-def test_every_reader_s_code_is_part_of_the_memory() -> None:
-    assert all(path.is_file() for path in room.CODE)
+def test_all_code_that_reads_licences_is_part_of_the_memory() -> None:
+    covered = (*room.CODE, "errors.py", "progress.py")
+    assert outside(PACKAGE, "evidence.licences", covered) == set()
+
+
+@pytest.mark.parametrize("place", room.CODE)
+def test_each_part_of_that_code_is_used(place: str) -> None:
+    rest = [one for one in (*room.CODE, "errors.py", "progress.py") if one != place]
+    assert outside(PACKAGE, "evidence.licences", rest) != set()

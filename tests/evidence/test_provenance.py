@@ -98,7 +98,7 @@ def test_nothing_of_the_host_is_in_any_document(
 
 ELSEWHERE = """
 import hashlib, sys, pathlib
-from coldforge.evidence import gather
+from coldforge.evidence import generate
 from coldforge.paths import Workspace
 from tests.evidence.conftest import made
 from tests.conftest import LAYER, STACK
@@ -106,7 +106,7 @@ space = Workspace(pathlib.Path(sys.argv[1]))
 for folder in (space.stacks, space.layers / "hello", space.wheels, space.mirror):
     folder.mkdir(parents=True)
 image = made(space)
-for data in gather.documents(image.place, image.subject).values():
+for data in generate.documents(image.place, image.subject).values():
     print(hashlib.sha256(data).hexdigest())
 """
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from coldforge.image.build.build import site
-from coldforge.image.build.context import Site
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
+from coldforge.image.layers.context import Site
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, write_lock

@@ -14,9 +14,9 @@ from coldforge.files.digest import sha256_file
 from coldforge.image.build.build import build, deliver, site
 from coldforge.image.build.builder import Built
 from coldforge.image.build.cache import Cache
-from coldforge.image.build.context import Site
 from coldforge.image.build.plan import layer_description
 from coldforge.image.containers.docker_engine import image_name, unname
+from coldforge.image.layers.context import Site
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.origins.origin import origins_of

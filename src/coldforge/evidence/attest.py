@@ -11,7 +11,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.evidence import generate, provenance
 from coldforge.evidence.generate import ATTESTATION
 from coldforge.evidence.subject import Subject
-from coldforge.image.build.context import Site
+from coldforge.image.layers.context import Site
 from coldforge.image.oci.layout import Layout
 from coldforge.trust.envelope import Envelope, Signature, read_envelope, seal, sign
 from coldforge.trust.keys import read_private

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from coldforge.errors import ColdforgeError
 from coldforge.evidence.subject import find
-from coldforge.image.build import carried
 from coldforge.image.build.cache import Cache
-from coldforge.image.build.context import Site
 from coldforge.image.build.plan import plan, wheel_description, wheel_folder
-from coldforge.image.build.project import build_project, revision
+from coldforge.image.layers import carried
+from coldforge.image.layers.context import Site
+from coldforge.image.layers.project import build_project, revision
 from coldforge.image.oci.layout import Layout
 from coldforge.stack.lock import lock_digest
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import quote
 
-from coldforge.evidence.licence import UNKNOWN, Licence
+from coldforge.evidence.licences.licence import UNKNOWN, Licence
 from coldforge.stack.lock import Entry
 
 Kind = Literal["deb", "wheel", "source", "file", "image"]

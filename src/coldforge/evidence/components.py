@@ -12,9 +12,9 @@ from coldforge.evidence.component import (
     project_of,
     pypi_url,
 )
-from coldforge.evidence.licence import UNKNOWN, Licence, Said, licence
+from coldforge.evidence.licences.licence import UNKNOWN, Licence, Said, licence
 from coldforge.files.digest import sha256_file
-from coldforge.image.build.context import Site
+from coldforge.image.layers.context import Site
 from coldforge.mirror.missing import needed
 from coldforge.stack.lock import Lock
 from coldforge.stack.stack import Stack

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from coldforge import __version__
 from coldforge.evidence.component import Component
-from coldforge.evidence.licence import NOBODY_SAYS
+from coldforge.evidence.licences.licence import NOBODY_SAYS
 from coldforge.evidence.subject import Subject
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.evidence import cyclonedx, generate, provenance, spdx
 from coldforge.evidence.generate import KINDS, Paper
 from coldforge.evidence.subject import Subject
-from coldforge.image.build.context import Site
+from coldforge.image.layers.context import Site
 
 Document = dict[str, Any]
 SHOWN = 3  # names of a list that are shown

@@ -13,7 +13,7 @@ from coldforge.evidence.component import Component
 from coldforge.evidence.provenance import Work
 from coldforge.evidence.subject import Subject
 from coldforge.files.digest import sha256_file
-from coldforge.image.build.context import Site
+from coldforge.image.layers.context import Site
 from coldforge.image.oci.layout import Layout
 
 ATTESTATION = "application/vnd.dsse.envelope.v1+json"

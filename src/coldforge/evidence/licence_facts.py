@@ -7,15 +7,16 @@ from pathlib import Path
 
 import msgspec
 
-from coldforge.evidence import debcopyright, metadata
 from coldforge.evidence.component import Component
-from coldforge.evidence.licence import Said
-from coldforge.files.digest import sha256_file
+from coldforge.evidence.licences import debcopyright, metadata
+from coldforge.evidence.licences.licence import Said
+from coldforge.files.code import code_digest
 from coldforge.progress import step
 
 Find = Callable[[Component], Path]
 READERS = {"deb": debcopyright.read, "wheel": metadata.read, "source": metadata.read}
-CODE = [Path(__file__).with_name(f"{name}.py") for name in ("debcopyright", "metadata", "licence")]
+CODE = ("evidence/licences", "image/filesystem")
+"""Our code that decides what is read of a package."""
 
 
 class Memory(msgspec.Struct):
@@ -30,7 +31,7 @@ def facts(components: Iterable[Component], find: Find, memory: Path) -> dict[str
 
     `find` gives a component's bytes. Raise ColdforgeError if they are not there, or damaged.
     """
-    code = " ".join(sha256_file(path) for path in CODE)
+    code = code_digest(*CODE)
     known = _remembered(memory, code)
     wanted = {one.sha256: one for one in components if one.kind in READERS and one.sha256}
     unread = [one for sha256, one in wanted.items() if sha256 not in known]

@@ -14,9 +14,10 @@ from coldforge import __version__
 from coldforge.evidence.built_wheels import REVISION, Wheel, labels_of
 from coldforge.evidence.component import Component, package_url
 from coldforge.evidence.subject import Subject, find
+from coldforge.files.code import code_digest
 from coldforge.files.digest import canonical_json, sha256_file
-from coldforge.image.build.cache_key import writers
-from coldforge.image.build.context import Site
+from coldforge.image.build.cache_key import LAYER_CODE
+from coldforge.image.layers.context import Site
 from coldforge.stack.recipe import layer_folder, layer_script, wheel_folder
 
 MEDIA_TYPE = "application/vnd.in-toto+json"
@@ -66,7 +67,7 @@ def _definition(work: Work) -> Resource:
         "externalParameters": {"stack": work.subject.name},
         "internalParameters": {
             "epoch": place.stack.file.epoch,
-            "writers": f"sha256:{writers()}",
+            "layerCode": f"sha256:{code_digest(*LAYER_CODE)}",
         },
         "resolvedDependencies": [
             _checkout(place, work.subject),

@@ -8,7 +8,7 @@ from typing import Any
 
 from coldforge import __version__
 from coldforge.evidence.component import Component
-from coldforge.evidence.licence import NOBODY_SAYS
+from coldforge.evidence.licences.licence import NOBODY_SAYS
 from coldforge.evidence.subject import Subject
 from coldforge.files.digest import canonical_json
 

@@ -13,7 +13,7 @@ from coldforge.evidence.checks import Skip
 from coldforge.evidence.documents import Dossier, some
 from coldforge.evidence.subject import Subject
 from coldforge.files.digest import sha256_file
-from coldforge.image.build.context import Site
+from coldforge.image.layers.context import Site
 from coldforge.image.oci.layout import blobs_of
 from coldforge.progress import step
 from coldforge.trust.trust import read_trust

@@ -10,7 +10,7 @@ from coldforge.tasks._command import emit, task
 
 if TYPE_CHECKING:
     from coldforge.evidence.verify import Check
-    from coldforge.image.build.context import Site
+    from coldforge.image.layers.context import Site
 
 STACK = "Name of docker/stacks/NAME.toml."
 JSON = "Print the result for programs."

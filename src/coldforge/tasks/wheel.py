@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from coldforge.image.audit.audit import Audit
-    from coldforge.image.build.release_build import Effort
+    from coldforge.image.layers.release_build import Effort
     from coldforge.stack.stack import Stack
 
 HELP = {
@@ -45,7 +45,7 @@ def build(  # noqa: PLR0913, PLR0917 - a flag each
     """
     import msgspec
 
-    from coldforge.image.build.release_build import Effort
+    from coldforge.image.layers.release_build import Effort
 
     if jobs < 0:
         raise ColdforgeError(f"--jobs {jobs} compiles nothing", "give 1 or more")
@@ -63,9 +63,9 @@ def build_wheel(
 
     import msgspec
 
+    from coldforge.image.audit.wheel import read_report
     from coldforge.image.build.build import site
     from coldforge.image.build.builder import Builder
-    from coldforge.image.build.wheel_audit import read_report
     from coldforge.paths import Workspace
 
     place = site(Workspace.find(), stack)

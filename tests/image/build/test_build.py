@@ -13,9 +13,9 @@ import pytest
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.image.build.build import build, site
 from coldforge.image.build.builder import Built
-from coldforge.image.build.context import Site
 from coldforge.image.build.verify import verify
 from coldforge.image.filesystem.member import Member
+from coldforge.image.layers.context import Site
 from coldforge.image.oci.layout import Descriptor
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock, write_lock
@@ -58,7 +58,7 @@ def test_the_config_says_what_it_was_built_from(tiny: Workspace) -> None:
 
 def test_a_second_build_makes_nothing(tiny: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     first = built(tiny)
-    monkeypatch.setattr("coldforge.image.build.make.assembled_layer", None)
+    monkeypatch.setattr("coldforge.image.layers.make.assembled_layer", None)
     assert built(tiny) == first
 
 
@@ -164,7 +164,7 @@ def test_verify_names_what_differs_and_keeps_it(
         member = Member("hello.txt", "file", 0o644, size=len(data))
         return place.write(lambda writer: writer.add(member, io.BytesIO(data)))
 
-    monkeypatch.setattr("coldforge.image.build.make.assembled_layer", drift)
+    monkeypatch.setattr("coldforge.image.layers.make.assembled_layer", drift)
     verdicts = verify(tiny, "tiny", MagicMock())
     assert [verdict.same for verdict in verdicts] == [False, False]
     assert verdicts[0].differs == ["/hello.txt: content differs from byte 6"]

@@ -3,10 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from coldforge.files.code import PACKAGE
 from coldforge.image.build import cache_key
 from coldforge.image.build.build import site
 from coldforge.image.build.plan import layer_description, wheel_description
 from coldforge.paths import Workspace
+from tests.structure import outside
 
 BELOW = ["sha256:" + "1" * 64]
 BUILT = {"demo": "sha256:" + "2" * 64}
@@ -99,7 +101,7 @@ def test_a_change_reaches_what_it_decides_and_nothing_else(what: str, trio: Work
 
 def test_our_own_code_reaches_everything(trio: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     before = keys(trio)
-    monkeypatch.setattr(cache_key, "writers", lambda: "another")
+    monkeypatch.setattr(cache_key, "code_digest", lambda *_: "another")
     assert not before.items() & keys(trio).items()
 
 
@@ -162,3 +164,14 @@ def test_differences_are_said_in_words() -> None:
         "new input debian:dash 2",
     ]
     assert cache_key.differences(old, dict(old)) == []
+
+
+def test_all_code_that_makes_a_layer_or_a_wheel_is_in_its_key() -> None:
+    covered = (*cache_key.LAYER_CODE, *cache_key.MESSAGES)
+    assert outside(PACKAGE, "image.layers", covered) == set()
+
+
+@pytest.mark.parametrize("place", cache_key.LAYER_CODE)
+def test_each_part_of_the_code_in_a_key_decides_something(place: str) -> None:
+    rest = [one for one in (*cache_key.LAYER_CODE, *cache_key.MESSAGES) if one != place]
+    assert outside(PACKAGE, "image.layers", rest) != set()

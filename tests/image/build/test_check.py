@@ -8,7 +8,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.image.build import check
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.check import check_inputs, run_check
-from coldforge.image.build.context import Site
+from coldforge.image.layers.context import Site
 
 
 class Runner:

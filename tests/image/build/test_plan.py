@@ -7,8 +7,8 @@ import pytest
 from coldforge.image.build.build import site
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.cache_key import key
-from coldforge.image.build.context import Site
 from coldforge.image.build.plan import Planned, layer_description, plan, wheel_description
+from coldforge.image.layers.context import Site
 from coldforge.image.oci.layout import LAYER
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock, read_lock, write_lock

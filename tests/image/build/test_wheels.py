@@ -10,9 +10,9 @@ from coldforge.image.build import wheels
 from coldforge.image.build.build import site
 from coldforge.image.build.builder import Builder
 from coldforge.image.build.cache import Cache
-from coldforge.image.build.context import Site
-from coldforge.image.build.release_build import Effort
 from coldforge.image.build.wheels import Order, differences
+from coldforge.image.layers.context import Site
+from coldforge.image.layers.release_build import Effort
 from coldforge.paths import Workspace
 from tests.image.conftest import RELEASE, WheelOf
 

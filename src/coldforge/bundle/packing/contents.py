@@ -8,7 +8,7 @@ import msgspec
 
 from coldforge.bundle.format.index import StoreName
 from coldforge.errors import ColdforgeError, MissingInputError
-from coldforge.image.build.project import revision
+from coldforge.image.layers.project import revision
 from coldforge.image.oci.layout import MANIFEST, Layout, blobs_of
 from coldforge.mirror.fetch import unbrought
 from coldforge.mirror.missing import needed

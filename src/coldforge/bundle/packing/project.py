@@ -8,9 +8,9 @@ from pathlib import Path
 
 from coldforge.bundle.packing.contents import Need
 from coldforge.errors import ColdforgeError
-from coldforge.image.build.project import REVISION, revision
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
+from coldforge.image.layers.project import REVISION, revision
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 

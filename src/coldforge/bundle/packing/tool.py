@@ -7,7 +7,7 @@ from coldforge.bundle.format.index import Tool
 from coldforge.bundle.packing.contents import Need, blobs
 from coldforge.bundle.packing.project import pack_project
 from coldforge.errors import ColdforgeError
-from coldforge.image.build.project import revision
+from coldforge.image.layers.project import revision
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, read_lock

@@ -6,10 +6,10 @@ from typing import Any
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.build.builder import Builder, Built, Connect
-from coldforge.image.build.context import Site
-from coldforge.image.build.release_build import Effort
 from coldforge.image.containers.docker_engine import image_name, is_image, load, unname
 from coldforge.image.containers.step import answering
+from coldforge.image.layers.context import Site
+from coldforge.image.layers.release_build import Effort
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace

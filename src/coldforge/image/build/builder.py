@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from coldforge import __version__
 from coldforge.errors import MissingInputError, NotFetchedError
-from coldforge.image.build import make
 from coldforge.image.build import wheels as foundry
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.check import run_check
-from coldforge.image.build.context import Site, fixed_environment
 from coldforge.image.build.plan import compiling, descriptor, layer_description
-from coldforge.image.build.project import build_project, revision
-from coldforge.image.build.release_build import Effort, Workshop
 from coldforge.image.build.wheels import Order
 from coldforge.image.containers.docker_engine import image_name, load
 from coldforge.image.containers.step import answering
 from coldforge.image.filesystem.tree import Tree, read_tree, union
+from coldforge.image.layers import make
+from coldforge.image.layers.context import Site, fixed_environment
+from coldforge.image.layers.project import build_project, revision
+from coldforge.image.layers.release_build import Effort, Workshop
 from coldforge.image.oci.config import image_config, image_manifest
 from coldforge.image.oci.layout import CONFIG, MANIFEST, Descriptor
 from coldforge.mirror.missing import Lacking, lacking, screen

@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 
 import msgspec
 
 from coldforge.errors import ColdforgeError
+from coldforge.files.code import code_digest
 from coldforge.files.digest import canonical_json, sha256_file, sha256_json
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock
@@ -16,26 +16,20 @@ from coldforge.stack.stack import Stack
 
 Description = Mapping[str, str]
 PROJECT = ("pyproject.toml", "LICENSE", "src/coldforge")
-WRITERS = (
-    "archive",
-    "carried",
-    "collect",
-    "compile",
-    "container",
-    "deb",
-    "flatten",
-    "make",
-    "member",
-    "place",
-    "release",
-    "repack",
-    "scrub",
-    "site",
-    "tar",
-    "tree",
-    "wheel",
+LAYER_CODE = (
+    "files",
+    "image/containers",
+    "image/filesystem",
+    "image/layers",
+    "image/oci",
+    "mirror/store.py",
+    "paths.py",
+    "stack",
+    "tomlfile.py",
 )
-"""Our modules that decide a result's bytes: a change of theirs makes everything anew."""
+"""All of our code that decides the bytes of layers and wheels: a change makes everything anew."""
+MESSAGES = ("errors.py", "progress.py")
+"""What that code imports besides: it words messages and decides no byte."""
 
 
 def layer(
@@ -116,14 +110,7 @@ def project_files(space: Workspace) -> list[str]:
 
 
 def _common(stack: Stack) -> dict[str, str]:
-    return {"coldforge's own code": writers(), "epoch": str(stack.file.epoch)}
-
-
-@cache
-def writers() -> str:
-    """Hash the modules that write layers and wheels; hex."""
-    here = Path(__file__).parent
-    return sha256_json({name: sha256_file(here / f"{name}.py") for name in WRITERS})
+    return {"coldforge's own code": code_digest(*LAYER_CODE), "epoch": str(stack.file.epoch)}
 
 
 def _files(folder: Path, names: Iterable[str]) -> dict[str, str]:

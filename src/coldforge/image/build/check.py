@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from coldforge.files.digest import sha256_file
 from coldforge.image.build.cache import Cache
-from coldforge.image.build.carried import variables
-from coldforge.image.build.context import Site, fixed_environment
 from coldforge.image.containers.step import Step, ran
+from coldforge.image.layers.carried import variables
+from coldforge.image.layers.context import Site, fixed_environment
 from coldforge.progress import step
 from coldforge.stack.recipe import layer_folder
 

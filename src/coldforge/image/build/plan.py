@@ -6,7 +6,7 @@ from pathlib import Path
 from coldforge.image.build import cache_key
 from coldforge.image.build.cache import Cache, Record
 from coldforge.image.build.cache_key import Description
-from coldforge.image.build.context import Site
+from coldforge.image.layers.context import Site
 from coldforge.image.oci.config import environment
 from coldforge.image.oci.layout import LAYER, Descriptor
 from coldforge.mirror.missing import lacking

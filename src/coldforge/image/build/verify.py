@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from coldforge.image.build.build import build, site, tidy
 from coldforge.image.build.builder import Built, Connect
 from coldforge.image.build.compare import compare
-from coldforge.image.build.release_build import Effort
+from coldforge.image.layers.release_build import Effort
 from coldforge.image.oci.layout import Layout
 from coldforge.paths import Workspace
 

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError
+from coldforge.files.code import code_digest
 from coldforge.files.digest import sha256_file
 from coldforge.image.audit.ldso import Loader
+from coldforge.image.audit.wheel import REPORT, examined
 from coldforge.image.build.cache import Cache
-from coldforge.image.build.cache_key import Description
-from coldforge.image.build.compile import built_wheel
-from coldforge.image.build.context import Site
+from coldforge.image.build.cache_key import LAYER_CODE, Description
 from coldforge.image.build.plan import wheel_description, wheel_folder
-from coldforge.image.build.release_build import Effort, Workshop
-from coldforge.image.build.wheel_audit import REPORT, examined
+from coldforge.image.layers.compile import built_wheel
+from coldforge.image.layers.context import Site
+from coldforge.image.layers.release_build import Effort, Workshop
 from coldforge.image.oci.config import environment
 from coldforge.progress import step
 
-JUDGES = ("audit", "elf", "examine", "loader")
+AUDIT_CODE = ("image/audit", *LAYER_CODE)
+"""Our code that decides whether a wheel passes its audit."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,8 @@ def _audit(order: Order, made: Path, digest: str) -> None:
 
 
 def _judged(order: Order, digest: str) -> Description:
-    here = Path(__file__).parent
-    judges = {f"file {name}": sha256_file(here / f"{name}.py") for name in JUDGES}
-    return judges | {
+    return {
+        "coldforge's own code": code_digest(*AUDIT_CODE),
         "audit": order.name,
         "file audit.py": sha256_file(order.site.space.wheels / "audit.py"),
         "wheel": digest,

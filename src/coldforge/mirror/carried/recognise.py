@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coldforge.errors import ColdforgeError, UnknownNameError
+from coldforge.files.lfs_pointer import parse_pointer
 from coldforge.mirror.carried import archive, runfile, tensorrt, wheel
 from coldforge.mirror.carried.contents import read_tar
 from coldforge.mirror.carried.kind import Found, Look, Want, pattern
 from coldforge.mirror.carried.reading import BZIP2, GZIP, XZ, Hashed, Limits
-from coldforge.mirror.origins.git.lfs_pointer import parse_pointer
 
 LIMITS = Limits()
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.origins.git.lfs_pointer import Pointer
+from coldforge.files.lfs_pointer import Pointer
 from coldforge.mirror.origins.git.sourcetar import TIME, Leaf, Nothing, write_tar
 from tests.mirror.forge import OID, POINTER
 

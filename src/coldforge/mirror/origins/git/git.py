@@ -6,8 +6,8 @@ from pathlib import Path
 
 from coldforge.errors import ColdforgeError
 from coldforge.files.digest import sha256_json
+from coldforge.files.lfs_pointer import Pointer
 from coldforge.mirror.origins.git.forge import on_forge
-from coldforge.mirror.origins.git.lfs_pointer import Pointer
 from coldforge.mirror.origins.git.sourcetar import Leaf, Nothing, Written, write_tar
 from coldforge.mirror.origins.git.tree import source_tree
 from coldforge.paths import Workspace

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, Protocol
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.origins.git.lfs_pointer import LIMIT, Pointer, parse_pointer
+from coldforge.files.lfs_pointer import LIMIT, Pointer, parse_pointer
 
 # 1980, the first year a zip can hold: wheels are made of these files. Build tools that take a
 # time of 0 for "missing" are no trouble then either.

@@ -12,9 +12,9 @@ from coldforge.errors import ColdforgeError
 from coldforge.files.digest import sha256_file
 from coldforge.image.audit.audit import Audit, Device, Surroundings, Wheel, judge
 from coldforge.image.audit.elf import MAGIC, Elf, read_elf
-from coldforge.image.build.context import Site
-from coldforge.image.build.release_build import Workshop
 from coldforge.image.containers.step import Step, ran
+from coldforge.image.layers.context import Site
+from coldforge.image.layers.release_build import Workshop
 
 REPORT = "audit.json"
 

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.build.compile import _only_wheel, wheel_inputs
-from coldforge.image.build.context import Site, fixed_environment
-from coldforge.image.build.make import assembled_layer
+from coldforge.image.layers.compile import _only_wheel, wheel_inputs
+from coldforge.image.layers.context import Site, fixed_environment
+from coldforge.image.layers.make import assembled_layer
 
 
 def test_a_step_s_environment_is_the_layers_and_what_keeps_it_the_same(place: Site) -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.evidence.licence import Said
-from coldforge.evidence.metadata import names_in, read
+from coldforge.evidence.licences.licence import Said
+from coldforge.evidence.licences.metadata import names_in, read
 from tests.evidence.packages import sdist, wheel
 
 OSI = "Classifier: License :: OSI Approved ::"

@@ -11,7 +11,7 @@ from email.parser import BytesHeaderParser
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError
-from coldforge.evidence.licence import Said, licence
+from coldforge.evidence.licences.licence import Said, licence
 
 LONGEST = 100  # characters of a License field that is a name and not the text
 CLASSIFIER = "License :: "

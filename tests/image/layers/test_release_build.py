@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from coldforge.errors import MissingInputError
-from coldforge.image.build import release_build
-from coldforge.image.build.context import Site
-from coldforge.image.build.release_build import (
+from coldforge.image.layers import release_build
+from coldforge.image.layers.context import Site
+from coldforge.image.layers.release_build import (
     Workshop,
     cache_environment,
     check_pointers,

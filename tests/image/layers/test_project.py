@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.build.project import build_project, revision
+from coldforge.image.layers.project import build_project, revision
 from coldforge.paths import Workspace
 
 IGNORED = shutil.ignore_patterns("__pycache__")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.licenses import canonicalize_license_expression
 
-from coldforge.evidence.licence import UNKNOWN, licence
+from coldforge.evidence.licences.licence import UNKNOWN, licence
 
 WORDS = st.sampled_from(
     ["GPL-2+", "MIT", "Expat", "or", "and", ",", "(", ")", "with", "odd thing", "BSD-3-clause", "+"]

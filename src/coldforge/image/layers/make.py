@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.build import carried
-from coldforge.image.build.collect import collect, exported
-from coldforge.image.build.context import Site, fixed_environment
 from coldforge.image.containers.step import Step, ran
 from coldforge.image.filesystem import deb, extract_rules, flatten, wheel
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
 from coldforge.image.filesystem.tree import Tree
+from coldforge.image.layers import carried
+from coldforge.image.layers.collect import collect, exported
+from coldforge.image.layers.context import Site, fixed_environment
 from coldforge.image.oci.layout import Descriptor
 from coldforge.stack.recipe import LayerRecipe, layer_script
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.digest import sha256_json
-from coldforge.image.build.context import Site
+from coldforge.files.lfs_pointer import pointers, unmet
 from coldforge.image.containers.docker_engine import diff_ids
 from coldforge.image.containers.parallelism import GIB, jobs, room
 from coldforge.image.containers.step import Step
-from coldforge.mirror.origins.git.lfs_pointer import pointers, unmet
+from coldforge.image.layers.context import Site
 from coldforge.progress import say
 from coldforge.stack.lock import Entry
 from coldforge.stack.profile import Compile

@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from coldforge.errors import ColdforgeError
-from coldforge.evidence.licence import Said
+from coldforge.evidence.licences.licence import Said
 from coldforge.image.filesystem.deb import payload
 
 SHARED = re.compile(r"/usr/share/common-licenses/([A-Za-z0-9][A-Za-z0-9.+-]*)")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.image.build.collect import collect, exported
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
 from coldforge.image.filesystem.tree import Tree, read_tree, union
+from coldforge.image.layers.collect import collect, exported
 
 Content = list[tuple[Member, bytes]]
 TarOf = Callable[[Iterable[tuple[Member, bytes]]], Path]

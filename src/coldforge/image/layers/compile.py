@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import IO
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.build.context import Site
-from coldforge.image.build.release_build import Workshop, released
 from coldforge.image.containers.step import Step, ran
 from coldforge.image.filesystem.member import clean_name
 from coldforge.image.filesystem.normalise_wheel import repack
+from coldforge.image.layers.context import Site
+from coldforge.image.layers.release_build import Workshop, released
 from coldforge.stack.lock import Entry
 
 OUT = "/coldforge/out"

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from coldforge.mirror.origins.git.lfs_pointer import (
+from coldforge.files.lfs_pointer import (
     Pointer,
     file_pointer,
     parse_pointer,

@@ -9,9 +9,9 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.build.build import site
-from coldforge.image.build.carried import settled, variables, versions, wheels_inside
-from coldforge.image.build.context import Site
-from coldforge.image.build.make import assembled_layer
+from coldforge.image.layers.carried import settled, variables, versions, wheels_inside
+from coldforge.image.layers.context import Site
+from coldforge.image.layers.make import assembled_layer
 from coldforge.mirror.add import add
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.evidence.debcopyright import names_in, read
-from coldforge.evidence.licence import Said
+from coldforge.evidence.licences.debcopyright import names_in, read
+from coldforge.evidence.licences.licence import Said
 from tests.evidence.conftest import COPYRIGHT
 from tests.evidence.packages import deb
 

@@ -1,0 +1,1 @@
+"""The licences that packages declare, read from their own files."""
