@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from coldforge import bootstrap, errors
+from coldforge import bootstrap
 from coldforge.bundle.format.index import encode
-from coldforge.files import atomic
+from coldforge.bundle.packing.receiver import BESIDE_MODULES
 from tests.bootstrap.carried import carry
 from tests.bootstrap.pythons import VERSIONS, python
 from tests.bundle.carry import private, seal_again, spoil, trust
 
-BESIDE = [Path(str(module.__file__)) for module in (atomic, errors)]
+BESIDE = [Path(str(module.__file__)) for module in BESIDE_MODULES]
 SOURCES = [*Path(str(bootstrap.__file__)).parent.glob("*.py"), *BESIDE]
-SHIPPED = {f"coldforge.{path.stem}" for path in BESIDE}
+SHIPPED = {module.__name__ for module in BESIDE_MODULES}
 
 
 class Host:

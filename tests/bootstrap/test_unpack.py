@@ -83,7 +83,7 @@ def test_the_project_is_unpacked_with_what_may_be_run(lab: Lab) -> None:
         {"hard": special("hard", tarfile.LNKTYPE, "../x")},
         {"hard": special("hard", tarfile.LNKTYPE, "none")},
     ],
-    ids=str,
+    ids="+".join,
 )
 def test_what_leads_out_or_is_no_file_is_refused(lab: Lab, members: Members) -> None:
     with pytest.raises(RefusedError, match=r"^the archive: ") as caught:

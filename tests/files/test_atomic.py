@@ -1,9 +1,10 @@
 import os
+from multiprocessing import Process
 from pathlib import Path
 
 import pytest
 
-from coldforge.files.atomic import sync_folder, write_at, write_file
+from coldforge.files.atomic import part_of, publish_folder, sync_folder, write_at, write_file
 
 
 def test_a_file_appears_whole_and_replaces_an_earlier_one(tmp_path: Path) -> None:
@@ -48,3 +49,81 @@ def test_a_disk_that_cannot_sync_folders_is_no_error(
 
     monkeypatch.setattr(os, "fsync", fsync)
     sync_folder(tmp_path)
+
+
+def write_often(path: Path, byte: bytes) -> None:
+    for _ in range(100):
+        write_file(path, byte * 10_000)
+
+
+def test_writers_of_one_file_at_the_same_time_never_mix(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_file(path, b"x" * 10_000)
+    writers = [Process(target=write_often, args=(path, byte)) for byte in (b"a", b"b", b"c")]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        data = path.read_bytes()
+        assert len(data) == 10_000
+        assert len(set(data)) == 1
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    assert [one.name for one in tmp_path.iterdir()] == ["a"]
+
+
+def test_the_bytes_are_on_disk_before_the_name_and_the_name_before_it_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = []
+    real, rename = os.fsync, Path.replace
+
+    def fsync(handle: int) -> None:
+        order.append("folder" if Path(f"/proc/self/fd/{handle}").is_dir() else "file")
+        real(handle)
+
+    def replace(part: Path, path: Path) -> Path:
+        order.append("rename")
+        return rename(part, path)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    write_file(tmp_path / "a", b"data")
+    assert order == ["file", "rename", "folder"]
+
+
+def test_what_a_killed_run_left_longer_does_not_show(tmp_path: Path) -> None:
+    part_of(tmp_path / "a").write_bytes(b"much longer than the data")
+    write_file(tmp_path / "a", b"data")
+    assert (tmp_path / "a").read_bytes() == b"data"
+
+
+@pytest.mark.parametrize(("mode", "wanted"), [(0o600, 0o600), (None, 0o640)])
+def test_a_mode_is_kept_and_without_one_the_umask_decides(
+    tmp_path: Path, mode: int | None, wanted: int
+) -> None:
+    before = os.umask(0o027)
+    try:
+        write_file(tmp_path / "a", b"data", mode)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == wanted
+
+
+def test_a_folder_is_on_disk_with_all_below_it_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = tmp_path / "part"
+    (part / "deep").mkdir(parents=True)
+    (part / "deep" / "a").write_bytes(b"a")
+    (part / "link").symlink_to("nowhere")
+    synced = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink().name)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    publish_folder(part, tmp_path / "whole")
+    assert (tmp_path / "whole" / "deep" / "a").read_bytes() == b"a"
+    assert set(synced[:-1]) == {"part", "deep", "a"}
+    assert synced[-1] == tmp_path.name

@@ -201,15 +201,15 @@ def test_a_blob_published_between_opening_and_locking_is_left_alone(
     server: Server, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = server.add("big", BIG)
-    real = fetch_module.fcntl.flock
+    real = fetch_module.take
 
-    def late(handle: int, operation: int) -> None:
-        monkeypatch.setattr(fetch_module.fcntl, "flock", real)
+    def late(handle: int, **named: Any) -> None:
+        monkeypatch.setattr(fetch_module, "take", real)
         store.partial(entry.sha256).write_bytes(BIG)
         store.publish(store.partial(entry.sha256), entry.sha256)
-        real(handle, operation)
+        real(handle, **named)
 
-    monkeypatch.setattr(fetch_module.fcntl, "flock", late)
+    monkeypatch.setattr(fetch_module, "take", late)
     fetch(store, [entry], at(f"{server.base}/plain"))
     assert whole(store, entry)
     assert server.asked == []

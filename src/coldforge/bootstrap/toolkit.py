@@ -11,7 +11,6 @@ Whatever has its name is whole: it was made under another one. Two may run at on
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +24,8 @@ from coldforge.bootstrap.index import Tool
 from coldforge.bootstrap.tree import Tree
 from coldforge.bootstrap.unpack import unpack_deb, unpack_tar, unpack_wheel
 from coldforge.errors import ColdforgeError, RefusedError
+from coldforge.files.atomic import sync_folder
+from coldforge.files.lock import locked
 
 LAYOUT = 1  # of DEST/tool/<id>
 SHARED = {"offline-mirror/blobs": "blobs", "offline-mirror/site": "site", "build": "build"}
@@ -37,8 +38,7 @@ def alone(dest: Path) -> Iterator[None]:
     """Make DEST with what all versions share, and wait for any other run to end."""
     for name in ("blobs", "build", "site", "tool", "versions"):
         (dest / name).mkdir(parents=True, exist_ok=True)
-    with (dest / ".lock").open("w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(dest / ".lock"):
         yield
 
 
@@ -72,7 +72,7 @@ def switch(dest: Path, version: Path) -> None:
     part.unlink(missing_ok=True)
     part.symlink_to(Path("versions", version.name))
     part.replace(current)
-    _sync(dest)
+    sync_folder(dest)
     _forget(dest / "versions", kept)
     links = (dest / "versions" / name / ".tool" for name in kept if name)
     _forget(dest / "tool", {link.resolve().name for link in links})
@@ -95,7 +95,7 @@ def _put(dest: Path, room: str, name: str, make: Callable[[Path], None]) -> Path
             raise
         os.sync()  # a name must not outlive a power cut that its bytes did not
         part.rename(place)
-        _sync(place.parent)
+        sync_folder(place.parent)
     return place
 
 
@@ -150,11 +150,3 @@ def _try(python: Path) -> None:
         hint = "it needs x86-64 Linux, and a disk that is not mounted noexec"
         last = said.splitlines()[-1]
         raise ColdforgeError(f"the carried Python does not start: {last}", hint)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

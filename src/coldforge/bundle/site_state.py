@@ -1,12 +1,11 @@
 """The place that receives: its folder, and one receive at a time."""
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError
+from coldforge.files.lock import locked
 from coldforge.paths import Workspace
 
 
@@ -24,12 +23,6 @@ def staging_path(space: Workspace, bundle: str = "") -> Path:
 def alone(space: Workspace) -> Iterator[None]:
     """Keep other receives out of this place; raise ColdforgeError if one is under way."""
     space.site.mkdir(parents=True, exist_ok=True)
-    folder = os.open(space.site, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ColdforgeError("another receive is under way here", "wait for its end") from None
+    busy = ColdforgeError("another receive is under way here", "wait for its end")
+    with locked(space.site, busy=busy):
         yield
-    finally:
-        os.close(folder)

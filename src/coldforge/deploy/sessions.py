@@ -1,9 +1,7 @@
 """What is remembered of pushes: where each unfinished upload goes on, and who has which blob."""
 
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +9,8 @@ from typing import Any
 
 from coldforge.deploy.target import Target
 from coldforge.errors import ColdforgeError
+from coldforge.files.atomic import write_file
+from coldforge.files.lock import locked
 
 
 class Sessions:
@@ -26,15 +26,9 @@ class Sessions:
     def held(self) -> Iterator[None]:
         """Keep other pushes to this repository out; raise ColdforgeError if there is one."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        message = f"another push to {self._target.name} is under way"
+        with locked(self._folder, busy=ColdforgeError(message, "wait for its end")):
             yield
-        except BlockingIOError:
-            message = f"another push to {self._target.name} is under way"
-            raise ColdforgeError(message, "wait for its end") from None
-        finally:
-            os.close(folder)
 
     def location(self, digest: str) -> str:
         """Give the URL where a blob's upload goes on; '' if none is under way."""
@@ -78,7 +72,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, value: dict[str, Any]) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-        json.dump(value, stream)
-    part.replace(path)
+    write_file(path, json.dumps(value).encode(), mode=0o600)

@@ -10,6 +10,7 @@ import msgspec
 from coldforge.evidence.component import Component
 from coldforge.evidence.licences import debcopyright, metadata
 from coldforge.evidence.licences.licence import Said
+from coldforge.files.atomic import write_file
 from coldforge.files.code import code_digest
 from coldforge.progress import step
 
@@ -59,7 +60,4 @@ def _remembered(path: Path, code: str) -> dict[str, Said]:
 
 
 def _remember(path: Path, memory: Memory) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_bytes(msgspec.json.encode(memory))
-    part.replace(path)
+    write_file(path, msgspec.json.encode(memory))

@@ -1,4 +1,4 @@
-"""Files that are there whole, or not at all, after a power cut too."""
+"""Files and folders that are there whole, or not at all, after a power cut too."""
 
 from __future__ import annotations
 
@@ -7,19 +7,43 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from coldforge.files.lock import take
+
 
 def part_of(path: Path) -> Path:
-    """Name the place where a file grows before it gets its name."""
+    """Name the place where a file grows, over several runs, before it gets its name."""
     return path.with_name(path.name + ".part")
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a small file; an earlier one of that name is replaced at once."""
+def write_file(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Write a small file; an earlier one of that name is replaced at once.
+
+    Several may write the same file at once: each waits for the one before. `mode` is for a file
+    that not everybody may read; else the umask decides.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_of(path)
-    with part.open("wb") as stream:
-        stream.write(data)
-    publish(part, path)
+    part, done = part_of(path), False
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    while not done:
+        handle = os.open(part, flags, 0o666 if mode is None else mode)
+        with os.fdopen(handle, "wb") as stream:
+            take(handle)
+            if _names(part, handle):
+                if mode is not None:
+                    os.fchmod(handle, mode)
+                os.ftruncate(handle, 0)
+                stream.write(data)
+                stream.flush()
+                publish(part, path)
+                done = True
+
+
+def _names(path: Path, handle: int) -> bool:
+    """Tell whether `path` is still the open file: another run may have renamed it."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def publish(part: Path, path: Path) -> None:
@@ -27,6 +51,19 @@ def publish(part: Path, path: Path) -> None:
     with part.open("rb") as stream:
         os.fsync(stream.fileno())
     part.replace(path)
+    sync_folder(path.parent)
+
+
+def publish_folder(part: Path, path: Path) -> None:
+    """Give a complete folder its name, once all below it is on disk; `path` is not there yet."""
+    for parent, _, names in os.walk(part):
+        for name in names:
+            place = Path(parent, name)
+            if not place.is_symlink() and place.is_file():
+                with place.open("rb") as stream:
+                    os.fsync(stream.fileno())
+        sync_folder(Path(parent))
+    part.rename(path)
     sync_folder(path.parent)
 
 

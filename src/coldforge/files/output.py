@@ -1,6 +1,5 @@
 """Make a directory whole or not at all: a sibling is filled, then renamed into place."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.errors import ColdforgeError
-from coldforge.files.atomic import write_file
+from coldforge.files.atomic import publish_folder, write_file
+from coldforge.files.lock import locked
 
 CARD = "coldforge.json"
 """What we know of a directory we made; its presence says that it is ours to replace."""
@@ -113,17 +113,12 @@ def write_card(folder: Path, kind: str, facts: dict[str, Any]) -> None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold a folder; the lock goes with the process, however it ends."""
-    place = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    busy = ColdforgeError(
+        f"another run is making {folder.name[1:].removesuffix('.part')}",
+        "wait for it, or stop it: docker ps shows its container",
+    )
+    with locked(folder, busy=busy):
         yield
-    except BlockingIOError as error:
-        raise ColdforgeError(
-            f"another run is making {folder.name[1:].removesuffix('.part')}",
-            "wait for it, or stop it: docker ps shows its container",
-        ) from error
-    finally:
-        os.close(place)
 
 
 def _job(part: Path) -> str:
@@ -148,7 +143,7 @@ def _replace(part: Path, out: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     if out.exists():
         out.rename(aside)
-    part.rename(out)
+    publish_folder(part, out)
     shutil.rmtree(aside, ignore_errors=True)
 
 

@@ -1,7 +1,6 @@
 """Fetch what the mirror lacks: in parallel, resumable, verified while it streams."""
 
 import errno
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 import msgspec
 
 from coldforge.errors import ColdforgeError, MissingInputError
+from coldforge.files.lock import take
 from coldforge.mirror.http.download import StoppedError, Wire, bring
 from coldforge.mirror.missing import Lacking, all_lacking, needed, screen
 from coldforge.mirror.origins.origin import Origins, origins_of
@@ -122,7 +122,7 @@ def _claimed(store: Store, entry: Entry, stop: Event) -> Iterator[BinaryIO | Non
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         with cast(BinaryIO, os.fdopen(handle, "r+b", buffering=0)) as part:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                take(handle, busy=BlockingIOError())
             except BlockingIOError:
                 if stop.wait(POLL):
                     raise StoppedError from None

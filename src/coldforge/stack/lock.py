@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from coldforge.errors import ColdforgeError
+from coldforge.files.atomic import write_file
 from coldforge.files.digest import sha256_file
 from coldforge.stack.stack import Stack
 from coldforge.tomlfile import read_toml
@@ -83,10 +84,7 @@ def write_lock(path: Path, lock: Lock) -> bool:
     text = "\n".join(lines) + "\n"
     if path.exists() and path.read_text("utf-8") == text:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(text, "utf-8")
-    part.replace(path)
+    write_file(path, text.encode())
     return True
 
 

@@ -1,8 +1,6 @@
 """Blobs encoded for sending: made once, kept, so that a second receiver costs nothing."""
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from coldforge.bundle.packing.manifest_draft import Source, damaged
 from coldforge.errors import ColdforgeError
 from coldforge.files.atomic import part_of, publish
 from coldforge.files.digest import sha256_file, sha256_json
+from coldforge.files.lock import locked
 from coldforge.paths import Workspace
 from coldforge.progress import Step, amount, step
 
@@ -139,9 +138,5 @@ def _decoded(stream: BinaryIO, need: Need, base: Relative | None, current: Step)
 def _held(folder: Path) -> Iterator[None]:
     """Let one run at a time encode; another waits, and then finds most of it made."""
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with locked(folder):
         yield
-    finally:
-        os.close(handle)

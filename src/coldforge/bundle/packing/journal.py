@@ -1,7 +1,5 @@
 """What of a bundle is finished: the same command goes on from there, another is refused."""
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from coldforge.bundle.packing.layout import blank
 from coldforge.errors import ColdforgeError
 from coldforge.files.atomic import sync_folder, write_file
 from coldforge.files.digest import sha256_json
+from coldforge.files.lock import locked
 
 NAME = ".plan.json"
 FOREIGN = {"lost+found", "System Volume Information"}
@@ -80,14 +79,8 @@ def alone(out: Path) -> Iterator[None]:
     if out.exists() and not out.is_dir():
         raise ColdforgeError(f"{out} is a file", "name a folder")
     out.mkdir(parents=True, exist_ok=True)
-    folder = os.open(out, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with locked(out, busy=ColdforgeError(f"{out} is being written by another run", "wait for it")):
         yield
-    except BlockingIOError:
-        raise ColdforgeError(f"{out} is being written by another run", "wait for it") from None
-    finally:
-        os.close(folder)
 
 
 def _read(out: Path) -> Journal:

@@ -6,9 +6,11 @@ import zipfile
 from pathlib import Path
 
 from coldforge import bootstrap, errors, files
-from coldforge.files import atomic
+from coldforge.files import atomic, lock
 from coldforge.files.atomic import write_file
 
+BESIDE_MODULES = (atomic, errors, lock)
+"""What the bootstrap imports besides itself: standard library alone, Python 3.9, like it."""
 DATE = (1980, 1, 1, 0, 0, 0)  # the first a zip can tell
 MAIN = '''\
 """Start the receiver; argv[0] is the file that holds this zip."""
@@ -36,7 +38,7 @@ def receive() -> bytes:
     """Make the file. Members are stored as they are: who wants to know can read them."""
     rooms = sorted(path for path in _folder(bootstrap.__file__).iterdir() if path.is_file())
     held = {f"coldforge/bootstrap/{path.name}": path.read_text("utf-8") for path in rooms}
-    for module in (atomic, errors):
+    for module in BESIDE_MODULES:
         name = module.__name__.replace(".", "/")
         held[f"{name}.py"] = Path(str(module.__file__)).read_text("utf-8")
     for package in ("coldforge", files.__name__.replace(".", "/")):

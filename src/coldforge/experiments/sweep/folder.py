@@ -1,18 +1,16 @@
 """A sweep's folder: ours, and at one sweep's hands at a time."""
 
-import fcntl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError
 from coldforge.files.atomic import part_of
+from coldforge.files.lock import locked
 from coldforge.files.notes import write_note
 from coldforge.files.output import CARD, read_card, refuse_foreign
 
 SWEEP = "sweep"
-POLL = 0.2  # seconds between two looks at a lock
 
 
 def claim(place: Path) -> None:
@@ -29,22 +27,8 @@ def held(place: Path, name: str, patience: float = 0.0) -> Iterator[None]:
 
     Raise ColdforgeError if another still holds it after `patience` seconds.
     """
-    path = place / ".locks" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
-        _take(stream.fileno(), name, time.monotonic() + patience)
+    busy = ColdforgeError(
+        f"another run is at {name}", "wait for it, or stop it: docker ps shows it"
+    )
+    with locked(place / ".locks" / name, busy=busy, patience=patience):
         yield
-
-
-def _take(stream: int, name: str, until: float) -> None:
-    while True:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() >= until:
-                raise ColdforgeError(
-                    f"another run is at {name}", "wait for it, or stop it: docker ps shows it"
-                ) from error
-            time.sleep(POLL)
-        else:
-            return

@@ -1,11 +1,11 @@
 """What was built from which description; a record counts only while its result is there."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from coldforge.files.atomic import write_file
 from coldforge.image.build import cache_key
 from coldforge.image.build.cache_key import Description
 
@@ -46,7 +46,4 @@ class Cache:
         return record
 
     def _write(self, path: Path, value: Record) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(value, indent=1, sort_keys=True), "utf-8")
-        part.replace(path)
+        write_file(path, json.dumps(value, indent=1, sort_keys=True).encode())

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.errors import ColdforgeError
+from coldforge.files.atomic import publish_folder
 from coldforge.image.oci.index import REF
 from coldforge.image.oci.layout import MANIFEST, Descriptor, Layout, blobs_of
 from coldforge.progress import step
@@ -37,7 +38,7 @@ def export(layout: Layout, name: str, out: Path) -> Descriptor:
             shutil.copyfile(place, copy)
             progress.advance(copy.stat().st_size)
         shutil.rmtree(out, ignore_errors=True)
-        part.replace(out)
+        publish_folder(part, out)
     return Descriptor(MANIFEST, tag["digest"], tag["size"])
 
 

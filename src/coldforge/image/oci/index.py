@@ -3,7 +3,6 @@
 Source: OCI image-spec v1.1, image-layout.md.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 from coldforge.files.atomic import write_file
 from coldforge.files.digest import canonical_json
+from coldforge.files.lock import locked
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 REF = "org.opencontainers.image.ref.name"
@@ -60,12 +60,7 @@ def _write(root: Path, entries: list[Entry]) -> None:
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
     """Keep other writers out, by a lock on oci-layout: a file that every layout has for good."""
-    root.mkdir(parents=True, exist_ok=True)
-    marker = os.open(root / "oci-layout", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(marker, fcntl.LOCK_EX)
+    with locked(root / "oci-layout") as marker:
         if not os.fstat(marker).st_size:
             os.write(marker, canonical_json(VERSION))
         yield
-    finally:
-        os.close(marker)

@@ -3,10 +3,8 @@
 Source: OCI image-spec v1.1, image-layout.md, manifest.md, config.md.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +13,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from coldforge.errors import ColdforgeError
+from coldforge.files.atomic import publish
 from coldforge.files.digest import canonical_json
+from coldforge.files.lock import locked
 from coldforge.image.oci import referrers
 from coldforge.image.oci.index import REF, changed, name_of, read_index, write_index
 
@@ -65,21 +65,17 @@ class Layout:
     def held(self, alone: bool = False) -> Iterator[None]:
         """Keep blobs from being removed meanwhile; `alone`: raise ColdforgeError if others do."""
         self.root.mkdir(parents=True, exist_ok=True)
-        folder = os.open(self.root, os.O_RDONLY)
-        try:
-            _lock(folder, alone)
+        busy = ColdforgeError("a build is under way", "wait for its end") if alone else None
+        with locked(self.root, shared=not alone, busy=busy):
             yield
-        finally:
-            os.close(folder)
 
     def keep(self, stream: BinaryIO, sha256: str, media_type: str) -> Descriptor:
         """Give a scratch file its digest as its name, once its bytes are on disk."""
         stream.flush()
-        os.fsync(stream.fileno())
         place = Path(str(stream.name))
         place.chmod(0o644)
         size = place.stat().st_size
-        place.replace(self.blob(sha256))
+        publish(place, self.blob(sha256))
         return Descriptor(media_type, f"sha256:{sha256}", size)
 
     def put(self, value: dict[str, Any], media_type: str) -> Descriptor:
@@ -178,10 +174,3 @@ class Layout:
 def blobs_of(manifest: dict[str, Any]) -> set[str]:
     """List the digests of a manifest's config and layers."""
     return {manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])}
-
-
-def _lock(folder: int, alone: bool) -> None:
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
-    except BlockingIOError:
-        raise ColdforgeError("a build is under way", "wait for its end") from None

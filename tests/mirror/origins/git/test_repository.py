@@ -171,7 +171,7 @@ def test_an_object_that_is_not_there_is_named(forge: Forge, copy: Repository) ->
 FETCH = """
 import sys
 from pathlib import Path
-from coldforge.mirror.origins.forge import Commit
+from coldforge.mirror.origins.git.forge import Commit
 from coldforge.mirror.origins.git.repository import Repository
 Repository(Path(sys.argv[1])).fetch(Commit("github:o/n", sys.argv[2]))
 """

@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError
+from coldforge.files.atomic import publish_folder
 
 EXAMPLES = "examples"
 
@@ -21,5 +22,5 @@ def lay_out(tar: Path, place: Path) -> Path:
         if not wanted:
             raise ColdforgeError(f"{tar.name} holds no {EXAMPLES}", "run: invoke mirror.verify")
         archive.extractall(part, wanted, filter="data")
-    part.rename(place)
+    publish_folder(part, place)
     return place

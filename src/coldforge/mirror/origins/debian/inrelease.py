@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from coldforge.errors import ColdforgeError, MissingInputError
+from coldforge.files.atomic import write_file
 from coldforge.mirror.http.urls import redact
 from coldforge.mirror.origins.debian.archive import Get
 from coldforge.mirror.origins.debian.signature import KEYRINGS, verified
@@ -101,10 +102,7 @@ def read_index(found: Found, component: str, architecture: str, cache: Path, get
         url = f"{found.source.uri}/dists/{found.suite}/{name}"
         with step(f"Fetching the package index of {found.suite}", size) as current:
             data = _checked(url, get(url, size, current.advance), sha256, size)
-        cache.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(".part")
-        part.write_bytes(data)
-        part.replace(kept)
+        write_file(kept, data)
     try:
         return OPENERS[Path(name).suffix](data).decode("utf-8", "replace")
     except (lzma.LZMAError, zlib.error, EOFError, OSError) as error:

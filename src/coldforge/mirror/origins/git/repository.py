@@ -3,7 +3,6 @@
 Nothing is checked out, so neither line endings nor attributes touch a byte.
 """
 
-import fcntl
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 from coldforge.errors import ColdforgeError
+from coldforge.files.lock import locked
 from coldforge.mirror.http.urls import redact
 from coldforge.mirror.origins.git.forge import Commit
 from coldforge.mirror.settings.git import command, environment, run
@@ -131,9 +131,7 @@ class Repository:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        with self.folder.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.folder.with_suffix(".lock")):
             yield
 
 
