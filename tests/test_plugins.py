@@ -9,6 +9,8 @@ from coldforge.plugins import provided
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     place = tmp_path / "grown"
+    for name in [name for name in sys.modules if name.partition(".")[0] == "grown"]:
+        monkeypatch.delitem(sys.modules, name)
     (place / "folder").mkdir(parents=True)
     files = {"b": "THING = 2", "a": "THING = 1", "helper": "", "folder/__init__": "THING = 3"}
     for name, text in {"__init__": "", **files}.items():
