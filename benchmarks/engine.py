@@ -84,7 +84,7 @@ def make(work: Path, engines: list[str]) -> None:
     for source, out, inputs in zip(
         (plain, int4, int4), engines, ("float32", "float32", "int8"), strict=True
     ):
-        run_build(source, out, inputs)
+        run_build(source, out, activations=inputs)
 
 
 def write_model(out: Path) -> None:

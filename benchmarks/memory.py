@@ -79,7 +79,7 @@ def weigh(work: Path) -> list[dict[str, Any]]:
     for name, activations in ENGINES.items():
         model = work / ("plain" if name == "fp32" else "int4")
         engine = work / f"engine-{name}".replace(" ", "-")
-        run_build(str(model), str(engine), activations)
+        run_build(str(model), str(engine), activations=activations)
         for into, out in LENGTHS:
             said = run_memory(
                 str(model), backend="onnxruntime", activations=activations,

@@ -26,7 +26,7 @@ def test_what_rounded_inputs_would_change_is_measured_beside_the_engine(
 ) -> None:
     plain = decoder(tmp_path / "plain")
     made = make(plain, tmp_path / "made", form, lambda _, weight: int8(weight), **settings)
-    engine = Engine(exported(made, tmp_path / "engine"), {})
+    engine = Engine(exported(made, tmp_path / "engine"), {"backend": "onnxruntime"})
     sides = Sides(read_checkpoint(made), engine, read_checkpoint(plain))
     found = Comparison(sides, PROMPTS, 1e-4).backends()
     assert [item["name"] for item in found] == [

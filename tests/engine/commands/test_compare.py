@@ -52,7 +52,7 @@ def test_with_int8_activations_tokens_are_only_reported(
 ) -> None:
     from coldforge.engine.commands.build import run_build
 
-    run_build(str(int4), str(tmp_path / "engine"), "int8")
+    run_build(str(int4), str(tmp_path / "engine"), activations="int8")
     found = compared(int4, tmp_path / "engine", text=text)
     assert (found["passed"], found["greedy"]["gated"]) == (True, False)
     assert 1e-4 < found["backends"][0]["max_abs"] < found["tolerance"]

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
@@ -11,6 +10,7 @@ from coldforge.engine.agreement.distance import Distance
 from coldforge.engine.agreement.feeds import DECODE, PREFILL, feeds
 from coldforge.engine.agreement.greedy import compare_greedy
 from coldforge.engine.agreement.logits import compare_logits
+from coldforge.engine.backend import backends, find_backend
 from coldforge.engine.card import Engine
 from coldforge.engine.generate.load import open_runner
 from coldforge.model.families.dimensions import dimensions
@@ -18,7 +18,6 @@ from coldforge.model.loading.load import load_model, rounds_inputs
 from coldforge.progress import step
 
 TORCH, ROUNDING, ORIGINAL = "torch", "torch, inputs rounded to int8", "torch, original"
-ONNXRUNTIME, TENSORRT = "ONNX Runtime", "TensorRT"
 
 Answer = dict[str, Any]
 
@@ -45,7 +44,12 @@ class Comparison:
     def backends(self) -> list[Answer]:
         """Measure each backend's logits; the engine's first."""
         with step("Comparing logits") as under_way:
-            found = [self._engine(), *self._rounding(), self._original(), tensorrt()]
+            found = [
+                self._engine(),
+                *self._rounding(),
+                self._original(),
+                *left_out(self.sides.engine),
+            ]
             under_way.result = f"{found[0]['max_abs'] or math.nan:.3g} at most"
         return found
 
@@ -60,12 +64,11 @@ class Comparison:
         return found
 
     def _engine(self) -> Answer:
-        from coldforge.engine.agreement.backends import onnxruntime_backend
-
-        runner = onnxruntime_backend(ONNXRUNTIME, self.sides.engine.folder)
+        backend = find_backend(self.sides.engine.backend)
+        runner = backend.logits(self.sides.engine)
         phases = self._apart([self._torch(TORCH, self.model), runner])
         within = all(item.within for item in phases.values())
-        return {**_said(ONNXRUNTIME, phases), "within": within}
+        return {**_said(backend.title, phases), "within": within}
 
     def _rounding(self) -> list[Answer]:
         """Measure what rounding the inputs changes, where the checkpoint asks for it."""
@@ -93,9 +96,9 @@ class Comparison:
         return found
 
     def _torch(self, name: str, model: Any) -> Any:  # noqa: ANN401 - a Transformers model; a runner
-        from coldforge.engine.agreement.backends import TorchBackend
+        from coldforge.engine.agreement.torch_runner import TorchRunner
 
-        return TorchBackend(name, model, self.size)
+        return TorchRunner(name, model, self.size)
 
 
 def _said(name: str, phases: dict[str, Distance]) -> Answer:
@@ -104,9 +107,7 @@ def _said(name: str, phases: dict[str, Distance]) -> Answer:
     return {"name": name, **whole.json(), "phases": parts}
 
 
-def tensorrt() -> Answer:
-    """Say why TensorRT is left out: no engine that is compared here is one of its own."""
-    why = "TensorRT's libraries are not here"
-    if find_spec("tensorrt") is not None:
-        why = "ONNX Runtime's engine has operators that TensorRT does not know"
-    return {"name": TENSORRT, "skipped": why}
+def left_out(engine: Engine) -> list[Answer]:
+    """Say of each other backend why it is left out."""
+    others = (item for item in backends().values() if item.name != engine.backend)
+    return [{"name": item.title, "skipped": item.not_compared()} for item in others]

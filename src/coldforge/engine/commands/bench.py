@@ -12,8 +12,7 @@ from coldforge.engine.bench import csv, memory
 from coldforge.engine.bench.grid import Cell
 from coldforge.engine.bench.plan import SEED, Asked, Plan, plan
 from coldforge.engine.bench.timing import PERCENTILES, base_of, speeds, speedups
-from coldforge.engine.cores import cores
-from coldforge.engine.runtimes import runtimes
+from coldforge.engine.runtimes import cores, runtimes
 from coldforge.errors import ColdforgeError
 from coldforge.evaluate.workers.worker import Child, children, in_turn
 from coldforge.files.atomic import write_file

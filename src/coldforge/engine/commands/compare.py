@@ -7,6 +7,7 @@ from typing import Any
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.engine.agreement.comparison import TORCH, Comparison, Sides
 from coldforge.engine.agreement.prompts import cut_prompts
+from coldforge.engine.backend import find_backend
 from coldforge.engine.card import read_engine
 from coldforge.engine.generate.load import load_libraries, refuse_damaged
 from coldforge.engine.runtimes import runtimes
@@ -52,7 +53,7 @@ def run_compare(  # noqa: PLR0913 - a flag each
     _refuse_other_tokens(sides, words)
     room = dimensions(sides.checkpoint.config).positions - tokens
     cut = cut_prompts(words, judged_corpus(text or None), prompts, room)
-    lossless = sides.engine.card["settings"]["activations"] == "float32"
+    lossless = find_backend(sides.engine.backend).lossless(sides.engine)
     limit = tolerance or (LOSSLESS if lossless else INT8_INPUTS)
     work = Comparison(sides, cut.ids, limit)
     backends, greedy = work.backends(), work.greedy(tokens)

@@ -1,8 +1,8 @@
 """Load an engine by what its card says."""
 
-from coldforge.engine.backend import Runner
-from coldforge.engine.card import ONNXRUNTIME, TENSORRT_LLM, Engine
-from coldforge.errors import ColdforgeError, UnknownNameError
+from coldforge.engine.backend import Runner, find_backend
+from coldforge.engine.card import Engine
+from coldforge.errors import ColdforgeError
 from coldforge.files.digest import sha256_file
 
 SMALL = 1 << 26
@@ -21,26 +21,12 @@ def load_runner(engine: Engine, threads: int = 0) -> Runner:
 def open_runner(engine: Engine, threads: int = 0) -> Runner:
     """Load an engine whose files were looked at; raise ColdforgeError as `load_runner` does."""
     load_libraries(engine)
-    from coldforge.engine.onnxruntime.runner import GenaiRunner
-
-    return GenaiRunner(engine.folder, threads)
+    return find_backend(engine.backend).open(engine, threads)
 
 
 def load_libraries(engine: Engine) -> None:
     """Import what runs an engine; raise ColdforgeError if it is not here."""
-    if engine.backend == TENSORRT_LLM:
-        from coldforge.engine.tensorrt_llm.runner import refuse
-
-        refuse(engine)
-    if engine.backend != ONNXRUNTIME:
-        raise UnknownNameError("backend", engine.backend, [ONNXRUNTIME, TENSORRT_LLM])
-    try:
-        import numpy  # noqa: F401
-        import onnxruntime_genai  # noqa: F401
-    except ImportError as error:
-        raise ColdforgeError(
-            f"no ONNX Runtime here: {error}", "use the image of stack cpu"
-        ) from error
+    find_backend(engine.backend).load_libraries(engine)
 
 
 def refuse_damaged(engine: Engine) -> None:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from coldforge.engine.cores import cores
 from coldforge.engine.onnxruntime.graph.genai_config import FILE
+from coldforge.engine.onnxruntime.graph.graph import GRAPH
+from coldforge.engine.runtimes import cores
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import read_dimensions
 
@@ -55,6 +57,18 @@ class GenaiRunner:
             raise ColdforgeError(
                 f"{self.folder} failed: {_first(error)}", "try fewer prompts at once, or shorter"
             ) from error
+
+
+def logits_runner(name: str, folder: Path) -> Any:  # noqa: ANN401 - a BaseRunner of Polygraphy
+    """Load an engine's graph once, to compute logits.
+
+    Polygraphy reaches for TensorRT only where a runner of it is asked for, and none is here.
+    """
+    from polygraphy.backend.onnxrt import OnnxrtRunner, SessionFromOnnx
+    from polygraphy.logger import G_LOGGER
+
+    with G_LOGGER.verbosity(G_LOGGER.CRITICAL):  # it writes to stdout
+        return OnnxrtRunner(SessionFromOnnx(str(folder / GRAPH))(), name=name)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from coldforge.engine.memory.outline import BY_INPUTS, Layer, Outline, precision
 from coldforge.engine.memory.prediction import Prediction
 from coldforge.engine.memory.settings import Settings
 from coldforge.errors import ColdforgeError
+from coldforge.model.families.dimensions import Dimensions
 
 CUBLAS = 32 * 1024**2
 """Bytes of workspace that the plugins ask for cuBLAS."""
@@ -37,6 +38,7 @@ FORMULA = {
 
 def predict_tensorrt(outline: Outline, settings: Settings) -> Prediction:
     """Predict the fullest card's bytes; raise ColdforgeError for widths no release holds."""
+    _refuse_uneven(outline.size, settings)
     names = {2: "fp16", 4: "fp32"}
     plain = "bf16" if settings.dtype == "bfloat16" else names[settings.element]
     return Prediction(
@@ -46,6 +48,21 @@ def predict_tensorrt(outline: Outline, settings: Settings) -> Prediction:
         _workspace(outline, settings),
         FORMULA,
     )
+
+
+def _refuse_uneven(size: Dimensions, settings: Settings) -> None:
+    """Raise ColdforgeError if cards cannot share the model evenly."""
+    for name, count in (("heads", size.heads), ("units of the MLP", size.intermediate)):
+        if count % settings.tp:
+            raise ColdforgeError(
+                f"--tp {settings.tp} does not divide the model's {count} {name}",
+                f"choose one that divides {size.heads} and {size.intermediate}",
+            )
+    if size.layers % settings.pp:
+        raise ColdforgeError(
+            f"--pp {settings.pp} does not divide the model's {size.layers} layers",
+            f"choose one that divides {size.layers}",
+        )
 
 
 def kv_bytes(outline: Outline, settings: Settings) -> int:

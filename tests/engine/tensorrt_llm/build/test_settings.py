@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.engine.tensorrt_llm.build.settings import Settings
+from coldforge.engine.tensorrt_llm.build.settings import OPTIONS, Settings, settings_of
 from coldforge.errors import ColdforgeError
 
 WORD = st.from_regex(r"[a-z_]{1,20}", fullmatch=True)
@@ -38,3 +38,10 @@ def test_what_makes_no_sense_is_refused_by_its_flag(asked: dict[str, object], fl
     with pytest.raises(ColdforgeError, match=flag):
         Settings(**asked).check()  # type: ignore[arg-type]
     Settings().check()
+
+
+def test_an_alpha_that_is_no_number_is_refused() -> None:
+    asked = {option.name: option.default for option in OPTIONS}
+    assert settings_of(asked) == Settings()
+    with pytest.raises(ColdforgeError, match="is not a number"):
+        settings_of({**asked, "alpha": "half"})

@@ -4,7 +4,7 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.engine.tensorrt_llm.loader.failure import REQUANTISE, TP, UNIFIED, Crash
-from coldforge.engine.tensorrt_llm.loader.v0_5 import V0_5
+from coldforge.engine.tensorrt_llm.loader.v0_5_0 import V0_5
 from coldforge.engine.tensorrt_llm.loader.weight_layout import Slot
 
 
@@ -37,3 +37,6 @@ class V0_10(V0_5):  # noqa: N801 - a version
         if "lm_head.weight" not in checkpoint.tensors:
             raise Crash("looks for lm_head.weight, which is not there", UNIFIED)
         return "lm_head.weight"
+
+
+LOADER = V0_10()

@@ -166,3 +166,6 @@ def _spread(words: Any) -> Any:  # noqa: ANN401 - tensors
     """Unpack AutoAWQ's int32 (n, m) into int8 (n, 8m)."""
     loose = nibbles(words)
     return loose.view(-1, 8)[:, list(INTERLEAVED)].view(loose.shape)
+
+
+LOADER = V1_2()

@@ -6,11 +6,15 @@ from typing import Any, BinaryIO
 import pytest
 
 from coldforge.engine.card import read_engine
-from coldforge.engine.tensorrt_llm.build.build import Shop, make, tensorrt_version
 from coldforge.engine.tensorrt_llm.build.gpu import Gpu
 from coldforge.engine.tensorrt_llm.build.preflight import Ready
-from coldforge.engine.tensorrt_llm.build.sources import lay_out
-from coldforge.engine.tensorrt_llm.build.timing_cache import timing_cache
+from coldforge.engine.tensorrt_llm.build.programs import (
+    Shop,
+    lay_out,
+    make,
+    tensorrt_version,
+    timing_cache,
+)
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, read_lock

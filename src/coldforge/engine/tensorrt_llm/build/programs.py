@@ -1,13 +1,14 @@
 """Run a release's programs and keep what they made: engine, log, timing cache, card."""
 
 import shutil
+import tarfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from coldforge.engine.card import TENSORRT_LLM, write_engine
+from coldforge.engine.card import write_engine
 from coldforge.engine.tensorrt_llm.build.command_line import (
     CACHE,
     Command,
@@ -15,14 +16,16 @@ from coldforge.engine.tensorrt_llm.build.command_line import (
     places_of,
     translate,
 )
+from coldforge.engine.tensorrt_llm.build.gpu import Gpu
 from coldforge.engine.tensorrt_llm.build.preflight import Ready
-from coldforge.engine.tensorrt_llm.build.timing_cache import keep
+from coldforge.engine.tensorrt_llm.build.settings import NAME
 from coldforge.errors import ColdforgeError
-from coldforge.files.atomic import write_file
+from coldforge.files.atomic import publish, publish_folder, write_file
 from coldforge.model.tokens import copy_files
 from coldforge.progress import amount, step
 
 LOG = "build.log"
+EXAMPLES = "examples"
 Run = Callable[[list[str], BinaryIO], int]
 """Runs a command in the release's image, both its streams into a log as they come; its status."""
 
@@ -57,7 +60,7 @@ def make(wish: Wish, ready: Ready, shop: Shop, place: Path, out: Path) -> dict[s
         for command in commands:
             _run(shop, command, log)
     shutil.rmtree(places.converted, ignore_errors=True)
-    keep(place / CACHE, shop.timing_cache)
+    _keep_timings(place / CACHE, shop.timing_cache)
     if not list(place.glob("*.engine")):
         raise ColdforgeError("the release's programs made no engine", f"the whole log: {shop.log}")
     write_file(place / LOG, shop.log.read_bytes())
@@ -91,7 +94,7 @@ def _facts(
     profile = wish.profile
     return {
         "task": "engine.build",
-        "backend": TENSORRT_LLM,
+        "backend": NAME,
         "precision": wish.precision.name,
         "checkpoint": wish.checkpoint.digest,
         "settings": asdict(wish.settings),
@@ -113,3 +116,39 @@ def tensorrt_version(ready: Ready) -> str:
         if entry.origin == "file" and entry.name == "tensorrt":
             return entry.version
     return ready.stack.profile.versions.get("tensorrt", "") if ready.stack.profile else ""
+
+
+def lay_out(tar: Path, place: Path) -> Path:
+    """Unpack the examples of a release's locked source tar to `place`, once; return it.
+
+    They are in its sources, not in its wheel.
+    """
+    if place.is_dir():
+        return place
+    part = place.with_name(f"{place.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    with tarfile.open(tar) as archive:
+        wanted = [item for item in archive if item.name.split("/")[0] == EXAMPLES]
+        if not wanted:
+            raise ColdforgeError(
+                f"{tar.name} has no folder {EXAMPLES}", "run: invoke mirror.verify"
+            )
+        archive.extractall(part, wanted, filter="data")
+    publish_folder(part, place)
+    return place
+
+
+def timing_cache(build: Path, gpu: Gpu, tensorrt: str) -> Path:
+    """Name the place of TensorRT's timing cache below `build`; later builds use it.
+
+    TensorRT refuses one of another card or version.
+    """
+    return build / "timing" / f"{gpu.label}-tensorrt-{tensorrt}.cache"
+
+
+def _keep_timings(made: Path, place: Path) -> None:
+    """Move a build's timing cache out of the engine's folder, over the earlier one."""
+    if made.is_file():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        publish(made, place)
