@@ -38,12 +38,12 @@ FORMULA = {
 
 def predict_onnxruntime(outline: Outline, settings: Settings) -> Prediction:
     """Predict the process's bytes, libraries apart."""
-    eight = settings.activations == "int8"
+    int8_activations = settings.activations == "int8"
     layers = list(outline.blocks())
-    stored = [_Stored(layer, layer.width, eight) for layer in layers]
+    stored = [_Stored(layer, layer.width, int8_activations) for layer in layers]
     head = outline.head()
-    rounded = HEAD_WIDTH if eight and head.width is None else head.width
-    top = _Stored(head, rounded, eight)
+    rounded = HEAD_WIDTH if int8_activations and head.width is None else head.width
+    top = _Stored(head, rounded, int8_activations)
     weights = {
         "linear layers": sum(item.size for item in stored),
         "embedding": _embedding(outline),
@@ -58,7 +58,7 @@ def predict_onnxruntime(outline: Outline, settings: Settings) -> Prediction:
     loading = loaded + max(top.original, largest - top.loaded)
     name = precision(outline, "fp32")
     return Prediction(
-        f"{name} + int8 activations" if eight else name,
+        f"{name} + int8 activations" if int8_activations else name,
         weights,
         kv,
         workspace,
@@ -78,7 +78,7 @@ class _Stored:
     sums: what repacking adds to it.
     """
 
-    def __init__(self, layer: Layer, width: Width | None, eight: bool) -> None:
+    def __init__(self, layer: Layer, width: Width | None, int8_activations: bool) -> None:
         """Weigh it as `coldforge.engine.onnxruntime.graph.matmul_nbits` packs it."""
         self.layer, self.width = layer, width
         if width is None:
@@ -88,7 +88,7 @@ class _Stored:
         bits = 4 if width.bits <= 4 else 8
         blocks = layer.inputs // _block(width.group or layer.inputs)
         # Eight bits and float32 inputs: two halves of four bits, with scales and zeros each.
-        halves = 2 if bits == 8 and not eight else 1
+        halves = 2 if bits == 8 and not int8_activations else 1
         self.original = layer.weights * bits // 8
         scales = layer.outputs * blocks * halves * FLOAT
         # The graph leaves zero points out where they are the middle of codes of its own width.
@@ -97,8 +97,8 @@ class _Stored:
         order = 8 * layer.inputs if width.order else 0
         self.size = self.original + scales + zeros + order
         # For int8 inputs the runtime reads the scales at once, and repacks them with sums of codes.
-        self.sums = (2 if bits == 4 else 3) * scales if eight else 0
-        self.loaded = self.original + self.sums + (scales + zeros if eight else 0)
+        self.sums = (2 if bits == 4 else 3) * scales if int8_activations else 0
+        self.loaded = self.original + self.sums + (scales + zeros if int8_activations else 0)
         self.twice = halves == 2
 
 

@@ -123,8 +123,8 @@ def test_a_head_rounded_unasked_is_found(
 def test_with_int8_inputs_the_weights_are_still_the_checkpoints(
     checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
-    export(checkpoint, tmp_path, eight=True)
-    said = check(tmp_path, checkpoint, eight=True)
+    export(checkpoint, tmp_path, int8_activations=True)
+    said = check(tmp_path, checkpoint, int8_activations=True)
     assert said == {"exact": 14, "head": "int8 weights, int8 inputs"}
     with pytest.raises(ColdforgeError, match="the graph rounds the inputs of lm_head"):
         check(tmp_path, checkpoint)

@@ -146,13 +146,13 @@ def test_shards_and_names_without_their_prefix_are_found(
     assert close(made, tmp_path)
 
 
-@pytest.mark.parametrize("eight", [False, True])
+@pytest.mark.parametrize("int8_activations", [False, True])
 def test_the_same_checkpoint_gives_the_same_files(
-    plain: dict[str, Path], tmp_path: Path, eight: bool
+    plain: dict[str, Path], tmp_path: Path, int8_activations: bool
 ) -> None:
     form, layer, settings = FORMATS["act-order"]
     made = make(plain["llama"], tmp_path / "made", form, layer, **settings)
-    folders = [exported(made, tmp_path / name, eight=eight) for name in "ab"]
+    folders = [exported(made, tmp_path / name, int8_activations=int8_activations) for name in "ab"]
     for name in ("model.onnx", "model.onnx.data"):
         assert len({sha256_file(folder / name) for folder in folders}) == 1
 
@@ -160,5 +160,5 @@ def test_the_same_checkpoint_gives_the_same_files(
 def test_int8_inputs_stay_near(plain: dict[str, Path], tmp_path: Path) -> None:
     form, layer, settings = FORMATS["gptq"]
     made = make(plain["llama"], tmp_path / "made", form, layer, **settings)
-    found = distances(made, exported(made, tmp_path, eight=True))
+    found = distances(made, exported(made, tmp_path, int8_activations=True))
     assert 1e-4 < max(found) < 0.2

@@ -48,7 +48,7 @@ def test_a_quantised_head_is_held_as_it_is(tmp_path: Path) -> None:
 
 def test_with_int8_inputs_a_plain_head_is_rounded_by_groups(tmp_path: Path) -> None:
     folder = decoder(tmp_path / "model")
-    graph = Stored(exported(folder, tmp_path, eight=True))
+    graph = Stored(exported(folder, tmp_path, int8_activations=True))
     assert graph.kind("lm_head") == "int8 weights, int8 inputs"
 
 

@@ -16,10 +16,10 @@ from coldforge.model.families.dimensions import dimensions
 REMEDY = "do not use this engine; report what the checkpoint was made by"
 
 
-def check(folder: Path, checkpoint: Checkpoint, eight: bool = False) -> dict[str, Any]:
+def check(folder: Path, checkpoint: Checkpoint, int8_activations: bool = False) -> dict[str, Any]:
     """Decode every linear layer of the graph and compare it with the checkpoint's own meaning.
 
-    With `eight`, inputs may be rounded to int8, and a plain head's weight must be. Raise
+    With `int8_activations`, inputs may be rounded to int8, and a plain head's weight must be. Raise
     ColdforgeError naming a layer that is missing, rounds its inputs unasked, is stored otherwise
     than its node says, or differs in a single weight.
     """
@@ -34,9 +34,11 @@ def check(folder: Path, checkpoint: Checkpoint, eight: bool = False) -> dict[str
     for name in sorted(graph.products):
         head = name == HEAD
         meant = (
-            [head_weight(weights, size, eight)] if head else map(weights.linear, name.split(JOINER))
+            [head_weight(weights, size, int8_activations)]
+            if head
+            else map(weights.linear, name.split(JOINER))
         )
-        if graph.rounds(name) and not eight:
+        if graph.rounds(name) and not int8_activations:
             raise ColdforgeError(f"the graph rounds the inputs of {name}", REMEDY)
         if not _same(graph, name, meant):
             raise ColdforgeError(f"the graph changes the weights of {name}", REMEDY)

@@ -20,7 +20,7 @@ class Linears:
 
     graph: Graph
     weights: Weights
-    eight: bool = False
+    int8_activations: bool = False
     """Whether inputs of quantised layers are rounded to int8."""
 
     def __post_init__(self) -> None:
@@ -31,7 +31,7 @@ class Linears:
         """Multiply `source` by a layer of the checkpoint; return the output's name."""
         weight = self.weights.linear(name)
         if isinstance(weight, Quantized):
-            output = self.nbits(name, source, pack(name, weight, self.eight))
+            output = self.nbits(name, source, pack(name, weight, self.int8_activations))
         else:
             table = self.graph.tensor(f"{name}.weight", weight)
             output = self.graph.node("MatMul", [source, table], f"{name}.product")
@@ -51,7 +51,7 @@ class Linears:
             return ""
         name = JOINER.join(names)
         if isinstance(weight, Quantized):
-            output = self.nbits(name, source, pack(name, weight, self.eight))
+            output = self.nbits(name, source, pack(name, weight, self.int8_activations))
             kind = self.stored.pop(name)
         else:
             table = self.graph.tensor(f"{name}.weight", weight)
@@ -84,7 +84,7 @@ class Linears:
         self.stored[name] = f"int{bits} in blocks of {packed.block}"
         attributes: dict[str, Any] = {
             "N": outputs, "K": blocks * packed.block, "bits": packed.bits,
-            "block_size": packed.block, "accuracy_level": INT8 if self.eight else FLOAT32,
+            "block_size": packed.block, "accuracy_level": INT8 if self.int8_activations else FLOAT32,
         }  # fmt: skip
         return graph.node(
             f"{CONTRIB}.MatMulNBits", [source, *names], f"{name}.product", **attributes

@@ -38,11 +38,11 @@ class NBits:
     """Whether the first half of the blocks are high halves of codes, the others low ones."""
 
 
-def pack(name: str, item: Quantized, eight: bool = False) -> NBits:
+def pack(name: str, item: Quantized, int8_activations: bool = False) -> NBits:
     """Repack a layer without changing a number; raise ColdforgeError if it cannot be held.
 
     Fewer than four bits go into four; groups that are no power of two are cut into blocks that
-    repeat their scale. With `eight`, for inputs of int8, codes of eight bits stay whole.
+    repeat their scale. With `int8_activations`, for inputs of int8, codes of eight bits stay whole.
     """
     order = None if item.order is None else _order(name, item)
     codes = (item.codes if order is None else item.codes[order]).T
@@ -53,7 +53,7 @@ def pack(name: str, item: Quantized, eight: bool = False) -> NBits:
     if not 0 <= int(zeros.min()) <= int(zeros.max()) < 256:
         raise ColdforgeError(f"{name} has zero points outside 8 bits", "choose another method")
     bits = 4 if max(int(zeros.max()), int(codes.max())) < 16 else 8
-    halves = bits == 8 and not eight
+    halves = bits == 8 and not int8_activations
     if halves:
         bits = 4
         codes, zeros, scales = _halved(codes), _halved(zeros), _stacked(scales * 16, scales)
