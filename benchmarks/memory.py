@@ -98,7 +98,7 @@ def measure(engine: Path, tiny: Path, into: int, out: int) -> dict[str, int]:
     """Load and run an engine in this process; return the bytes it grew by."""
     import numpy as np
 
-    from coldforge.engine.bench.memory import peak, reset_peak
+    from coldforge.engine.bench.process_memory import peak, reset_peak
     from coldforge.engine.onnxruntime.runner import GenaiRunner
     from coldforge.model.process_stats import rss
 

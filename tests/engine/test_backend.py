@@ -21,7 +21,7 @@ from coldforge.engine.backend import (
     complete,
     find_backend,
 )
-from coldforge.engine.bench.plan import Asked
+from coldforge.engine.bench.plan import Measuring
 from coldforge.engine.card import read_engine
 from coldforge.engine.commands.bench import run_bench
 from coldforge.engine.commands.build import run_build
@@ -156,7 +156,7 @@ def test_it_builds_an_engine_that_runs(model: Path, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("abacus")
 def test_its_engines_are_benched(model: Path, tmp_path: Path) -> None:
     run_build(str(model), str(tmp_path / "engine"), "abacus")
-    found = run_bench([str(tmp_path / "engine")], Asked("4,2;2,3", repeats=1, warmup=0))
+    found = run_bench([str(tmp_path / "engine")], Measuring("4,2;2,3", repeats=1, warmup=0))
     (engine,) = found["engines"]
     assert engine["backend"] == "abacus"
     assert [cell["output_len"] for cell in engine["cells"]] == [2, 3]

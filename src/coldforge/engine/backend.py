@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from coldforge.engine.card import Engine
     from coldforge.engine.memory.outline import Outline
     from coldforge.engine.memory.prediction import Prediction
-    from coldforge.engine.memory.settings import Settings
+    from coldforge.engine.memory.settings import MemorySettings
     from coldforge.paths import Workspace
     from coldforge.stack.lock import Entry
 
@@ -105,7 +105,7 @@ class Backend(Protocol):
     def open(self, engine: "Engine", threads: int) -> Runner:
         """Load an engine whose libraries are loaded; `threads` 0 takes every core."""
 
-    def predict(self, outline: "Outline", settings: "Settings") -> "Prediction":
+    def predict(self, outline: "Outline", settings: "MemorySettings") -> "Prediction":
         """Predict an engine's bytes; raise ColdforgeError for one that cannot be."""
 
     def lossless(self, engine: "Engine") -> bool:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from coldforge.engine.memory.settings import Settings, lengths
+from coldforge.engine.memory.settings import MemorySettings, lengths
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import dimensions
 from tests.engine.memory.models import CODELLAMA_34B, GPT2, LLAMA2_7B
@@ -36,14 +36,14 @@ def test_lengths_fit_the_positions(
 def test_what_no_engine_can_have_is_refused(asked: dict[str, Any], message: str, hint: str) -> None:
     said = {"max_input_len": 1, "max_output_len": 1, **asked}
     with pytest.raises(ColdforgeError) as caught:
-        Settings(**said).check(dimensions(CODELLAMA_34B))
+        MemorySettings(**said).check(dimensions(CODELLAMA_34B))
     assert message in caught.value.message
     assert hint in caught.value.hint
 
 
 def test_what_a_backend_lacks_is_refused_unless_left_at_its_default() -> None:
     lacks = {"tp": "one process", "dry_run": "of engine.build alone"}
-    Settings().refuse(lacks, "abacus")
+    MemorySettings().refuse(lacks, "abacus")
     with pytest.raises(ColdforgeError, match="of abacus has no --tp: one process") as caught:
-        Settings(tp=2).refuse(lacks, "abacus")
+        MemorySettings(tp=2).refuse(lacks, "abacus")
     assert "leave it out" in caught.value.hint

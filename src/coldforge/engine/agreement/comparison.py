@@ -23,7 +23,7 @@ Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Sides:
+class Compared:
     """What is compared, read and found whole."""
 
     checkpoint: Checkpoint
@@ -34,7 +34,7 @@ class Sides:
 class Comparison:
     """Of logits and of tokens; the checkpoint's model in torch is loaded once."""
 
-    def __init__(self, sides: Sides, prompts: list[list[int]], tolerance: float) -> None:
+    def __init__(self, sides: Compared, prompts: list[list[int]], tolerance: float) -> None:
         """Load the model, its weights decoded to float32, its inputs never rounded."""
         self.sides, self.prompts, self.tolerance = sides, prompts, tolerance
         self.size = dimensions(sides.checkpoint.config)

@@ -9,7 +9,7 @@ from coldforge.model.generation.generate import following
 
 
 @dataclass(frozen=True)
-class Difference:
+class TokenDifference:
     """Where an engine first chose another token than torch."""
 
     prompt: int
@@ -44,7 +44,7 @@ def compare_greedy(
         if at is not None:
             gap = _gap(model, ids + wanted[:at], wanted[at], theirs[at])
             near = gap <= 2 * tolerance
-            found.append(Difference(place, at, wanted[at], theirs[at], gap, near))
+            found.append(TokenDifference(place, at, wanted[at], theirs[at], gap, near))
         advance(count)
     ties = sum(item.near_tie for item in found)
     return {

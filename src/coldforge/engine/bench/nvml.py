@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 
-class Card:
+class GpuMemory:
     """The first GPU, and how much of its memory this process took.
 
     NVML names processes as the host numbers them, which a container cannot match with its own. So

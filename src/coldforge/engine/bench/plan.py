@@ -12,7 +12,7 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Asked:
+class Measuring:
     """How to measure."""
 
     grid: str
@@ -34,10 +34,10 @@ class Plan:
     cells: tuple[Cell, ...]
     vocab: int
     """Tokens that every engine knows."""
-    asked: Asked
+    asked: Measuring
 
 
-def plan(folders: list[str], asked: Asked) -> Plan:
+def plan(folders: list[str], asked: Measuring) -> Plan:
     """Check engines and numbers; raise ColdforgeError for what cannot be measured."""
     if asked.repeats < 1 or asked.batch_size < 1 or asked.warmup < 0 or asked.threads < 0:
         raise ColdforgeError(

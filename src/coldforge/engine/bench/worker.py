@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.engine.backend import Runner
-from coldforge.engine.bench import memory
-from coldforge.engine.bench.nvml import Card
+from coldforge.engine.bench import process_memory
+from coldforge.engine.bench.nvml import GpuMemory
 from coldforge.engine.card import read_engine
 from coldforge.engine.generate.load import load_libraries, open_runner, refuse_damaged
 from coldforge.evaluate.workers.worker_main import serve_here
 
 
-class Side:
+class EngineWorker:
     """An engine, and what runs it once it is loaded."""
 
     def __init__(self, folder: str) -> None:
@@ -26,12 +26,12 @@ class Side:
         self.engine = read_engine(Path(folder))
         refuse_damaged(self.engine)
         load_libraries(self.engine)
-        self.card = Card()
+        self.card = GpuMemory()
         self.runner: Runner | None = None
 
     def load(self, threads: int) -> dict[str, Any]:
         """Load it; say how long it took, and what memory is held before and after."""
-        before = memory.held()
+        before = process_memory.held()
         started = time.perf_counter()
         with self.card.watching():
             self.runner = open_runner(self.engine, threads)
@@ -39,7 +39,7 @@ class Side:
         return {
             "seconds": seconds,
             "libraries": before,
-            "loaded": memory.held(),
+            "loaded": process_memory.held(),
             "device_bytes": self.card.own,
             "card": self.card.facts(),
             "skipped": self.card.skipped,
@@ -51,13 +51,13 @@ class Side:
         Peaks are those since the request began where the system resets its mark.
         """
         assert self.runner is not None  # noqa: S101 - loaded first
-        reset = memory.reset_peak()
+        reset = process_memory.reset_peak()
         with self.card.watching():
             started = time.perf_counter()
             at = [time.perf_counter() - started for _ in self.runner.follow(prompts, count)]
         return {
             "at": at,
-            "host_peak_bytes": memory.peak(),
+            "host_peak_bytes": process_memory.peak(),
             "reset": reset,
             "device_bytes": self.card.most,
             "card": self.card.facts(),
@@ -65,4 +65,4 @@ class Side:
 
 
 if __name__ == "__main__":
-    serve_here(partial(Side, sys.argv[1]))
+    serve_here(partial(EngineWorker, sys.argv[1]))

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from coldforge.engine.bench import csv, memory
+from coldforge.engine.bench import csv, process_memory
 from coldforge.engine.bench.grid import Cell
-from coldforge.engine.bench.plan import SEED, Asked, Plan, plan
+from coldforge.engine.bench.plan import SEED, Measuring, Plan, plan
 from coldforge.engine.bench.timing import PERCENTILES, base_of, speeds, speedups
 from coldforge.engine.runtimes import cores, runtimes
 from coldforge.errors import ColdforgeError
@@ -19,7 +19,7 @@ from coldforge.files.atomic import write_file
 from coldforge.model.card_facts import circumstances
 from coldforge.progress import step
 
-SIDE = "coldforge.engine.bench.worker"
+WORKER = "coldforge.engine.bench.worker"
 JSON, CSV = "bench.json", "bench.csv"
 CPUINFO = Path("/proc/cpuinfo")
 HOW = "uniform over the vocabulary that all engines share, by Python's generator, seeded per cell"
@@ -27,7 +27,7 @@ HOW = "uniform over the vocabulary that all engines share, by Python's generator
 Answer = dict[str, Any]
 
 
-def run_bench(engines: list[str], asked: Asked, out: str = "") -> Answer:
+def run_bench(engines: list[str], asked: Measuring, out: str = "") -> Answer:
     """Measure each engine in each cell of the grid; write bench.json and bench.csv to `out`.
 
     Raise ColdforgeError, before anything is loaded, for a cell that an engine has no room for.
@@ -35,7 +35,7 @@ def run_bench(engines: list[str], asked: Asked, out: str = "") -> Answer:
     started = time.monotonic()
     planned = plan(engines, asked)
     refuse_file(out)
-    with children(*(engine.folder for engine in planned.engines), module=SIDE) as sides:
+    with children(*(engine.folder for engine in planned.engines), module=WORKER) as sides:
         with step("Loading the engines", len(sides), "engines") as work:
             loads = in_turn(sides, 1, work.advance, "load", threads=asked.threads)
         cells = [_cell(sides, planned, cell) for cell in planned.cells]
@@ -134,7 +134,7 @@ def _protocol(planned: Plan, cells: list[list[Answer]]) -> Answer:
         "order": "engines in turn, every other round backwards; each in a process of its own",
         "percentiles": PERCENTILES,
         "host_memory": "resident bytes, libraries among them",
-        "host_peak": memory.RESET if reset else memory.WHOLE,
+        "host_peak": process_memory.RESET if reset else process_memory.WHOLE,
         "output_tokens_per_s": "median over requests of batch size x tokens / E2E",
     }
 

@@ -65,11 +65,11 @@ def sound(found: dict[str, Any]) -> bool:
 
 
 def _loaded(checkpoint: Checkpoint, release: str, tp: int, dtype: str) -> dict[str, Any]:
-    from coldforge.engine.tensorrt_llm.loader.check import Check
+    from coldforge.engine.tensorrt_llm.loader.checkpoint_check import LoadCheck
     from coldforge.model.runtime import prepare
 
     prepare()
-    findings = Check(checkpoint, find_loader(release), tp, dtype).findings()
+    findings = LoadCheck(checkpoint, find_loader(release), tp, dtype).findings()
     return {
         "checkpoint": checkpoint.digest,
         "layers": [item.json() for item in findings],

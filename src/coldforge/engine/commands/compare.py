@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
-from coldforge.engine.agreement.comparison import TORCH, Comparison, Sides
-from coldforge.engine.agreement.prompts import cut_prompts
+from coldforge.engine.agreement.comparison import TORCH, Compared, Comparison
+from coldforge.engine.agreement.held_out_prompts import cut_prompts
 from coldforge.engine.backend import find_backend
 from coldforge.engine.card import read_engine
 from coldforge.engine.generate.load import load_libraries, refuse_damaged
@@ -71,7 +71,7 @@ def run_compare(  # noqa: PLR0913 - a flag each
     }
 
 
-def _named(sides: Sides, engine: str) -> dict[str, Any]:
+def _named(sides: Compared, engine: str) -> dict[str, Any]:
     return {
         "engine": engine,
         "digest": sides.engine.card["digest"],
@@ -81,10 +81,10 @@ def _named(sides: Sides, engine: str) -> dict[str, Any]:
     }
 
 
-def _read(checkpoint: str, engine: str, original: str) -> Sides:
+def _read(checkpoint: str, engine: str, original: str) -> Compared:
     found = read_engine(Path(engine))
     source = read_checkpoint(Path(checkpoint))
-    sides = Sides(source, found, read_checkpoint(Path(original)) if original else None)
+    sides = Compared(source, found, read_checkpoint(Path(original)) if original else None)
     for item in filter(None, (source, sides.original)):
         refuse_changed(item)
     if found.card["checkpoint"] != source.digest:
@@ -96,7 +96,7 @@ def _read(checkpoint: str, engine: str, original: str) -> Sides:
     return sides
 
 
-def _refuse_other_tokens(sides: Sides, words: ModelTokens) -> None:
+def _refuse_other_tokens(sides: Compared, words: ModelTokens) -> None:
     if sides.original and ModelTokens(sides.original.folder).digest != words.digest:
         raise ColdforgeError(
             f"{sides.original.folder} and {sides.checkpoint.folder} have different tokenizers",

@@ -12,7 +12,7 @@ from coldforge.engine.backend import PREDICTED, Backend, find_backend
 from coldforge.engine.memory.cards import Card, choose, read_cards
 from coldforge.engine.memory.outline import Outline
 from coldforge.engine.memory.prediction import Prediction
-from coldforge.engine.memory.settings import Settings, lengths
+from coldforge.engine.memory.settings import MemorySettings, lengths
 from coldforge.engine.memory.widths import Widths, asked_widths, measured_widths, widths_of
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import dimensions
@@ -40,7 +40,7 @@ def run_memory(
     size = dimensions(config)
     widths = asked_widths(bits, group_size) if bits else _widths(path, config)
     outline = Outline(size, config, widths)
-    asked = complete(outline, Settings(**settings))
+    asked = complete(outline, MemorySettings(**settings))
     found = predict(chosen, outline, asked)
     return {
         "task": "engine.memory",
@@ -89,7 +89,7 @@ def _cards(backend: Backend, name: str) -> list[Card]:
     return [Card("this machine", os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
 
 
-def complete(outline: Outline, settings: Settings) -> Settings:
+def complete(outline: Outline, settings: MemorySettings) -> MemorySettings:
     """Fill in the lengths nobody asked for; raise ColdforgeError for what cannot be."""
     size = outline.size
     into, out = lengths(size, settings.max_input_len, settings.max_output_len)
@@ -98,7 +98,7 @@ def complete(outline: Outline, settings: Settings) -> Settings:
     return filled
 
 
-def predict(backend: Backend, outline: Outline, settings: Settings) -> Prediction:
+def predict(backend: Backend, outline: Outline, settings: MemorySettings) -> Prediction:
     """Predict an engine's bytes, settings complete; raise ColdforgeError for one that cannot be."""
     settings.refuse(backend.lacks, backend.name)
     return backend.predict(outline, settings)

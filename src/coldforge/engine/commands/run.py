@@ -1,29 +1,33 @@
-"""Answer a file of prompts with an engine, a line each; a killed run goes on."""
+"""Answer prompts with an engine: a file of them, a line each, or one; a killed run goes on."""
 
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from coldforge.engine.backend import Runner
 from coldforge.engine.card import Engine, read_engine
 from coldforge.engine.generate.answer import Answer, answer, room
-from coldforge.engine.generate.batches import batches, in_order
+from coldforge.engine.generate.answer import stream_answer as following
 from coldforge.engine.generate.load import load_runner
-from coldforge.engine.generate.prompts import read_prompts
+from coldforge.engine.generate.prompt_file import read_prompts
 from coldforge.errors import ColdforgeError
 from coldforge.files.jsonlines import appending, read_lines
 from coldforge.model.card_facts import circumstances
+from coldforge.model.generation.command import spoken
 from coldforge.model.runtime import prepare
 from coldforge.model.tokens import ModelTokens
 from coldforge.progress import Step, step
 
 STDOUT = "-"
+AHEAD = 16
+"""Batches' worth of prompts looked at to fill one; answers wait for those before them."""
 
 Line = dict[str, Any]
+T = TypeVar("T")
 
 
 def run_run(
@@ -54,6 +58,24 @@ def run_run(
         said |= {"new_tokens": rest.tokens, "tokens_per_s": rest.tokens / rest.seconds}
     what = {**settings, "digest": found.card["digest"], "engine": engine, "out": out}
     return {**what, "kept": kept, **said, **circumstances("engine.run", started)}
+
+
+def run_generate(
+    model: str, prompt: str, max_new_tokens: int = 64, stream: bool = False
+) -> dict[str, Any]:
+    """Continue `prompt` with an engine; with `stream`, write the text to stdout as it grows."""
+    started = time.monotonic()
+    if max_new_tokens < 1:
+        raise ColdforgeError("nothing to do: no new tokens", "choose --max-new-tokens of 1 or more")
+    found = read_engine(Path(model))
+    prepare()
+    from coldforge.model.generation.generate import pieces
+
+    runner, tokens = load_runner(found), ModelTokens(found.folder)
+    chosen = following(runner, tokens.encode([prompt])[0], max_new_tokens, tokens.end)
+    text = spoken(prompt, pieces(tokens, chosen), stream)
+    said = {"engine": model, "prompt": prompt, "text": text}
+    return {**said, **circumstances("generate", started)}
 
 
 class _Run:
@@ -127,3 +149,31 @@ def _writing(out: str) -> Iterator[Callable[[Line], None]]:
         sys.stdout.flush()
 
     yield write
+
+
+def batches(lengths: Sequence[int], size: int, start: int = 0) -> Iterator[list[int]]:
+    """Yield the places of up to `size` equally long prompts at a time, from `start` on.
+
+    A padded prompt would have to be masked, and a row computed beside another length rounds
+    elsewhere; what is equally long needs neither. Each window of prompts is finished before the
+    next, so that few answers wait to be written in order.
+    """
+    window = size * (AHEAD if size > 1 else 1)
+    for begin in range(start, len(lengths), window):
+        alike: dict[int, list[int]] = {}
+        for place in range(begin, min(begin + window, len(lengths))):
+            alike.setdefault(lengths[place], []).append(place)
+        for places in alike.values():
+            for at in range(0, len(places), size):
+                yield places[at : at + size]
+
+
+def in_order(found: Iterator[tuple[int, T]], start: int = 0) -> Iterator[T]:
+    """Yield what comes with the places `start`, `start` + 1, … in that order."""
+    early: dict[int, T] = {}
+    wanted = start
+    for place, item in found:
+        early[place] = item
+        while wanted in early:
+            yield early.pop(wanted)
+            wanted += 1

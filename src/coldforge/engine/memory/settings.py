@@ -13,7 +13,7 @@ INPUT, OUTPUT = 2048, 1024
 
 
 @dataclass(frozen=True)
-class Settings:
+class MemorySettings:
     """Named as engine.build names them."""
 
     max_batch_size: int = 1

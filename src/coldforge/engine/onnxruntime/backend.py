@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from coldforge.engine.card import Engine
     from coldforge.engine.memory.outline import Outline
     from coldforge.engine.memory.prediction import Prediction
-    from coldforge.engine.memory.settings import Settings
+    from coldforge.engine.memory.settings import MemorySettings
 
 FLOAT32, INT8 = "float32", "int8"
 ONE_PROCESS = "one process, a float32 cache"
@@ -59,7 +59,7 @@ class OnnxRuntime:
 
         return GenaiRunner(engine.folder, threads)
 
-    def predict(self, outline: "Outline", settings: "Settings") -> "Prediction":
+    def predict(self, outline: "Outline", settings: "MemorySettings") -> "Prediction":
         """Predict the process's bytes."""
         from coldforge.engine.onnxruntime.memory import predict_onnxruntime
 

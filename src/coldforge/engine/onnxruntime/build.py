@@ -21,15 +21,15 @@ def build(checkpoint: Checkpoint, folder: Path, *, int8_activations: bool) -> di
     """
     size = dimensions(checkpoint.config)
     prepare()
-    from coldforge.engine.onnxruntime.graph.check import check
     from coldforge.engine.onnxruntime.graph.export import export
     from coldforge.engine.onnxruntime.graph.genai_config import write_genai
+    from coldforge.engine.onnxruntime.graph.verify_graph import verify_graph
 
     with step("Writing the graph") as work:
         stored = export(checkpoint, folder, int8_activations)
         work.result = amount((folder / "model.onnx.data").stat().st_size)
     with step("Checking the graph against the checkpoint") as work:
-        checked = check(folder, checkpoint, int8_activations)
+        checked = verify_graph(folder, checkpoint, int8_activations)
         work.result = f"{checked['exact']} linear layers, bit by bit"
     write_genai(folder, size, checkpoint.config)
     copy_files(checkpoint.folder, folder)

@@ -10,7 +10,7 @@ import math
 
 from coldforge.engine.memory.outline import Layer, Outline, precision
 from coldforge.engine.memory.prediction import Prediction
-from coldforge.engine.memory.settings import Settings
+from coldforge.engine.memory.settings import MemorySettings
 from coldforge.engine.memory.widths import Width
 from coldforge.engine.onnxruntime.graph.matmul_nbits import LEAST, MOST
 
@@ -36,7 +36,7 @@ FORMULA = {
 }
 
 
-def predict_onnxruntime(outline: Outline, settings: Settings) -> Prediction:
+def predict_onnxruntime(outline: Outline, settings: MemorySettings) -> Prediction:
     """Predict the process's bytes, libraries apart."""
     int8_activations = settings.activations == "int8"
     layers = list(outline.blocks())
@@ -125,13 +125,13 @@ def _small(outline: Outline) -> int:
     return FLOAT * (outline.norms + biases + tables)
 
 
-def _kv(outline: Outline, settings: Settings) -> int:
+def _kv(outline: Outline, settings: MemorySettings) -> int:
     size = outline.size
     tokens = settings.max_batch_size * settings.length
     return size.layers * 2 * tokens * size.kv_heads * size.head_dim * FLOAT
 
 
-def _workspace(outline: Outline, settings: Settings, stored: list[_Stored]) -> dict[str, int]:
+def _workspace(outline: Outline, settings: MemorySettings, stored: list[_Stored]) -> dict[str, int]:
     size = outline.size
     tokens = settings.max_batch_size * settings.max_input_len
     query, keys = size.heads * size.head_dim, size.kv_heads * size.head_dim
@@ -149,7 +149,7 @@ def _workspace(outline: Outline, settings: Settings, stored: list[_Stored]) -> d
     }
 
 
-def _touched(outline: Outline, settings: Settings) -> int:
+def _touched(outline: Outline, settings: MemorySettings) -> int:
     """Bytes of the embedding that are mapped when every token is drawn at random.
 
     The kernel maps windows of AROUND bytes; each token hits a window, some hit the same.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from coldforge.engine.card import Engine
     from coldforge.engine.memory.outline import Outline
     from coldforge.engine.memory.prediction import Prediction
-    from coldforge.engine.memory.settings import Settings
+    from coldforge.engine.memory.settings import MemorySettings
 
 
 class TensorRtLlm:
@@ -70,7 +70,7 @@ class TensorRtLlm:
 
         refuse(engine)
 
-    def predict(self, outline: "Outline", settings: "Settings") -> "Prediction":
+    def predict(self, outline: "Outline", settings: "MemorySettings") -> "Prediction":
         """Predict the bytes of the fullest card."""
         from coldforge.engine.tensorrt_llm.memory import predict_tensorrt
 

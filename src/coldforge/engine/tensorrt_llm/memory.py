@@ -12,7 +12,7 @@ Sources, in the releases' own files:
 
 from coldforge.engine.memory.outline import BY_INPUTS, Layer, Outline, precision
 from coldforge.engine.memory.prediction import Prediction
-from coldforge.engine.memory.settings import Settings
+from coldforge.engine.memory.settings import MemorySettings
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import Dimensions
 
@@ -36,7 +36,7 @@ FORMULA = {
 }
 
 
-def predict_tensorrt(outline: Outline, settings: Settings) -> Prediction:
+def predict_tensorrt(outline: Outline, settings: MemorySettings) -> Prediction:
     """Predict the fullest card's bytes; raise ColdforgeError for widths no release holds."""
     _refuse_uneven(outline.size, settings)
     names = {2: "fp16", 4: "fp32"}
@@ -50,7 +50,7 @@ def predict_tensorrt(outline: Outline, settings: Settings) -> Prediction:
     )
 
 
-def _refuse_uneven(size: Dimensions, settings: Settings) -> None:
+def _refuse_uneven(size: Dimensions, settings: MemorySettings) -> None:
     """Raise ColdforgeError if cards cannot share the model evenly."""
     for name, count in (("heads", size.heads), ("units of the MLP", size.intermediate)):
         if count % settings.tp:
@@ -65,7 +65,7 @@ def _refuse_uneven(size: Dimensions, settings: Settings) -> None:
         )
 
 
-def kv_bytes(outline: Outline, settings: Settings) -> int:
+def kv_bytes(outline: Outline, settings: MemorySettings) -> int:
     """Bytes of the cache: contiguous, for whole batch and longest sequence."""
     size = outline.size
     heads = -(-size.kv_heads // settings.tp)
@@ -74,7 +74,7 @@ def kv_bytes(outline: Outline, settings: Settings) -> int:
     return size.layers // settings.pp * 2 * tokens * heads * size.head_dim * each
 
 
-def _weights(outline: Outline, settings: Settings) -> dict[str, int]:
+def _weights(outline: Outline, settings: MemorySettings) -> dict[str, int]:
     """Weigh what a card holds; with pp the first has the embedding and the last the head."""
     size, element = outline.size, settings.element
     layers = list(outline.blocks())
@@ -89,7 +89,7 @@ def _weights(outline: Outline, settings: Settings) -> dict[str, int]:
     return {"linear layers": linear, "embedding": embedding, "head": padded, "norms": small}
 
 
-def _bytes(layer: Layer, outline: Outline, settings: Settings) -> int:
+def _bytes(layer: Layer, outline: Outline, settings: MemorySettings) -> int:
     """Weigh one card's share of a layer, bias included."""
     inputs, outputs = _share(layer, outline, settings.tp)
     element, width = settings.element, layer.width
@@ -126,7 +126,7 @@ def _share(layer: Layer, outline: Outline, tp: int) -> tuple[int, int]:
     return layer.inputs, layer.outputs // tp
 
 
-def _workspace(outline: Outline, settings: Settings) -> dict[str, int]:
+def _workspace(outline: Outline, settings: MemorySettings) -> dict[str, int]:
     size, element, tp = outline.size, settings.element, settings.tp
     tokens = settings.max_batch_size * settings.max_input_len
     query, keys = size.heads * size.head_dim // tp, -(-size.kv_heads // tp) * size.head_dim
@@ -144,7 +144,7 @@ def _workspace(outline: Outline, settings: Settings) -> dict[str, int]:
     }
 
 
-def _attention(outline: Outline, settings: Settings, query: int, keys: int) -> int:
+def _attention(outline: Outline, settings: MemorySettings, query: int, keys: int) -> int:
     """Bytes the attention plugin asks for, for prompts."""
     batch, length, element = settings.max_batch_size, settings.max_input_len, settings.element
     padding = 4 * (batch * length + batch + 1)

@@ -7,7 +7,7 @@ import msgspec
 
 from coldforge.engine.backend import BuildsOnHost, backends, complete
 from coldforge.engine.bench.grid import parse_grid
-from coldforge.engine.bench.plan import Asked
+from coldforge.engine.bench.plan import Measuring
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.evaluate.evaluate import LIMIT
 from coldforge.experiments.survey.judging import Protocol
@@ -72,14 +72,14 @@ class Benching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How engines are measured: lengths in and out, "128,64;64,128", and how often."""
 
     grid: str = "128,128"
-    batch_size: Count = Asked.batch_size
-    repeats: Count = Asked.repeats
-    warmup: Annotated[int, msgspec.Meta(ge=0)] = Asked.warmup
-    threads: Annotated[int, msgspec.Meta(ge=0)] = Asked.threads
+    batch_size: Count = Measuring.batch_size
+    repeats: Count = Measuring.repeats
+    warmup: Annotated[int, msgspec.Meta(ge=0)] = Measuring.warmup
+    threads: Annotated[int, msgspec.Meta(ge=0)] = Measuring.threads
 
-    def asked(self) -> Asked:
+    def asked(self) -> Measuring:
         """Say it as `bench` takes it."""
-        return Asked(**msgspec.structs.asdict(self))
+        return Measuring(**msgspec.structs.asdict(self))
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

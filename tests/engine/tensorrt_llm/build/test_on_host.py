@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.engine.tensorrt_llm.build.on_host import dry_run, read_request
-from coldforge.engine.tensorrt_llm.build.settings import Settings
+from coldforge.engine.tensorrt_llm.build.settings import BuildSettings
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.paths import Workspace
 
@@ -23,7 +23,7 @@ def test_a_dry_run_needs_the_checkpoint_alone(
     model: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    request = read_request(Workspace(checkout), model, "1.2", Settings())
+    request = read_request(Workspace(checkout), model, "1.2", BuildSettings())
     found = dry_run(request, model / "engine")
     assert [command[0] for command in found["commands"]] == ["python3", "trtllm-build"]
     assert found["text"][1].startswith("trtllm-build --checkpoint_dir")
@@ -33,6 +33,6 @@ def test_a_dry_run_needs_the_checkpoint_alone(
 
 def test_a_release_that_builds_none_or_is_unknown_is_refused(model: Path, checkout: Path) -> None:
     with pytest.raises(ColdforgeError, match="builds no engines"):
-        read_request(Workspace(checkout), model, "fixture", Settings())
+        read_request(Workspace(checkout), model, "fixture", BuildSettings())
     with pytest.raises(UnknownNameError, match="0\\.6"):
-        read_request(Workspace(checkout), model, "0.6", Settings())
+        read_request(Workspace(checkout), model, "0.6", BuildSettings())

@@ -28,7 +28,8 @@ def add_head(linears: Linears, states: str, size: Dimensions) -> None:
 def head_weight(weights: Weights, size: Dimensions, int8_activations: bool) -> Any:  # noqa: ANN401
     """Read the head, or the embedding where they are tied, as a graph holds it.
 
-    Quantized, or a plain float32 array (inputs, outputs); with `int8_activations` a plain one is rounded.
+    Quantized, or a plain float32 array (in_features, out_features); with `int8_activations` a
+    plain one is rounded.
     """
     own = weights.find(HEAD) or weights.find(f"{HEAD}.weight")
     if own and not size.tied:

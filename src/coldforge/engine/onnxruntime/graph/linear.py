@@ -84,7 +84,8 @@ class Linears:
         self.stored[name] = f"int{bits} in blocks of {packed.block}"
         attributes: dict[str, Any] = {
             "N": outputs, "K": blocks * packed.block, "bits": packed.bits,
-            "block_size": packed.block, "accuracy_level": INT8 if self.int8_activations else FLOAT32,
+            "block_size": packed.block,
+            "accuracy_level": INT8 if self.int8_activations else FLOAT32,
         }  # fmt: skip
         return graph.node(
             f"{CONTRIB}.MatMulNBits", [source, *names], f"{name}.product", **attributes

@@ -11,13 +11,13 @@ from typing import Any, BinaryIO
 from coldforge.engine.card import write_engine
 from coldforge.engine.tensorrt_llm.build.command_line import (
     CACHE,
+    BuildRequest,
     Command,
-    Wish,
-    places_of,
+    build_paths,
     translate,
 )
 from coldforge.engine.tensorrt_llm.build.gpu import Gpu
-from coldforge.engine.tensorrt_llm.build.preflight import Ready
+from coldforge.engine.tensorrt_llm.build.preflight import Prerequisites
 from coldforge.engine.tensorrt_llm.build.settings import NAME
 from coldforge.errors import ColdforgeError
 from coldforge.files.atomic import publish, publish_folder, write_file
@@ -31,12 +31,11 @@ Run = Callable[[list[str], BinaryIO], int]
 
 
 @dataclass(frozen=True)
-class Shop:
-    """Where programs run: how, in which image, and what outlives an engine."""
+class ReleaseImage:
+    """Runs a release's programs; names the files that outlive an engine."""
 
     run: Run
-    image: str
-    """The image's digest."""
+    digest: str
     examples: Path
     """Folder that holds the release's examples/."""
     timing_cache: Path
@@ -44,65 +43,71 @@ class Shop:
     """Where the log grows; it stays if a program fails."""
 
 
-def make(wish: Wish, ready: Ready, shop: Shop, place: Path, out: Path) -> dict[str, Any]:
+def make(
+    request: BuildRequest, ready: Prerequisites, image: ReleaseImage, place: Path, out: Path
+) -> dict[str, Any]:
     """Make the engine in the folder `place`, its checkpoint converted beside it; return its card.
 
-    `out` is where it will lie: the card's commands name that. Raise ColdforgeError if a program
+    `out` is its final place: the card's commands name that. Raise ColdforgeError if a program
     fails.
     """
     started = time.monotonic()
     place.mkdir(parents=True, exist_ok=True)
-    cache = shop.timing_cache if shop.timing_cache.is_file() else None
-    places = places_of(place, cache)
-    commands = translate(wish, places)
-    shop.log.parent.mkdir(parents=True, exist_ok=True)
-    with shop.log.open("wb") as log:
+    cache = image.timing_cache if image.timing_cache.is_file() else None
+    places = build_paths(place, cache)
+    commands = translate(request, places)
+    image.log.parent.mkdir(parents=True, exist_ok=True)
+    with image.log.open("wb") as log:
         for command in commands:
-            _run(shop, command, log)
+            _run(image, command, log)
     shutil.rmtree(places.converted, ignore_errors=True)
-    _keep_timings(place / CACHE, shop.timing_cache)
+    _keep_timings(place / CACHE, image.timing_cache)
     if not list(place.glob("*.engine")):
-        raise ColdforgeError("the release's programs made no engine", f"the whole log: {shop.log}")
-    write_file(place / LOG, shop.log.read_bytes())
-    copy_files(wish.checkpoint.folder, place)
-    commands = translate(wish, places_of(out, cache))
-    return write_engine(place, _facts(wish, ready, shop, commands, started))
+        raise ColdforgeError("the release's programs made no engine", f"the whole log: {image.log}")
+    write_file(place / LOG, image.log.read_bytes())
+    copy_files(request.checkpoint.folder, place)
+    commands = translate(request, build_paths(out, cache))
+    return write_engine(place, _facts(request, ready, image, commands, started))
 
 
-def _run(shop: Shop, command: Command, log: BinaryIO) -> None:
+def _run(image: ReleaseImage, command: Command, log: BinaryIO) -> None:
     log.write(f"+ {command.text}\n".encode())
     log.flush()
     with step(f"TensorRT-LLM: {command.program}") as work:
-        status = shop.run(at(command.argv, shop.examples), log)
+        status = image.run(at(command.argv, image.examples), log)
         log.flush()
-        work.result = f"log {amount(shop.log.stat().st_size)}"
+        work.result = f"log {amount(image.log.stat().st_size)}"
         if status:
             raise ColdforgeError(
                 f"the release's {command.program} failed with status {status}",
-                f"the whole log: {shop.log}",
+                f"the whole log: {image.log}",
             )
 
 
 def at(argv: list[str], examples: Path) -> list[str]:
-    """Name the release's scripts by their full place; its installed programs stay as they are."""
+    """Give the release's scripts their full path; its installed programs stay as they are."""
     return [str(examples / word) if word.startswith("examples/") else word for word in argv]
 
 
 def _facts(
-    wish: Wish, ready: Ready, shop: Shop, commands: list[Command], started: float
+    request: BuildRequest,
+    ready: Prerequisites,
+    image: ReleaseImage,
+    commands: list[Command],
+    started: float,
 ) -> dict[str, Any]:
-    profile = wish.profile
+    profile = request.profile
     return {
         "task": "engine.build",
         "backend": NAME,
-        "precision": wish.precision.name,
-        "checkpoint": wish.checkpoint.digest,
-        "settings": asdict(wish.settings),
-        "release": wish.release,
+        "precision": request.precision.name,
+        "checkpoint": request.checkpoint.digest,
+        "settings": asdict(request.settings),
+        "release": request.release,
         "commit": profile.commit,
         "tensorrt": tensorrt_version(ready),
         "gpu": asdict(ready.gpu),
-        "image": shop.image,
+        "image": image.digest,
         "commands": [command.argv for command in commands],
         "log": LOG,
         "versions": dict(profile.versions),
@@ -110,8 +115,8 @@ def _facts(
     }
 
 
-def tensorrt_version(ready: Ready) -> str:
-    """Read the version of the TensorRT that the image holds: the one that was brought."""
+def tensorrt_version(ready: Prerequisites) -> str:
+    """Read the version of TensorRT in the image: of the file that was carried in."""
     for entry in ready.lock.entries:
         if entry.origin == "file" and entry.name == "tensorrt":
             return entry.version

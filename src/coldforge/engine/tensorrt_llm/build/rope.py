@@ -1,4 +1,4 @@
-"""Rotary positions as config.json states them, for releases that do or do not read it."""
+"""Rotary positions of config.json, for releases that read it and for those that do not."""
 
 from collections.abc import Mapping
 from typing import Any

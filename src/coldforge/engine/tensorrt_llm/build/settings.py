@@ -19,7 +19,7 @@ def _setting(default: str | float, text: str, *, path: bool = False) -> Any:  # 
 
 
 @dataclass(frozen=True)
-class Settings:
+class BuildSettings:
     """Options of engine.build, their help text beside them.
 
     Unless asked otherwise: one card, one sequence, 2048 tokens in and 1024 out.
@@ -52,17 +52,19 @@ class Settings:
         return self.precision == "w8a8" or self.int8_kv_cache
 
     def words(self) -> dict[str, str | bool]:
-        """Read `also`; raise ColdforgeError for a word said twice or none at all."""
+        """Read `also`; raise ColdforgeError for a word that is empty or given twice."""
         found: dict[str, str | bool] = {}
         for part in filter(None, (part.strip() for part in self.also.split(","))):
-            word, _, value = (side.strip() for side in part.partition("="))
+            word, _, value = (text.strip() for text in part.partition("="))
             if not word or word in found:
-                raise ColdforgeError(f"--also {part!r} says nothing new", "write: word=value,word")
+                raise ColdforgeError(
+                    f"--also {part!r} is empty or given twice", "write: word=value,word"
+                )
             found[word] = value or True
         return found
 
     def check(self) -> None:
-        """Raise ColdforgeError if a number or a name makes no sense."""
+        """Raise ColdforgeError if a number is out of range or a name unknown."""
         numbers = (
             "max_batch_size",
             "max_input_len",
@@ -77,7 +79,9 @@ class Settings:
         if self.max_num_tokens < 0:
             raise ColdforgeError(f"--max-num-tokens {self.max_num_tokens}", "give 1 or more")
         if not 0 < self.alpha < 1:
-            raise ColdforgeError(f"--alpha {self.alpha} is no share", "give one such as 0.5")
+            raise ColdforgeError(
+                f"--alpha {self.alpha} is not between 0 and 1", "give one such as 0.5"
+            )
         _one_of("dtype", self.dtype, DTYPES)
         _one_of("kv_cache", self.kv_cache, KV_CACHES)
         _one_of("precision", self.precision, PRECISIONS)
@@ -94,11 +98,11 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
         raise ColdforgeError(f"{flag(name)} {value} is not known", f"choose one of: {choices}")
 
 
-def settings_of(asked: Mapping[str, Any]) -> Settings:
+def settings_of(asked: Mapping[str, Any]) -> BuildSettings:
     """Read the options of engine.build; raise ColdforgeError if alpha is not a number."""
-    values = {item.name: asked[item.name] for item in fields(Settings)}
+    values = {item.name: asked[item.name] for item in fields(BuildSettings)}
     try:
-        return Settings(**{**values, "alpha": float(values["alpha"])})
+        return BuildSettings(**{**values, "alpha": float(values["alpha"])})
     except ValueError as error:
         raise ColdforgeError(f"--alpha {values['alpha']} is not a number", "write 0.5") from error
 
@@ -110,5 +114,5 @@ def _option(setting: "Field[Any]") -> Option:
     return Option(setting.name, value, more["help"], more["path"])
 
 
-OPTIONS = tuple(map(_option, fields(Settings)))
+OPTIONS = tuple(map(_option, fields(BuildSettings)))
 """The settings as flags of engine.build."""

@@ -3,9 +3,9 @@
 from typing import Any, Protocol
 
 from coldforge.checkpoint.checkpoint import Checkpoint
-from coldforge.engine.tensorrt_llm.loader.decoded import Held
 from coldforge.engine.tensorrt_llm.loader.failure import CONVERT, PLAIN, REQUANTISE, Crash
-from coldforge.engine.tensorrt_llm.loader.weight_layout import Slot, Stored, Target
+from coldforge.engine.tensorrt_llm.loader.loaded_weights import LoadedWeights
+from coldforge.engine.tensorrt_llm.loader.weight_layout import LayerTensors, Slot, Target
 from coldforge.model.families.dimensions import Dimensions
 
 INPUTS_TOO = frozenset({"w8a8", "coldforge-int8"})
@@ -30,7 +30,7 @@ class Loader(Protocol):
     def target(self, checkpoint: Checkpoint, dims: Dimensions, tp: int, dtype: str) -> Target:
         """Say how it takes a quantised checkpoint; raise Crash if it cannot."""
 
-    def hold(self, slot: Slot, parts: list[Stored], rank: int) -> Held:
+    def hold(self, slot: Slot, parts: list[LayerTensors], rank: int) -> LoadedWeights:
         """Load one card's share of a matrix; raise Crash if it cannot."""
 
     def share(self, slot: Slot) -> int:

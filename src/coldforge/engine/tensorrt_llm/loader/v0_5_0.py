@@ -3,15 +3,20 @@
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
-from coldforge.engine.tensorrt_llm.loader.decoded import Held, check_group, fit, from_gptq
 from coldforge.engine.tensorrt_llm.loader.failure import FP16, NEWER, REQUANTISE, TP, Crash
+from coldforge.engine.tensorrt_llm.loader.loaded_weights import (
+    LoadedWeights,
+    check_group,
+    fit,
+    from_gptq,
+)
 from coldforge.engine.tensorrt_llm.loader.loader import (
     group_of,
     half_alone,
     refuse_family,
     refuse_format,
 )
-from coldforge.engine.tensorrt_llm.loader.weight_layout import QKV, Slot, Stored, Target, need
+from coldforge.engine.tensorrt_llm.loader.weight_layout import QKV, LayerTensors, Slot, Target, need
 from coldforge.model.families.dimensions import Dimensions
 
 SUFFIXES = (".qweight", ".qzeros", ".scales")
@@ -36,7 +41,7 @@ class V0_5:  # noqa: N801 - a version
         check_group(group_of(checkpoint))
         return Target(dims, dims.hidden // dims.heads, tp, group_of(checkpoint))
 
-    def hold(self, slot: Slot, parts: list[Stored], rank: int) -> Held:
+    def hold(self, slot: Slot, parts: list[LayerTensors], rank: int) -> LoadedWeights:
         """Cut, then decode."""
         need(slot, parts, *SUFFIXES)
         half_alone([part[".scales"] for part in parts])

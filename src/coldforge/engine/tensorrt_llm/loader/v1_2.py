@@ -8,17 +8,17 @@ postprocess_weight_only_groupwise of tensorrt_llm/quantization.
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
-from coldforge.engine.tensorrt_llm.loader.decoded import (
+from coldforge.engine.tensorrt_llm.loader.failure import FP16, REQUANTISE, TP, Crash
+from coldforge.engine.tensorrt_llm.loader.loaded_weights import (
     HALF,
     MULTIPLE,
-    Held,
+    LoadedWeights,
     check_group,
     fit,
     nibbles,
 )
-from coldforge.engine.tensorrt_llm.loader.failure import FP16, REQUANTISE, TP, Crash
 from coldforge.engine.tensorrt_llm.loader.loader import group_of, refuse_family, refuse_format
-from coldforge.engine.tensorrt_llm.loader.weight_layout import Slot, Stored, Target, need
+from coldforge.engine.tensorrt_llm.loader.weight_layout import LayerTensors, Slot, Target, need
 from coldforge.model.families.dimensions import Dimensions
 
 SUFFIXES = (".qweight", ".qzeros", ".scales")
@@ -58,7 +58,7 @@ class V1_2:  # noqa: N801 - a version
             zeros = bool(said.get("sym", False))
         return Target(dims, dims.head_dim, tp, group, zeros, packing, dtype)
 
-    def hold(self, slot: Slot, parts: list[Stored], rank: int) -> Held:
+    def hold(self, slot: Slot, parts: list[LayerTensors], rank: int) -> LoadedWeights:
         """Cut and decode; where sides do not divide: decode, cut and pad."""
         import torch
 
@@ -74,7 +74,7 @@ class V1_2:  # noqa: N801 - a version
             codes, scales, zeros = _pad(slot, rank, codes, scales, zeros)
         lift = HALF if awq else HALF - 1
         products = (lift - zeros) * scales if slot.target.zeros else None
-        return fit(Held(codes, scales, products), *place(slot), slot.target.group)
+        return fit(LoadedWeights(codes, scales, products), *place(slot), slot.target.group)
 
     def share(self, slot: Slot) -> int:
         """Divide what was padded."""

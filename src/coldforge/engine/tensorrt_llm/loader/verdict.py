@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from coldforge.checkpoint.formats.quantized import Quantized
-from coldforge.engine.tensorrt_llm.loader.compare import Difference
 from coldforge.engine.tensorrt_llm.loader.failure import ACT_ORDER, CONVERT, SYMMETRIC, TP, Crash
+from coldforge.engine.tensorrt_llm.loader.weight_difference import WeightDifference
 from coldforge.engine.tensorrt_llm.loader.weight_layout import Slot
 
 EXACT = "exact"
@@ -60,7 +60,7 @@ def crashed(name: str, crash: Crash) -> Finding:
     return Finding(name, CRASH, crash.why, 1.0, None, crash.fix)
 
 
-def judge(name: str, slot: Slot, truth: Quantized, found: Difference) -> Finding:
+def judge(name: str, slot: Slot, truth: Quantized, found: WeightDifference) -> Finding:
     """Name what the counts mean for one layer."""
     if not found.wrong:
         return _sound(name, found)
@@ -69,14 +69,14 @@ def judge(name: str, slot: Slot, truth: Quantized, found: Difference) -> Finding
     return Finding(name, verdict, why, found.wrong / found.weights, largest, fix)
 
 
-def _sound(name: str, found: Difference) -> Finding:
+def _sound(name: str, found: WeightDifference) -> Finding:
     if not found.rounded:
         return Finding(name, EXACT)
     why = "zero points times scales, or scales, are rounded to the engine's type"
     return Finding(name, ROUNDED, why, largest=found.largest)
 
 
-def _cause(slot: Slot, truth: Quantized, found: Difference) -> tuple[str, str, str]:
+def _cause(slot: Slot, truth: Quantized, found: WeightDifference) -> tuple[str, str, str]:
     """Return verdict, reason and remedy."""
     if truth.order is not None:
         return GROUPS, "g_idx is not read: input r is taken for group r // group size", ACT_ORDER

@@ -19,7 +19,7 @@ SLOTS = {
 BY_ROWS = frozenset({"attention.dense", "mlp.proj"})
 """Tensor parallel cuts these by inputs, the others by outputs."""
 
-Stored = Mapping[str, Any]
+LayerTensors = Mapping[str, Any]
 """Suffix -> tensor of one layer, as the file holds it."""
 
 
@@ -88,7 +88,7 @@ def slots(target: Target) -> Iterator[Slot]:
             yield Slot(name, full, linears[parts[0]][0], outputs, local, target)
 
 
-def need(slot: Slot, parts: list[Stored], *suffixes: str) -> None:
+def need(slot: Slot, parts: list[LayerTensors], *suffixes: str) -> None:
     """Raise Crash naming a tensor that is not in the file."""
     for name, part in zip(slot.parts, parts, strict=True):
         for suffix in suffixes:

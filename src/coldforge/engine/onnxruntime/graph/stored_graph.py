@@ -12,7 +12,7 @@ PRODUCTS = frozenset({"MatMul", "MatMulNBits"})
 
 
 @dataclass(frozen=True)
-class Source:
+class ProductInput:
     """What reaches a product, as the nodes before it say."""
 
     order: str = ""
@@ -21,7 +21,7 @@ class Source:
     """Whether they come twice, for two halves of the codes."""
 
 
-class Stored:
+class StoredGraph:
     """Read from disk: its products and their constants."""
 
     def __init__(self, folder: Path) -> None:
@@ -70,14 +70,14 @@ class Stored:
 
         return onnx.numpy_helper.to_array(self.constants[name], base_dir=str(self.folder))
 
-    def _source(self, name: str) -> Source:
+    def _source(self, name: str) -> ProductInput:
         """Follow a product's input back over what sorts and doubles it."""
         maker: Any = self._makers.get(self.products[name].input[0])
         halves = _is(maker, "Concat") and list(maker.input) == [maker.input[0]] * 2
         if halves:
             maker = self._makers.get(maker.input[0])
         sorts = _is(maker, "Gather") and _attributes(maker).get("axis") == -1
-        return Source(str(maker.input[1]) if sorts else "", halves)
+        return ProductInput(str(maker.input[1]) if sorts else "", halves)
 
 
 def _is(node: Any, operator: str) -> bool:  # noqa: ANN401 - a NodeProto, or None for an input

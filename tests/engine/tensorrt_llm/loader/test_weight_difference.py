@@ -4,8 +4,8 @@ import pytest
 
 torch: Any = pytest.importorskip("torch")
 from coldforge.checkpoint.formats.quantized import Quantized  # noqa: E402
-from coldforge.engine.tensorrt_llm.loader.compare import ROWS, Piece, compare  # noqa: E402
-from coldforge.engine.tensorrt_llm.loader.decoded import Held  # noqa: E402
+from coldforge.engine.tensorrt_llm.loader.loaded_weights import LoadedWeights  # noqa: E402
+from coldforge.engine.tensorrt_llm.loader.weight_difference import ROWS, Piece, compare  # noqa: E402
 
 pytestmark = pytest.mark.model
 
@@ -18,9 +18,9 @@ def truth(rows: int = 128, zero: int = 8) -> Quantized:
     )
 
 
-def held(item: Quantized, zero: float = 8) -> Held:
+def held(item: Quantized, zero: float = 8) -> LoadedWeights:
     codes = item.codes.to(torch.int8) - 8
-    return Held(codes, item.scales, ((8 - zero) * item.scales).half())
+    return LoadedWeights(codes, item.scales, ((8 - zero) * item.scales).half())
 
 
 def test_the_same_weights_are_the_same_in_every_block_of_rows() -> None:
@@ -52,7 +52,7 @@ def test_a_product_that_was_rounded_is_not_wrong() -> None:
 def test_rows_beyond_the_last_group_are_not_known() -> None:
     item = truth()
     mine = held(item)
-    short = Held(mine.codes, mine.scales[:1], mine.products[:1])
+    short = LoadedWeights(mine.codes, mine.scales[:1], mine.products[:1])
     found = compare(item, [Piece(0, 0, short)], 64)
     assert (found.unread, found.same) == (64 * 4, 64 * 4)
 
@@ -68,5 +68,5 @@ def test_a_second_card_counts_its_groups_from_its_own_first_row() -> None:
     item = truth()
     codes, scales = item.codes.to(torch.int8)[64:] - 8, item.scales[1:]
     one = held(item).cut(slice(0, 64), slice(0, 4))
-    found = compare(item, [Piece(0, 0, one), Piece(64, 0, Held(codes, scales, None))], 64)
+    found = compare(item, [Piece(0, 0, one), Piece(64, 0, LoadedWeights(codes, scales, None))], 64)
     assert found.same == found.weights

@@ -5,27 +5,42 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.engine.tensorrt_llm.build.rope import rotary
-from coldforge.engine.tensorrt_llm.loader.compare import compare, pieces
-from coldforge.engine.tensorrt_llm.loader.failure import JOIN, PLAIN, REQUANTISE, UNIFIED, Crash
+from coldforge.engine.tensorrt_llm.loader.failure import (
+    BF16,
+    JOIN,
+    PLAIN,
+    REQUANTISE,
+    UNIFIED,
+    Crash,
+)
 from coldforge.engine.tensorrt_llm.loader.loader import Loader, refuse_width
-from coldforge.engine.tensorrt_llm.loader.unquantised import IDLE, OURS, cast, left_out
 from coldforge.engine.tensorrt_llm.loader.verdict import (
+    EXACT,
     LEFT_OUT,
     LEFT_RANDOM,
+    OVERFLOWS,
+    ROUNDED,
     Finding,
     crashed,
     judge,
 )
-from coldforge.engine.tensorrt_llm.loader.weight_layout import Slot, Stored, slots
+from coldforge.engine.tensorrt_llm.loader.weight_difference import compare, pieces
+from coldforge.engine.tensorrt_llm.loader.weight_layout import LayerTensors, Slot, slots
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import dimensions
 from coldforge.model.loading.reading import Reader
 from coldforge.progress import Step, step
 
 HEAD = "lm_head"
+ROWS = 4096
+"""Rows of a tensor compared at a time."""
+READ = ("embed_tokens.weight", "norm.weight", "layernorm.weight", "lm_head.weight")
+"""Endings of the tensors that every release reads."""
+UNUSED = ("rotary_emb.inv_freq",)
+"""Endings of the tensors that no release needs."""
 
 
-class Check:
+class LoadCheck:
     """One checkpoint before one loader."""
 
     def __init__(self, checkpoint: Checkpoint, loader: Loader, tp: int, dtype: str) -> None:
@@ -81,7 +96,7 @@ class Check:
             truth = self.reader.layer(self.checkpoint.linears[name])
             yield judge(name, slot, truth, compare(truth, mine, slot.target.group))
 
-    def _stored(self, name: str) -> Stored:
+    def _stored(self, name: str) -> LayerTensors:
         tensors = self.checkpoint.linears[name].tensors
         return {suffix: self.reader.tensor(name + suffix) for suffix in tensors}
 
@@ -99,10 +114,10 @@ class Check:
             work.advance(int(plain))
             if self.quantised and plain:
                 continue  # told where its matrix was looked for
-            if name.endswith(IDLE) or name == "lm_head.weight":
+            if name.endswith(UNUSED) or name == "lm_head.weight":
                 continue
             tensor = self.reader.tensor(name)
-            read = plain or name.endswith(OURS) or self._bias(name) or not self.dims.gated
+            read = plain or name.endswith(READ) or self._bias(name) or not self.dims.gated
             yield cast(name, tensor, self.dtype) if read else left_out(name, tensor)
         if self.dims.gated:
             yield self._head()
@@ -130,3 +145,34 @@ def overlooked(config: Mapping[str, Any], loader: Loader) -> list[Finding]:
     except ColdforgeError as error:
         return [Finding("config.json", LEFT_OUT, error.message, 1.0, None, error.hint)]
     return []
+
+
+def cast(name: str, tensor: Any, dtype: str) -> Finding:  # noqa: ANN401 - a tensor
+    """Say what casting a tensor to the engine's type does to it."""
+    import torch
+
+    kind, wrong, lost, largest = getattr(torch, dtype), 0, 0, 0.0
+    for block in tensor.split(ROWS):
+        meant = block.float()
+        engine = block.to(kind).float()
+        beyond = engine.isinf() & meant.isfinite()
+        wrong += int(beyond.sum())
+        far = (engine - meant)[~beyond].abs()
+        lost += int((far > 0).sum())
+        largest = max(largest, float(far.max()) if far.numel() else 0.0)
+    if wrong:
+        why = f"{dtype} holds no number as large as some of its"
+        return Finding(name, OVERFLOWS, why, wrong / tensor.numel(), None, BF16)
+    if lost:
+        stored = str(tensor.dtype).removeprefix("torch.")
+        return Finding(name, ROUNDED, f"{stored} becomes {dtype}", largest=largest)
+    return Finding(name, EXACT)
+
+
+def left_out(name: str, tensor: Any) -> Finding:  # noqa: ANN401 - a tensor
+    """Say that a release does not read a tensor; harmless if it is nothing."""
+    if not bool(tensor.any()):
+        return Finding(name, EXACT)
+    largest = float(tensor.float().abs().max())
+    why = "its Llama has no place for it"
+    return Finding(name, LEFT_OUT, why, 1.0, largest, UNIFIED)

@@ -5,8 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 torch: Any = pytest.importorskip("torch")
-from coldforge.engine.tensorrt_llm.loader.decoded import Held, check_group, fit, from_gptq, nibbles  # noqa: E402
 from coldforge.engine.tensorrt_llm.loader.failure import Crash  # noqa: E402
+from coldforge.engine.tensorrt_llm.loader.loaded_weights import (  # noqa: E402
+    LoadedWeights,
+    check_group,
+    fit,
+    from_gptq,
+    nibbles,
+)
 
 pytestmark = pytest.mark.model
 WORD = st.lists(st.integers(0, 15), min_size=8, max_size=8)
@@ -47,7 +53,7 @@ def test_a_group_without_a_kernel_is_refused(group: int) -> None:
 
 
 def test_a_share_must_have_the_size_of_its_place() -> None:
-    held = Held(torch.zeros(64, 64), torch.zeros(1, 64), None)
+    held = LoadedWeights(torch.zeros(64, 64), torch.zeros(1, 64), None)
     assert fit(held, 64, 64, 64) is held
     for rows, columns, words in [(128, 64, "its place 128 by 64"), (64, 128, "64 by 64")]:
         with pytest.raises(Crash, match=words):
@@ -55,4 +61,4 @@ def test_a_share_must_have_the_size_of_its_place() -> None:
     with pytest.raises(Crash, match="scales"):
         fit(held, 64, 64, 32)
     with pytest.raises(Crash, match="multiples of 64"):
-        fit(Held(torch.zeros(64, 8), torch.zeros(1, 8), None), 64, 8, 64)
+        fit(LoadedWeights(torch.zeros(64, 8), torch.zeros(1, 8), None), 64, 8, 64)

@@ -7,7 +7,7 @@ from coldforge.engine.tensorrt_llm.loader.failure import REQUANTISE, TP, Crash
 
 HALF = 8
 """The code of zero: codes are held less 8."""
-LIFT = 7
+ZERO_POINT_OFFSET = 7
 """8 less the 1 that v1 files store zero points too low by."""
 GROUPS = (64, 128)
 """Weights a group: fpA_intB_gemm_template.h throws for others, in all releases known here."""
@@ -16,7 +16,7 @@ MULTIPLE = 64
 
 
 @dataclass(frozen=True)
-class Held:
+class LoadedWeights:
     """A card's share of a matrix."""
 
     codes: Any
@@ -29,10 +29,10 @@ class Held:
     A weight is code * scale + product.
     """
 
-    def cut(self, rows: slice, columns: slice) -> "Held":
+    def cut(self, rows: slice, columns: slice) -> "LoadedWeights":
         """Return a part of it; rows start at the first of all."""
         products = None if self.products is None else self.products[:, columns]
-        return Held(self.codes[rows, columns], self.scales[:, columns], products)
+        return LoadedWeights(self.codes[rows, columns], self.scales[:, columns], products)
 
 
 def nibbles(words: Any) -> Any:  # noqa: ANN401 - tensors
@@ -43,16 +43,16 @@ def nibbles(words: Any) -> Any:  # noqa: ANN401 - tensors
     return torch.stack(fields, dim=-1).reshape(len(words), -1)
 
 
-def from_gptq(qweight: Any, qzeros: Any, scales: Any) -> Held:  # noqa: ANN401 - tensors
+def from_gptq(qweight: Any, qzeros: Any, scales: Any) -> LoadedWeights:  # noqa: ANN401 - tensors
     """Decode as 0.5.0 to 0.10 do; `products` are rounded to float16.
 
     Source: preprocess_groupwise_weight_params of examples/llama/weight.py.
     """
     codes = nibbles(qweight.T.contiguous()).T - HALF
-    return Held(codes, scales, ((LIFT - nibbles(qzeros)) * scales).half())
+    return LoadedWeights(codes, scales, ((ZERO_POINT_OFFSET - nibbles(qzeros)) * scales).half())
 
 
-def fit(held: Held, rows: int, columns: int, group: int) -> Held:
+def fit(held: LoadedWeights, rows: int, columns: int, group: int) -> LoadedWeights:
     """Return what fits its place; raise Crash."""
     for what, found, place in (
         ("share", held.codes, (rows, columns)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coldforge.checkpoint.formats.quantized import Quantized
-from coldforge.engine.tensorrt_llm.loader.decoded import Held
+from coldforge.engine.tensorrt_llm.loader.loaded_weights import LoadedWeights
 from coldforge.engine.tensorrt_llm.loader.weight_layout import Slot
 
 ROWS = 1024
@@ -20,12 +20,12 @@ class Piece:
 
     row: int
     column: int
-    held: Held
+    held: LoadedWeights
     """Its rows are the first rows of the card's share: groups count from here."""
 
 
 @dataclass
-class Difference:
+class WeightDifference:
     """Counts of weights, and the largest distance."""
 
     weights: int = 0
@@ -47,7 +47,7 @@ class Difference:
         return self.weights - self.same - self.rounded
 
 
-def pieces(slot: Slot, held: list[Held], share: int) -> list[list[Piece]]:
+def pieces(slot: Slot, held: list[LoadedWeights], share: int) -> list[list[Piece]]:
     """Find each part's rectangles among the shares of the cards."""
     found: list[list[Piece]] = [[] for _ in slot.parts]
     for rank, item in enumerate(held):
@@ -64,9 +64,9 @@ def pieces(slot: Slot, held: list[Held], share: int) -> list[list[Piece]]:
     return found
 
 
-def compare(truth: Quantized, found: list[Piece], group: int) -> Difference:
+def compare(truth: Quantized, found: list[Piece], group: int) -> WeightDifference:
     """Count where the pieces differ from the truth; what no piece covers is wrong."""
-    total = Difference(weights=truth.codes.numel())
+    total = WeightDifference(weights=truth.codes.numel())
     for piece in found:
         for engine, meant, step, slack in _blocks(truth, piece, group):
             _count(total, engine, meant, step, slack)
@@ -100,7 +100,7 @@ def _blocks(truth: Quantized, piece: Piece, group: int) -> Iterator[tuple[Any, .
         yield engine, meant, step, (slack + kind.smallest_normal) * kind.eps
 
 
-def _count(total: Difference, engine: Any, meant: Any, step: Any, slack: Any) -> None:  # noqa: ANN401
+def _count(total: WeightDifference, engine: Any, meant: Any, step: Any, slack: Any) -> None:  # noqa: ANN401
     import torch
 
     if torch.equal(engine, meant):

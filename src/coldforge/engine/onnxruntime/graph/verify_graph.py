@@ -8,7 +8,7 @@ from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.engine.onnxruntime.graph.head import head_weight
 from coldforge.engine.onnxruntime.graph.linear import JOINER
-from coldforge.engine.onnxruntime.graph.stored import Stored
+from coldforge.engine.onnxruntime.graph.stored_graph import StoredGraph
 from coldforge.engine.onnxruntime.graph.weights import HEAD, Weights
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import dimensions
@@ -16,14 +16,16 @@ from coldforge.model.families.dimensions import dimensions
 REMEDY = "do not use this engine; report what the checkpoint was made by"
 
 
-def check(folder: Path, checkpoint: Checkpoint, int8_activations: bool = False) -> dict[str, Any]:
+def verify_graph(
+    folder: Path, checkpoint: Checkpoint, int8_activations: bool = False
+) -> dict[str, Any]:
     """Decode every linear layer of the graph and compare it with the checkpoint's own meaning.
 
     With `int8_activations`, inputs may be rounded to int8, and a plain head's weight must be. Raise
     ColdforgeError naming a layer that is missing, rounds its inputs unasked, is stored otherwise
     than its node says, or differs in a single weight.
     """
-    graph = Stored(folder)
+    graph = StoredGraph(folder)
     weights = Weights(checkpoint)
     found = {name for product in graph.products for name in product.split(JOINER)}
     wanted = {_full(name, found) for name in checkpoint.linears} | {HEAD}
@@ -45,7 +47,7 @@ def check(folder: Path, checkpoint: Checkpoint, int8_activations: bool = False) 
     return {"exact": len(found) - 1, "head": graph.kind(HEAD)}
 
 
-def _same(graph: Stored, name: str, meant: Iterable[Any]) -> bool:
+def _same(graph: StoredGraph, name: str, meant: Iterable[Any]) -> bool:
     import torch
 
     weight = torch.cat([
