@@ -86,4 +86,4 @@ def test_a_tolerance_that_bounds_nothing_is_refused(
 ) -> None:
     with pytest.raises(SystemExit):
         compare(Context(), checkpoint="c", engine="e", tolerance=text)
-    assert f"--tolerance {text} is no positive number" in capsys.readouterr().err
+    assert f"--tolerance {text} is not a positive number" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from coldforge.files.output import CARD, read_card, write_card
 
 ENGINE = "engine"
 KEYS = frozenset({"backend", "precision", "checkpoint", "files", "digest", "disk_bytes"})
-"""Of an engine's card: what every one says."""
+"""Keys of every engine's card."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def write_engine(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_engine(folder: Path) -> Engine:
-    """Read an engine's card; raise ColdforgeError if it is none, or a file is missing."""
+    """Read an engine's card; raise ColdforgeError if it is not an engine, or a file is missing."""
     folder = folder.absolute()
     if not folder.is_dir():
         raise ColdforgeError(
@@ -59,7 +59,7 @@ def read_engine(folder: Path) -> Engine:
             "run: invoke engine.build --checkpoint DIR --out ENGINE",
         )
     for key in KEYS - card.keys():
-        raise ColdforgeError(f"{CARD} of {folder} does not say: {key}", "copy the engine again")
+        raise ColdforgeError(f"{CARD} of {folder} has no {key}", "copy the engine again")
     for name in card["files"]:
         if not (folder / name).is_file():
             raise ColdforgeError(f"{folder} lacks {name}", "copy the engine again, or build it")

@@ -76,7 +76,7 @@ def bound(text: str) -> float | None:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise ColdforgeError(f"--tolerance {text} is no positive number", "write 1e-4")
+        raise ColdforgeError(f"--tolerance {text} is not a positive number", "write 1e-4")
     return value
 
 

@@ -100,7 +100,7 @@ def test_other_vocabularies_are_refused(folder: Path, tmp_path: Path) -> None:
 
     one = loaded(folder / "model")
     two = loaded(decoder(tmp_path, "mistral", vocab_size=104))
-    with pytest.raises(ColdforgeError, match="one and two have other vocabularies"):
+    with pytest.raises(ColdforgeError, match="one and two have different vocabularies"):
         measured([TorchRunner("one", *one), TorchRunner("two", *two)], one, PREFILL)
 
 

@@ -20,10 +20,10 @@ def test_engines_of_one_name_are_told_apart_by_their_parents(tmp_path: Path) -> 
     ("asked", "said"),
     [
         ({"grid": "8,9"}, "8,9 does not fit engine: it takes 16 tokens"),
-        ({"grid": "8"}, "no pair of lengths"),
-        ({"grid": "8,8", "repeats": 0}, "nothing to measure"),
-        ({"grid": "8,8", "batch_size": 0}, "nothing to measure"),
-        ({"grid": "8,8", "warmup": -1}, "nothing to measure"),
+        ({"grid": "8"}, "not a pair of lengths"),
+        ({"grid": "8,8", "repeats": 0}, "number is too small"),
+        ({"grid": "8,8", "batch_size": 0}, "number is too small"),
+        ({"grid": "8,8", "warmup": -1}, "number is too small"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(
@@ -37,7 +37,7 @@ def test_what_cannot_be_measured_is_refused(
 def test_no_engine_one_twice_and_a_missing_one_are_refused(tmp_path: Path) -> None:
     place = str(folder(tmp_path / "engine"))
     for folders, said in (
-        ([], "no engine"),
+        ([], "--engine is missing"),
         ([place, place + "/"], "named twice"),
         ([place, str(tmp_path / "none")], "no such engine"),
     ):

@@ -68,7 +68,7 @@ def test_a_family_nobody_knows_is_refused(tmp_path: Path) -> None:
 
 
 def test_other_activations_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ColdforgeError, match="no activations 'int3'"):
+    with pytest.raises(ColdforgeError, match="unknown activations 'int3'"):
         run_build(str(tmp_path), str(tmp_path / "engine"), activations="int3")
 
 

@@ -77,7 +77,7 @@ def test_a_damaged_engine_is_refused(int4: Path, int4_engine: Path, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"tokens": 0}, "nothing to generate"), ({"tokens": 511}, "no room for a prompt")],
+    [({"tokens": 0}, "nothing to generate"), ({"tokens": 511}, "no prompt of two tokens")],
 )
 def test_what_compares_nothing_is_refused(
     int4: Path, int4_engine: Path, text: str, options: dict[str, int], said: str

@@ -64,7 +64,7 @@ def test_an_engine_of_onnx_runtime_runs_on_this_machine(tmp_path: Path) -> None:
     [
         ({**LLAMA, "model_type": "mamba"}, "no engine for models of type 'mamba'"),
         ({"model_type": "llama"}, "config.json does not say what an engine needs"),
-        ([1], "holds no JSON object"),
+        ([1], "is not a JSON object"),
         ({**LLAMA, "quantization_config": {"quant_method": "hqq"}}, "quantised as hqq"),
     ],
 )

@@ -1,4 +1,4 @@
-"""An engine, its checkpoint in torch and what else there is, one after the other."""
+"""The logits and tokens of an engine, its checkpoint in torch and the original, compared."""
 
 import math
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True)
 class Compared:
-    """What is compared, read and found whole."""
+    """The models and the engine that are compared."""
 
     checkpoint: Checkpoint
     engine: Engine
@@ -32,14 +32,14 @@ class Compared:
 
 
 class Comparison:
-    """Of logits and of tokens; the checkpoint's model in torch is loaded once."""
+    """Compares logits and tokens; the checkpoint's model in torch is loaded once."""
 
-    def __init__(self, sides: Compared, prompts: list[list[int]], tolerance: float) -> None:
+    def __init__(self, compared: Compared, prompts: list[list[int]], tolerance: float) -> None:
         """Load the model, its weights decoded to float32, its inputs never rounded."""
-        self.sides, self.prompts, self.tolerance = sides, prompts, tolerance
-        self.size = dimensions(sides.checkpoint.config)
+        self.compared, self.prompts, self.tolerance = compared, prompts, tolerance
+        self.size = dimensions(compared.checkpoint.config)
         with step("Loading the checkpoint"):
-            self.model = load_model(sides.checkpoint, rounding=False)
+            self.model = load_model(compared.checkpoint, rounding=False)
 
     def backends(self) -> list[Answer]:
         """Measure each backend's logits; the engine's first."""
@@ -48,14 +48,14 @@ class Comparison:
                 self._engine(),
                 *self._rounding(),
                 self._original(),
-                *left_out(self.sides.engine),
+                *left_out(self.compared.engine),
             ]
             under_way.result = f"{found[0]['max_abs'] or math.nan:.3g} at most"
         return found
 
     def greedy(self, count: int) -> Answer:
         """Compare the tokens that follow each prompt in the engine's generation loop."""
-        runner = open_runner(self.sides.engine)
+        runner = open_runner(self.compared.engine)
         with step("Comparing tokens", len(self.prompts) * count, "tokens") as under_way:
             found = compare_greedy(
                 self.model, runner, self.prompts, count, self.tolerance, under_way.advance
@@ -64,24 +64,24 @@ class Comparison:
         return found
 
     def _engine(self) -> Answer:
-        backend = find_backend(self.sides.engine.backend)
-        runner = backend.logits(self.sides.engine)
+        backend = find_backend(self.compared.engine.backend)
+        runner = backend.logits(self.compared.engine)
         phases = self._apart([self._torch(TORCH, self.model), runner])
         within = all(item.within for item in phases.values())
         return {**_said(backend.title, phases), "within": within}
 
     def _rounding(self) -> list[Answer]:
         """Measure what rounding the inputs changes, where the checkpoint asks for it."""
-        if not rounds_inputs(self.sides.checkpoint):
+        if not rounds_inputs(self.compared.checkpoint):
             return []
-        other = self._torch(ROUNDING, load_model(self.sides.checkpoint))
+        other = self._torch(ROUNDING, load_model(self.compared.checkpoint))
         return [_said(ROUNDING, self._apart([self._torch(TORCH, self.model), other]))]
 
     def _original(self) -> Answer:
-        """Measure how far quantising went; on prompts alone, for a cache is one model's own."""
-        if self.sides.original is None:
+        """Measure the error of quantising; only on prompts: a cache belongs to one model."""
+        if self.compared.original is None:
             return {"name": ORIGINAL, "skipped": "no --original given"}
-        first = self._torch(ORIGINAL, load_model(self.sides.original))
+        first = self._torch(ORIGINAL, load_model(self.compared.original))
         pair = [first, self._torch(TORCH, self.model)]
         return _said(ORIGINAL, self._apart(pair, (PREFILL,)))
 

@@ -1,4 +1,4 @@
-"""The tokens that follow prompts, the likeliest each time: an engine's against torch's."""
+"""Greedy generation: an engine's tokens against torch's."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from coldforge.model.generation.generate import following
 
 @dataclass(frozen=True)
 class TokenDifference:
-    """Where an engine first chose another token than torch."""
+    """The first place where an engine chose another token than torch."""
 
     prompt: int
     at: int
@@ -18,9 +18,9 @@ class TokenDifference:
     torch: int
     engine: int
     gap: float
-    """By how much torch prefers its own token: the difference of the two logits."""
+    """Torch's logit of its own token minus that of the engine's."""
     near_tie: bool
-    """Whether logits that are off by the tolerance each could be the other way round."""
+    """Whether errors within the tolerance could swap the two tokens."""
 
 
 def compare_greedy(
@@ -31,9 +31,9 @@ def compare_greedy(
     tolerance: float,
     advance: Callable[[int], None] = lambda count: None,
 ) -> dict[str, Any]:
-    """Follow each prompt with `count` tokens on both sides; what comes after a difference is none.
+    """Generate `count` tokens after each prompt with both; stop at the first difference.
 
-    A difference is a near tie, and no fault, if torch's two logits are no further apart than
+    A difference is a near tie, not an error, if torch's two logits are no further apart than
     twice the tolerance.
     """
     found = []

@@ -1,4 +1,4 @@
-"""Torch as Polygraphy runs it, by the same names of inputs and outputs as an engine's graph."""
+"""Torch as a runner of Polygraphy, with the inputs and outputs of an engine's graph."""
 
 import time
 from typing import Any
@@ -14,7 +14,7 @@ LOGITS = "logits"
 
 
 class TorchRunner(BaseRunner):  # type: ignore[misc]  # untyped
-    """A Transformers model that takes what an engine's graph takes."""
+    """A Transformers model with the inputs of an engine's graph."""
 
     def __init__(self, name: str, model: Any, size: Dimensions) -> None:  # noqa: ANN401
         """Run a loaded model under a name."""

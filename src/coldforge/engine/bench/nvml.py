@@ -14,7 +14,7 @@ class GpuMemory:
     """
 
     def __init__(self) -> None:
-        """Find it; `skipped` says why there is none."""
+        """Find it; without one, `skipped` says why."""
         self.skipped = ""
         self.own: int | None = None
         self.most: int | None = None
@@ -34,7 +34,7 @@ class GpuMemory:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Count what the card's used memory gains meanwhile as ours."""
+        """Count the growth of the card's used memory within the block as this process's."""
         before = self._used()
         yield
         if self.own is not None:

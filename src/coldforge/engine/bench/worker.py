@@ -1,6 +1,6 @@
-"""One engine of a bench: a process that loads it and answers when told to.
+"""A bench's process for one engine: it loads the engine and answers requests.
 
-A request names a method of `Side`. A process of its own makes its memory mean something, and
+A request names a method of `EngineWorker`. In a process of its own its memory is its own, and
 engines can be driven in turn.
 """
 
@@ -19,7 +19,7 @@ from coldforge.evaluate.workers.worker_main import serve_here
 
 
 class EngineWorker:
-    """An engine, and what runs it once it is loaded."""
+    """An engine, and its runner once it is loaded."""
 
     def __init__(self, folder: str) -> None:
         """Check the directory and import the libraries; their memory is not the engine's."""
@@ -30,7 +30,7 @@ class EngineWorker:
         self.runner: Runner | None = None
 
     def load(self, threads: int) -> dict[str, Any]:
-        """Load it; say how long it took, and what memory is held before and after."""
+        """Load it; return the time, and the memory before and after."""
         before = process_memory.held()
         started = time.perf_counter()
         with self.card.watching():
@@ -46,7 +46,7 @@ class EngineWorker:
         }
 
     def answer(self, prompts: list[list[int]], count: int) -> dict[str, Any]:
-        """Answer equally long prompts with `count` tokens each; say when each token was there.
+        """Answer equally long prompts with `count` tokens each; return when each token came.
 
         Peaks are those since the request began where the system resets its mark.
         """

@@ -1,4 +1,4 @@
-"""Predict what an engine takes of a card, before it is built."""
+"""Predict an engine's memory before it is built."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def run_memory(
     """Predict the memory of an engine of `place`: a model directory, or its config.json.
 
     `bits`: what if every layer had that many, in groups of `group_size` (0: a scale an output);
-    without it the checkpoint's own, exact where its weights are there. `settings`: see Settings.
+    else the checkpoint's own, exact where its weights are there. `settings`: see MemorySettings.
     Raise ColdforgeError for a model or settings that no engine can have.
     """
     chosen = find_backend(backend)
@@ -64,7 +64,7 @@ def _config(path: Path) -> dict[str, Any]:
             f"{place} cannot be read: {error}", "name a model directory"
         ) from error
     if not isinstance(config, dict):
-        raise ColdforgeError(f"{place} holds no JSON object", "copy the file again")
+        raise ColdforgeError(f"{place} is not a JSON object", "copy the file again")
     return config
 
 
@@ -78,7 +78,7 @@ def _widths(path: Path, config: Mapping[str, Any]) -> Widths:
 
 
 def _cards(backend: Backend, name: str) -> list[Card]:
-    """List what an engine could run on: the cards, or this machine."""
+    """List what an engine could run on: GPUs, or this machine."""
     if backend.on_card:
         return choose(read_cards(), name)
     if name:
@@ -90,7 +90,7 @@ def _cards(backend: Backend, name: str) -> list[Card]:
 
 
 def complete(outline: Outline, settings: MemorySettings) -> MemorySettings:
-    """Fill in the lengths nobody asked for; raise ColdforgeError for what cannot be."""
+    """Fill in the default lengths; raise ColdforgeError for invalid settings."""
     size = outline.size
     into, out = lengths(size, settings.max_input_len, settings.max_output_len)
     filled = replace(settings, max_input_len=into, max_output_len=out)

@@ -79,7 +79,7 @@ def run_generate(
 
 
 class _Run:
-    """An engine at work on the prompts that have no answer yet."""
+    """Answers the prompts that have no answer yet."""
 
     def __init__(self, engine: Engine, prompts: list[str], start: int, threads: int) -> None:
         """Load the engine and count tokens; refuse what does not fit."""
@@ -94,7 +94,7 @@ class _Run:
             room(self._runner, len(ids), f"prompt {at}")
 
     def write(self, most: int, size: int, write: Callable[[Line], None], work: Step) -> None:
-        """Answer, at most `size` prompts at once; hand over lines in the prompts' order."""
+        """Answer, at most `size` prompts at once; write lines in the prompts' order."""
         begun = time.perf_counter()
         for line in in_order(self._answers(most, size), self.start):
             write(line)
@@ -123,7 +123,7 @@ class _Run:
 
 
 def _kept(path: Path, prompts: list[str], settings: Line) -> int:
-    """Count the answers that are there; raise ColdforgeError if they answer something else."""
+    """Count the answers of an earlier run; raise ColdforgeError if they answer something else."""
     lines = read_lines(path)
     for at, line in enumerate(lines):
         prompt = prompts[at] if at < len(prompts) else None
@@ -138,7 +138,7 @@ def _kept(path: Path, prompts: list[str], settings: Line) -> int:
 
 @contextmanager
 def _writing(out: str) -> Iterator[Callable[[Line], None]]:
-    """Yield what writes a line: to a file that survives a power cut, or to stdout."""
+    """Yield a function that writes a line: to a file, synced to disk, or to stdout."""
     if out != STDOUT:
         with appending(Path(out)) as lines:
             yield lines.add
@@ -152,10 +152,10 @@ def _writing(out: str) -> Iterator[Callable[[Line], None]]:
 
 
 def batches(lengths: Sequence[int], size: int, start: int = 0) -> Iterator[list[int]]:
-    """Yield the places of up to `size` equally long prompts at a time, from `start` on.
+    """Yield the indices of up to `size` equally long prompts at a time, from `start` on.
 
-    A padded prompt would have to be masked, and a row computed beside another length rounds
-    elsewhere; what is equally long needs neither. Each window of prompts is finished before the
+    A padded prompt would need a mask, and rows of other lengths in a batch change the rounding;
+    equally long prompts avoid both. Each window of prompts is finished before the
     next, so that few answers wait to be written in order.
     """
     window = size * (AHEAD if size > 1 else 1)
@@ -169,7 +169,7 @@ def batches(lengths: Sequence[int], size: int, start: int = 0) -> Iterator[list[
 
 
 def in_order(found: Iterator[tuple[int, T]], start: int = 0) -> Iterator[T]:
-    """Yield what comes with the places `start`, `start` + 1, … in that order."""
+    """Yield items that come with an index in the order of their indices, from `start` on."""
     early: dict[int, T] = {}
     wanted = start
     for place, item in found:

@@ -42,7 +42,7 @@ def answer(runner: Runner, prompts: list[list[int]], most: int, end: int) -> lis
 
 
 def stream_answer(runner: Runner, prompt: list[int], most: int, end: int) -> Iterator[int]:
-    """Yield at most `most` tokens that follow a prompt; the end token stops it, unsaid."""
+    """Yield at most `most` tokens that follow a prompt; the end token stops it and is left out."""
     for (token,) in runner.follow([prompt], min(most, room(runner, len(prompt)))):
         if token == end:
             return

@@ -1,4 +1,4 @@
-"""Load an engine by what its card says."""
+"""Load an engine with the backend that its card names."""
 
 from coldforge.engine.backend import Runner, find_backend
 from coldforge.engine.card import Engine
@@ -6,7 +6,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.files.digest import sha256_file
 
 SMALL = 1 << 26
-"""Bytes of a file that is hashed each time; a larger one is held to its size alone."""
+"""Bytes of a file that is hashed each time; of a larger one only the size is checked."""
 
 
 def load_runner(engine: Engine, threads: int = 0) -> Runner:
@@ -19,20 +19,20 @@ def load_runner(engine: Engine, threads: int = 0) -> Runner:
 
 
 def open_runner(engine: Engine, threads: int = 0) -> Runner:
-    """Load an engine whose files were looked at; raise ColdforgeError as `load_runner` does."""
+    """Load an engine whose files were checked; raise ColdforgeError as `load_runner` does."""
     load_libraries(engine)
     return find_backend(engine.backend).open(engine, threads)
 
 
 def load_libraries(engine: Engine) -> None:
-    """Import what runs an engine; raise ColdforgeError if it is not here."""
+    """Import what runs an engine; raise ColdforgeError if it is not installed."""
     find_backend(engine.backend).load_libraries(engine)
 
 
 def refuse_damaged(engine: Engine) -> None:
     """Raise ColdforgeError if a file is not as it was built.
 
-    Of large files only the size is looked at: hashing weights takes longer than loading them.
+    Of large files only the size is checked: hashing weights takes longer than loading them.
     """
     again = "copy the engine again, or build it"
     size = 0

@@ -47,7 +47,9 @@ class MemorySettings:
         _known("activations", self.activations, ("float32", "int8"))
         for name in ("max_batch_size", "max_input_len", "max_output_len", "tp", "pp"):
             if getattr(self, name) < 1:
-                raise ColdforgeError(f"{flag(name)} {getattr(self, name)}", "give 1 or more")
+                raise ColdforgeError(
+                    f"{flag(name)} {getattr(self, name)} is less than 1", "give 1 or more"
+                )
         if self.length > size.positions:
             raise ColdforgeError(
                 f"{self.max_input_len} tokens in and {self.max_output_len} out are more than "

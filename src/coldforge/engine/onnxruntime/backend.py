@@ -31,7 +31,7 @@ class OnnxRuntime:
         """Raise ColdforgeError for activations that are neither float32 nor int8."""
         if asked["activations"] not in {"", FLOAT32, INT8}:
             raise ColdforgeError(
-                f"no activations {asked['activations']!r}", f"choose {FLOAT32} or {INT8}"
+                f"unknown activations {asked['activations']!r}", f"choose {FLOAT32} or {INT8}"
             )
 
     def build(self, checkpoint: "Checkpoint", folder: Path, asked: Asked) -> dict[str, Any]:

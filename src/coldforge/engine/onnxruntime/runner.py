@@ -1,4 +1,4 @@
-"""An ONNX Runtime engine in its generation loop."""
+"""Running an ONNX Runtime engine: its generation loop, and its logits."""
 
 import json
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ class GenaiRunner:
         size = read_dimensions(folder)
         self.folder = folder.absolute()
         self.positions, self.vocab = size.positions, size.vocab
-        # Left alone, the loop computes with fewer threads than there are cores: with one of two.
+        # By default the loop uses fewer threads than there are cores: one of two.
         wanted = {"intra_op_num_threads": threads or cores()}
         try:
             with _endless(self.folder) as place:
@@ -39,7 +39,7 @@ class GenaiRunner:
     def follow(self, prompts: list[list[int]], count: int) -> Iterator[list[int]]:
         """Yield `count` times the likeliest next token of each prompt; all are equally long.
 
-        Raise ColdforgeError where the runtime fails, for want of memory mostly.
+        Raise ColdforgeError if the runtime fails, mostly because memory is short.
         """
         import numpy as np
         import onnxruntime_genai as genai
@@ -73,10 +73,10 @@ def logits_runner(name: str, folder: Path) -> Any:  # noqa: ANN401 - a BaseRunne
 
 @contextmanager
 def _endless(folder: Path) -> Iterator[Path]:
-    """Yield a folder of links to an engine's files, but where no token ends a text.
+    """Yield a folder of links to an engine's files, its settings without an end token.
 
-    The loop takes whatever follows an end token for padding; who asks for `count` tokens decides
-    for himself where a text ends. Raise ColdforgeError if the loop's settings cannot be read.
+    The loop pads after an end token, but a caller that asks for `count` tokens finds the end
+    itself. Raise ColdforgeError if the loop's settings cannot be read.
     """
     try:
         settings = json.loads((folder / FILE).read_text("utf-8"))

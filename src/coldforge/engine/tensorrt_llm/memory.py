@@ -19,7 +19,7 @@ from coldforge.model.families.dimensions import Dimensions
 CUBLAS = 32 * 1024**2
 """Bytes of workspace that the plugins ask for cuBLAS."""
 RESERVE = 1024**3
-"""An allowance, not a formula. An idle A10 says that its driver holds 0.5 GiB of it; a process's
+"""An allowance, not a formula. On an idle A10 the driver holds 0.5 GiB; a process's
 CUDA context and the kernels it loads take about as much again."""
 HELD = (4, 8)
 FORMULA = {
@@ -75,7 +75,7 @@ def kv_bytes(outline: Outline, settings: MemorySettings) -> int:
 
 
 def _weights(outline: Outline, settings: MemorySettings) -> dict[str, int]:
-    """Weigh what a card holds; with pp the first has the embedding and the last the head."""
+    """Count what a card holds, bytes; with pp the first has the embedding, the last the head."""
     size, element = outline.size, settings.element
     layers = list(outline.blocks())
     each = len(layers) // settings.pp
@@ -90,7 +90,7 @@ def _weights(outline: Outline, settings: MemorySettings) -> dict[str, int]:
 
 
 def _bytes(layer: Layer, outline: Outline, settings: MemorySettings) -> int:
-    """Weigh one card's share of a layer, bias included."""
+    """Count the bytes of one card's share of a layer, bias included."""
     inputs, outputs = _share(layer, outline, settings.tp)
     element, width = settings.element, layer.width
     bias = outputs * element if layer.bias else 0
@@ -114,7 +114,7 @@ def _bytes(layer: Layer, outline: Outline, settings: MemorySettings) -> int:
 
 
 def _share(layer: Layer, outline: Outline, tp: int) -> tuple[int, int]:
-    """Cut a layer for one card: (inputs, outputs). Heads of keys and values stay whole."""
+    """Cut a layer for one card: (in_features, out_features). KV heads are never split."""
     size = outline.size
     if layer.part in BY_INPUTS:
         return layer.inputs // tp, layer.outputs

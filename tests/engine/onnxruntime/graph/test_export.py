@@ -92,9 +92,9 @@ def test_the_graph_holds_the_weights_bit_by_bit_and_gives_torchs_logits(
     made = make(plain[family], tmp_path / "made", form, layer, **settings)
     folder = exported(made, tmp_path)
     model, graph = load_model(read_checkpoint(made), rounding=False), StoredGraph(folder)
-    names = [name for product in graph.products for name in product.split(JOINER)]
+    names = [name for product in graph.matmuls for name in product.split(JOINER)]
     assert len(names) == (15 if family == "llama" else 9)
-    for product in graph.products:
+    for product in graph.matmuls:
         wanted = torch.cat([model.get_submodule(one).weight for one in product.split(JOINER)])
         turned = family == "gpt2" and product != "lm_head"
         assert torch.equal(graph.weight(product), wanted.T if turned else wanted)
@@ -109,7 +109,7 @@ def test_layers_that_read_one_input_share_a_product_unless_their_groups_differ(
         form, layer, settings = FORMATS[name]
         made = make(plain["llama"], tmp_path / name, form, layer, **settings)
         graph = StoredGraph(exported(made, tmp_path / f"engine of {name}"))
-        shared[name] = sum(JOINER in product for product in graph.products)
+        shared[name] = sum(JOINER in product for product in graph.matmuls)
     assert shared == {"gptq": 2, "act-order": 0}
 
 

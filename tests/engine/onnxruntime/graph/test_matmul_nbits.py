@@ -84,7 +84,7 @@ def test_fewer_bits_than_four_take_four() -> None:
 
 @pytest.mark.parametrize("groups", [8, 16])
 def test_groups_too_small_for_the_operator_are_refused(groups: int) -> None:
-    with pytest.raises(ColdforgeError, match=r"mlp has groups of \d weights: no power of two"):
+    with pytest.raises(ColdforgeError, match=r"mlp has groups of \d weights, not a multiple of 16"):
         pack("mlp", drawn(4, 8, groups))
 
 
@@ -92,7 +92,7 @@ def test_groups_of_unequal_size_are_refused() -> None:
     item = drawn(4, 8, 2, ordered=True)
     order = item.order.clone()
     order[order == 1] = torch.tensor([0] + [1] * 31).int()
-    with pytest.raises(ColdforgeError, match="groups of mlp are not equally large"):
+    with pytest.raises(ColdforgeError, match="groups of mlp differ in size"):
         pack("mlp", replace(item, order=order))
 
 

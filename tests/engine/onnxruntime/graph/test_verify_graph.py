@@ -91,7 +91,7 @@ def named(graph: Any, output: str) -> Any:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (without_product, f"disagree on the layer {UP}"),
+        (without_product, f"the layer {UP} is not in both"),
         (without_order, f"changes the weights of {UP}"),
         (with_anothers_order, f"changes the weights of {UP}"),
         (with_anothers_scales, f"changes the weights of {UP}"),

@@ -1,4 +1,4 @@
-"""The head: from the last states to logits. Float32 where the checkpoint has it plain."""
+"""The head: from the last hidden states to logits. Float32 where the checkpoint's is plain."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def head_weight(weights: Weights, size: Dimensions, int8_activations: bool) -> A
 
 
 def rounded(weight: Any) -> Quantized:  # noqa: ANN401 - an array
-    """Round a plain weight (inputs, outputs) to int8, each group to its own largest number."""
+    """Round a plain weight (in_features, out_features) to int8, groups by their largest number."""
     import torch
 
     table = torch.from_numpy(weight).contiguous()

@@ -11,7 +11,7 @@ from coldforge.engine.onnxruntime.graph.weights import Weights
 FLOAT32, INT8 = 1, 4
 """The operator's accuracy levels: what the inputs are multiplied in."""
 JOINER = " + "
-"""Between the names of layers that share a product."""
+"""Between the names of layers that share a multiplication."""
 
 
 @dataclass
@@ -42,9 +42,9 @@ class Linears:
         return output
 
     def together(self, names: list[str], source: str) -> str:
-        """Multiply `source` by several layers in one product; nothing if they do not go together.
+        """Multiply `source` by several layers at once; return nothing if they cannot be joined.
 
-        One call of the operator has work for more threads than each of three.
+        One call of the operator keeps more threads busy than each of three.
         """
         weight = joined([self.weights.linear(name) for name in names])
         if weight is None:
@@ -93,7 +93,7 @@ class Linears:
 
 
 def joined(weights: list[Any]) -> Any:  # noqa: ANN401 - Quantized or arrays
-    """Put weights beside each other, outputs after outputs; None where their forms differ."""
+    """Join weights along their outputs; None where they are stored differently."""
     import numpy as np
     import torch
 

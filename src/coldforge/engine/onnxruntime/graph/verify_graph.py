@@ -1,4 +1,4 @@
-"""Whether a graph on disk holds the checkpoint's weights: read back, not trusted."""
+"""Verify a graph on disk: read back, its weights must be the checkpoint's."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,45 +13,45 @@ from coldforge.engine.onnxruntime.graph.weights import HEAD, Weights
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import dimensions
 
-REMEDY = "do not use this engine; report what the checkpoint was made by"
+REMEDY = "do not use this engine; report it, with the tool that made the checkpoint"
 
 
 def verify_graph(
     folder: Path, checkpoint: Checkpoint, int8_activations: bool = False
 ) -> dict[str, Any]:
-    """Decode every linear layer of the graph and compare it with the checkpoint's own meaning.
+    """Decode every linear layer of the graph and compare it with the checkpoint's weights.
 
     With `int8_activations`, inputs may be rounded to int8, and a plain head's weight must be. Raise
-    ColdforgeError naming a layer that is missing, rounds its inputs unasked, is stored otherwise
-    than its node says, or differs in a single weight.
+    ColdforgeError naming a layer that is missing, rounds its inputs without that, does not fit the
+    attributes of its node, or differs in a single weight.
     """
     graph = StoredGraph(folder)
     weights = Weights(checkpoint)
-    found = {name for product in graph.products for name in product.split(JOINER)}
-    wanted = {_full(name, found) for name in checkpoint.linears} | {HEAD}
-    if found != wanted:
-        odd = sorted(found ^ wanted)[0]
-        raise ColdforgeError(f"the graph and the checkpoint disagree on the layer {odd}", REMEDY)
+    found = {name for matmul in graph.matmuls for name in matmul.split(JOINER)}
+    known = {_full(name, found) for name in checkpoint.linears} | {HEAD}
+    if found != known:
+        odd = sorted(found ^ known)[0]
+        raise ColdforgeError(f"the layer {odd} is not in both, graph and checkpoint", REMEDY)
     size = dimensions(checkpoint.config)
-    for name in sorted(graph.products):
+    for name in sorted(graph.matmuls):
         head = name == HEAD
-        meant = (
+        expected = (
             [head_weight(weights, size, int8_activations)]
             if head
             else map(weights.linear, name.split(JOINER))
         )
         if graph.rounds(name) and not int8_activations:
             raise ColdforgeError(f"the graph rounds the inputs of {name}", REMEDY)
-        if not _same(graph, name, meant):
+        if not _same(graph, name, expected):
             raise ColdforgeError(f"the graph changes the weights of {name}", REMEDY)
     return {"exact": len(found) - 1, "head": graph.kind(HEAD)}
 
 
-def _same(graph: StoredGraph, name: str, meant: Iterable[Any]) -> bool:
+def _same(graph: StoredGraph, name: str, expected: Iterable[Any]) -> bool:
     import torch
 
     weight = torch.cat([
-        item.weight() if isinstance(item, Quantized) else torch.tensor(item.T) for item in meant
+        item.weight() if isinstance(item, Quantized) else torch.tensor(item.T) for item in expected
     ])  # fmt: skip
     try:
         return bool(torch.equal(graph.weight(name), weight))

@@ -37,7 +37,7 @@ def rotary(
         return words
     if kind not in known:
         raise ColdforgeError(
-            f"the release knows no rotary scaling of type {kind}",
-            f"it knows: {', '.join(known)}; take a later release",
+            f"the release does not support rotary scaling of type {kind}",
+            f"supported: {', '.join(known)}; take a later release",
         )
     return {**words, "rotary_scaling": (kind, f"{float(scaling.get('factor', 1.0)):.10g}")}

@@ -75,9 +75,13 @@ class BuildSettings:
         )
         for name in numbers:
             if getattr(self, name) < 1:
-                raise ColdforgeError(f"{flag(name)} {getattr(self, name)}", "give 1 or more")
+                raise ColdforgeError(
+                    f"{flag(name)} {getattr(self, name)} is less than 1", "give 1 or more"
+                )
         if self.max_num_tokens < 0:
-            raise ColdforgeError(f"--max-num-tokens {self.max_num_tokens}", "give 1 or more")
+            raise ColdforgeError(
+                f"--max-num-tokens {self.max_num_tokens} is negative", "give 1 or more"
+            )
         if not 0 < self.alpha < 1:
             raise ColdforgeError(
                 f"--alpha {self.alpha} is not between 0 and 1", "give one such as 0.5"

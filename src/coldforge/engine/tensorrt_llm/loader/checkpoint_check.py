@@ -1,4 +1,4 @@
-"""Load a checkpoint as a release would, and say of each layer what came of it."""
+"""Load a checkpoint as a release would, and compare each layer with the original meaning."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -41,7 +41,7 @@ UNUSED = ("rotary_emb.inv_freq",)
 
 
 class LoadCheck:
-    """One checkpoint before one loader."""
+    """Checks one checkpoint with one release's loader."""
 
     def __init__(self, checkpoint: Checkpoint, loader: Loader, tp: int, dtype: str) -> None:
         """Open the files."""
@@ -51,7 +51,7 @@ class LoadCheck:
         self.quantised = {name for name, item in checkpoint.linears.items() if item.format}
 
     def findings(self) -> list[Finding]:
-        """Judge the quantised layers, then all other tensors, then the config."""
+        """Check the quantised layers, then all other tensors, then the config."""
         found: list[Finding] = []
         with step("Loading as it would", len(self.checkpoint.linears), "layers") as work:
             if self.quantised:
@@ -60,7 +60,7 @@ class LoadCheck:
         return [*found, *overlooked(self.checkpoint.config, self.loader)]
 
     def _quantised(self, work: Step) -> Iterator[Finding]:
-        """Go through the blocks matrix by matrix; what stops all stops each."""
+        """Check the blocks matrix by matrix; report an error of the file for each layer."""
         try:
             self._refuse_files()
             target = self.loader.target(self.checkpoint, self.dims, self.tp, self.dtype)
@@ -75,10 +75,10 @@ class LoadCheck:
             work.advance(len(slot.parts))
         for name in sorted(self.quantised - known - {HEAD}):
             work.advance(1)
-            yield crashed(name, Crash("no place for it, quantised", PLAIN))
+            yield crashed(name, Crash("reads it only if it is not quantised", PLAIN))
 
     def _slot(self, slot: Slot) -> Iterator[Finding]:
-        """Judge the layers of one matrix."""
+        """Check the layers of one matrix."""
         try:
             for name in slot.parts:
                 if name not in self.quantised:
@@ -87,11 +87,11 @@ class LoadCheck:
                     return
             refuse_width(self.checkpoint, slot.parts, slot.target.group)
             parts = [self._stored(name) for name in slot.parts]
-            held = [self.loader.hold(slot, parts, rank) for rank in range(self.tp)]
+            loaded = [self.loader.load(slot, parts, rank) for rank in range(self.tp)]
         except Crash as crash:
             yield from (crashed(name, crash) for name in slot.parts)
             return
-        found = pieces(slot, held, self.loader.share(slot))
+        found = pieces(slot, loaded, self.loader.share(slot))
         for name, mine in zip(slot.parts, found, strict=True):
             truth = self.reader.layer(self.checkpoint.linears[name])
             yield judge(name, slot, truth, compare(truth, mine, slot.target.group))
@@ -105,7 +105,7 @@ class LoadCheck:
             raise Crash(f"reads one file, not {len(self.checkpoint.files)}", JOIN)
 
     def _others(self, work: Step) -> Iterator[Finding]:
-        """Judge the tensors of no quantised layer."""
+        """Check the tensors that belong to no quantised layer."""
         linears = self.checkpoint.linears
         parts = {name + part for name in self.quantised for part in linears[name].tensors}
         for name in sorted(set(self.checkpoint.tensors) - parts):
@@ -127,7 +127,7 @@ class LoadCheck:
         return name.endswith(".bias") and kind in self.loader.biases
 
     def _head(self) -> Finding:
-        """Judge the output head."""
+        """Check the output head."""
         try:
             name = self.loader.head(self.checkpoint, self.tp)
         except Crash as crash:
@@ -139,7 +139,7 @@ class LoadCheck:
 
 
 def overlooked(config: Mapping[str, Any], loader: Loader) -> list[Finding]:
-    """Name rotary positions that neither the release finds nor its builder can be told."""
+    """List rotary settings that the release does not read and its builder has no flag for."""
     try:
         rotary(config, loader.reads_config, list(loader.rope))
     except ColdforgeError as error:
@@ -148,7 +148,7 @@ def overlooked(config: Mapping[str, Any], loader: Loader) -> list[Finding]:
 
 
 def cast(name: str, tensor: Any, dtype: str) -> Finding:  # noqa: ANN401 - a tensor
-    """Say what casting a tensor to the engine's type does to it."""
+    """Report what casting a tensor to the engine's type changes."""
     import torch
 
     kind, wrong, lost, largest = getattr(torch, dtype), 0, 0, 0.0
@@ -170,7 +170,7 @@ def cast(name: str, tensor: Any, dtype: str) -> Finding:  # noqa: ANN401 - a ten
 
 
 def left_out(name: str, tensor: Any) -> Finding:  # noqa: ANN401 - a tensor
-    """Say that a release does not read a tensor; harmless if it is nothing."""
+    """Report that a release does not read a tensor; harmless if it is all zeros."""
     if not bool(tensor.any()):
         return Finding(name, EXACT)
     largest = float(tensor.float().abs().max())

@@ -1,14 +1,14 @@
-"""What one card holds after loading, and what its kernels compute with."""
+"""What one card holds after loading: codes, scales and scaled zeros, as its kernels read them."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from coldforge.engine.tensorrt_llm.loader.failure import REQUANTISE, TP, Crash
 
-HALF = 8
-"""The code of zero: codes are held less 8."""
-ZERO_POINT_OFFSET = 7
-"""8 less the 1 that v1 files store zero points too low by."""
+CODE_OFFSET = 8
+"""Engines store codes less this: signed, from -8 to 7."""
+ZERO_POINT_OFFSET = CODE_OFFSET - 1
+"""Stored zero points are subtracted from this: GPTQ v1 files store them one too low."""
 GROUPS = (64, 128)
 """Weights a group: fpA_intB_gemm_template.h throws for others, in all releases known here."""
 MULTIPLE = 64
@@ -17,22 +17,22 @@ MULTIPLE = 64
 
 @dataclass(frozen=True)
 class LoadedWeights:
-    """A card's share of a matrix."""
+    """A card's share of a matrix, as loaded."""
 
     codes: Any
-    """int8 (rows, columns), less 8."""
+    """int8 (rows, columns), less CODE_OFFSET."""
     scales: Any
     """(groups, columns), in the engine's type."""
-    products: Any
-    """Zero point times scale, (groups, columns), in the engine's type; None without zero points.
+    scaled_zeros: Any
+    """(offset - zero point) * scale, (groups, columns), in the engine's type; None without them.
 
-    A weight is code * scale + product.
+    A weight is code * scale + scaled zero.
     """
 
     def cut(self, rows: slice, columns: slice) -> "LoadedWeights":
         """Return a part of it; rows start at the first of all."""
-        products = None if self.products is None else self.products[:, columns]
-        return LoadedWeights(self.codes[rows, columns], self.scales[:, columns], products)
+        scaled_zeros = None if self.scaled_zeros is None else self.scaled_zeros[:, columns]
+        return LoadedWeights(self.codes[rows, columns], self.scales[:, columns], scaled_zeros)
 
 
 def nibbles(words: Any) -> Any:  # noqa: ANN401 - tensors
@@ -44,26 +44,26 @@ def nibbles(words: Any) -> Any:  # noqa: ANN401 - tensors
 
 
 def from_gptq(qweight: Any, qzeros: Any, scales: Any) -> LoadedWeights:  # noqa: ANN401 - tensors
-    """Decode as 0.5.0 to 0.10 do; `products` are rounded to float16.
+    """Decode as 0.5.0 to 0.10 do; scaled zeros are rounded to float16.
 
     Source: preprocess_groupwise_weight_params of examples/llama/weight.py.
     """
-    codes = nibbles(qweight.T.contiguous()).T - HALF
+    codes = nibbles(qweight.T.contiguous()).T - CODE_OFFSET
     return LoadedWeights(codes, scales, ((ZERO_POINT_OFFSET - nibbles(qzeros)) * scales).half())
 
 
-def fit(held: LoadedWeights, rows: int, columns: int, group: int) -> LoadedWeights:
-    """Return what fits its place; raise Crash."""
+def fit(loaded: LoadedWeights, rows: int, columns: int, group: int) -> LoadedWeights:
+    """Return weights whose shapes are those of their place; raise Crash for others."""
     for what, found, place in (
-        ("share", held.codes, (rows, columns)),
-        ("share of scales", held.scales, (rows // group, columns)),
+        ("share", loaded.codes, (rows, columns)),
+        ("share of scales", loaded.scales, (rows // group, columns)),
     ):
         if tuple(found.shape) != place:
-            raise Crash(f"a card's {what} is {_by(found.shape)}, its place {_by(place)}", TP)
+            raise Crash(f"a card's {what} is {_by(found.shape)}, the engine takes {_by(place)}", TP)
     if rows % MULTIPLE or columns % MULTIPLE:
         sizes = f"{_by((rows, columns))}; kernels take multiples of {MULTIPLE}"
         raise Crash(f"a card's share is {sizes}", TP)
-    return held
+    return loaded
 
 
 def check_group(group: int) -> None:

@@ -18,14 +18,14 @@ class V0_10(V0_5):  # noqa: N801 - a version
         """Return a card's share of one kind of tensor."""
         import torch
 
-        side, tp = (0 if slot.by_rows else 1), slot.target.tp
+        axis, tp = (0 if slot.by_rows else 1), slot.target.tp
         shares = []
         for item in tensors:
-            if item.shape[side] % tp:
+            if item.shape[axis] % tp:
                 what = "groups" if slot.by_rows else "outputs"
-                raise Crash(f"{item.shape[side]} {what} do not divide among {tp} cards", TP)
-            width = item.shape[side] // tp
-            shares.append(item.narrow(side, rank * width, width))
+                raise Crash(f"{item.shape[axis]} {what} do not divide among {tp} cards", TP)
+            width = item.shape[axis] // tp
+            shares.append(item.narrow(axis, rank * width, width))
         return torch.cat(shares, dim=1)
 
     def absent(self, name: str) -> str:

@@ -41,7 +41,7 @@ class V0_5:  # noqa: N801 - a version
         check_group(group_of(checkpoint))
         return Target(dims, dims.hidden // dims.heads, tp, group_of(checkpoint))
 
-    def hold(self, slot: Slot, parts: list[LayerTensors], rank: int) -> LoadedWeights:
+    def load(self, slot: Slot, parts: list[LayerTensors], rank: int) -> LoadedWeights:
         """Cut, then decode."""
         need(slot, parts, *SUFFIXES)
         half_alone([part[".scales"] for part in parts])
@@ -49,17 +49,17 @@ class V0_5:  # noqa: N801 - a version
         return fit(from_gptq(*shares), slot.rows, slot.columns, slot.target.group)
 
     def cut(self, slot: Slot, tensors: list[Any], rank: int) -> Any:  # noqa: ANN401 - tensors
-        """Return a card's share of one kind of tensor; a remainder is nobody's."""
+        """Return a card's share of one kind of tensor; a remainder is lost."""
         import torch
 
         if len({tuple(item.shape) for item in tensors}) > 1:
             widths = ", ".join(str(item) for item in slot.outputs)
             raise Crash(f"joins q, k and v as if equally wide; here {widths}", NEWER)
-        side = 0 if slot.by_rows else 1
-        width = tensors[0].shape[side] // slot.target.tp
+        axis = 0 if slot.by_rows else 1
+        width = tensors[0].shape[axis] // slot.target.tp
         if not width:
-            raise Crash(f"{tensors[0].shape[side]} groups for {slot.target.tp} cards", TP)
-        return torch.cat([item.narrow(side, rank * width, width) for item in tensors], dim=1)
+            raise Crash(f"{tensors[0].shape[axis]} groups for {slot.target.tp} cards", TP)
+        return torch.cat([item.narrow(axis, rank * width, width) for item in tensors], dim=1)
 
     def share(self, slot: Slot) -> int:
         """Divide evenly."""

@@ -1,4 +1,4 @@
-"""What becomes of a layer, in a word, and how bad that is."""
+"""The verdict on a layer, and the order of verdicts."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,7 @@ SOUND = frozenset({EXACT, ROUNDED})
 
 @dataclass(frozen=True)
 class Finding:
-    """What becomes of one layer or tensor."""
+    """The verdict on one layer or tensor."""
 
     name: str
     verdict: str
@@ -36,11 +36,11 @@ class Finding:
     share: float = 0.0
     """Of its weights that are wrong."""
     largest: float | None = 0.0
-    """Distance from what is meant; None where nobody knows."""
+    """Largest difference from the checkpoint's weights; None where it is unknown."""
     fix: str = ""
 
     def json(self) -> dict[str, Any]:
-        """Say it for programs."""
+        """Return it for --json."""
         return {
             "name": self.name,
             "verdict": self.verdict,
@@ -56,12 +56,12 @@ def worst(findings: list[Finding]) -> str:
 
 
 def crashed(name: str, crash: Crash) -> Finding:
-    """Say that the loader stops here."""
+    """Report that the loader stops here."""
     return Finding(name, CRASH, crash.why, 1.0, None, crash.fix)
 
 
 def judge(name: str, slot: Slot, truth: Quantized, found: WeightDifference) -> Finding:
-    """Name what the counts mean for one layer."""
+    """Turn the counts of one layer into a verdict."""
     if not found.wrong:
         return _sound(name, found)
     verdict, why, fix = _cause(slot, truth, found)
@@ -84,8 +84,8 @@ def _cause(slot: Slot, truth: Quantized, found: WeightDifference) -> tuple[str, 
         why = f"a card's {slot.rows} inputs are no whole groups of {slot.target.group}"
         return GROUPS, why, TP
     if found.wrong in {found.below, found.above}:
-        side = "low" if found.below else "high"
-        return STEP, f"zero points are taken as v1 stores them: one step too {side}", CONVERT
+        direction = "low" if found.below else "high"
+        return STEP, f"zero points are taken as v1 stores them: one step too {direction}", CONVERT
     if not slot.target.zeros:
         why = "zero points of an asymmetric checkpoint are left out"
         return IGNORED, why, SYMMETRIC

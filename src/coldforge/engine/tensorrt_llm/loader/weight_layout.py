@@ -1,4 +1,4 @@
-"""Where a release keeps weights: one matrix of a block, made of one linear layer or of three."""
+"""The matrices of a release's engine, each made of one linear layer or of three."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,20 +25,20 @@ LayerTensors = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """What the checkpoint is to become."""
+    """What the builder makes of the checkpoint."""
 
     dimensions: Dimensions
     head: int
-    """Numbers of a head, as the release reckons them."""
+    """Size of a head, as the release computes it."""
     tp: int
     group: int
-    """Inputs that share a scale, as the builder is told."""
+    """Inputs that share a scale, by the builder's flags."""
     zeros: bool = True
-    """Whether the engine has room for zero points."""
+    """Whether the engine holds zero points."""
     packing: str = "gptq"
-    """How the loader takes weights to be packed: gptq or awq."""
+    """The packing that the loader assumes: gptq or awq."""
     dtype: str = "float16"
-    """What scales are cast to, where they are cast."""
+    """The type that scales are cast to."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Slot:
 
 
 def slots(target: Target) -> Iterator[Slot]:
-    """List the matrices of all blocks; raise Crash if attention heads cannot be shared out."""
+    """List the matrices of all blocks; raise Crash if heads cannot be divided among the cards."""
     dims, tp = target.dimensions, target.tp
     if dims.heads % tp or (dims.kv_heads % tp and tp % dims.kv_heads):
         raise Crash(f"{dims.heads} heads, {dims.kv_heads} of K and V, on {tp} cards", TP)
