@@ -38,13 +38,13 @@ def compare_greedy(
     """
     found = []
     for place, ids in enumerate(prompts):
-        wanted = list(following(model, ids, count))
-        theirs = [tokens[0] for tokens in runner.follow([ids], count)]
-        at = next((at for at in range(count) if wanted[at] != theirs[at]), None)
+        expected = list(following(model, ids, count))
+        chosen = [tokens[0] for tokens in runner.follow([ids], count)]
+        at = next((at for at in range(count) if expected[at] != chosen[at]), None)
         if at is not None:
-            gap = _gap(model, ids + wanted[:at], wanted[at], theirs[at])
+            gap = _gap(model, ids + expected[:at], expected[at], chosen[at])
             near = gap <= 2 * tolerance
-            found.append(TokenDifference(place, at, wanted[at], theirs[at], gap, near))
+            found.append(TokenDifference(place, at, expected[at], chosen[at], gap, near))
         advance(count)
     ties = sum(item.near_tie for item in found)
     return {

@@ -7,10 +7,9 @@ from polygraphy.backend.base import BaseRunner
 from polygraphy.common import TensorMetadata
 
 from coldforge.engine.agreement.feeds import Feed, run
+from coldforge.engine.agreement.logits import LOGITS
 from coldforge.engine.onnxruntime.graph.export import cache_names
 from coldforge.model.families.dimensions import Dimensions
-
-LOGITS = "logits"
 
 
 class TorchRunner(BaseRunner):  # type: ignore[misc]  # untyped

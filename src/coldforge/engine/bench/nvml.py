@@ -61,5 +61,5 @@ class GpuMemory:
         return used
 
 
-def _text(said: Any) -> str:  # noqa: ANN401 - bytes in older releases
-    return said.decode() if isinstance(said, bytes) else str(said)
+def _text(value: Any) -> str:  # noqa: ANN401 - bytes in older releases
+    return value.decode() if isinstance(value, bytes) else str(value)

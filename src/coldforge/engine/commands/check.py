@@ -8,6 +8,7 @@ from typing import Any
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
 from coldforge.engine.commands.memory import run_memory
 from coldforge.engine.memory.settings import BYTES
+from coldforge.engine.tensorrt_llm.build.settings import NAME
 from coldforge.engine.tensorrt_llm.loader.registry import find_loader
 from coldforge.engine.tensorrt_llm.loader.verdict import SOUND, Finding, worst
 from coldforge.errors import ColdforgeError, UnknownNameError
@@ -25,8 +26,8 @@ def run_check(
 ) -> dict[str, Any]:
     """Load `checkpoint` as `release` would; `sizes`: as engine.memory names them.
 
-    From a config.json alone only the memory is predicted. Raise ColdforgeError
-    for something else than a model, and for settings that no engine has.
+    From a config.json alone only the memory is predicted. Raise ColdforgeError for a folder that
+    is not a model, and for settings that no engine has.
     """
     started, loader = time.monotonic(), find_loader(release)
     if tp < 1:
@@ -46,7 +47,7 @@ def run_check(
         "tp": tp,
         "dtype": dtype,
         **found,
-        "memory": _memory(checkpoint, tp=tp, dtype=dtype, **sizes),
+        "memory": _memory(checkpoint, backend=NAME, tp=tp, dtype=dtype, **sizes),
         **circumstances("engine.check", started),
     }
 

@@ -57,8 +57,8 @@ def run_compare(  # noqa: PLR0913 - a flag each
     limit = tolerance or (LOSSLESS if lossless else INT8_INPUTS)
     work = Comparison(compared, cut.ids, limit)
     backends, greedy = work.backends(), work.greedy(tokens)
-    said = circumstances("engine.compare", started)
-    said["versions"] |= runtimes()
+    facts = circumstances("engine.compare", started)
+    facts["versions"] |= runtimes()
     return {
         **_named(compared, engine),
         "reference": TORCH,
@@ -67,7 +67,7 @@ def run_compare(  # noqa: PLR0913 - a flag each
         "greedy": {**greedy, "gated": lossless},
         "passed": backends[0]["within"] and (greedy["agrees"] or not lossless),
         "protocol": {"dtype": "float32", "prompts": len(cut.ids), **cut.facts},
-        **said,
+        **facts,
     }
 
 

@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 
 from coldforge.engine.backend import Runner
 from coldforge.engine.card import Engine, read_engine
-from coldforge.engine.generate.answer import Answer, answer, room
-from coldforge.engine.generate.answer import stream_answer as following
+from coldforge.engine.generate.answer import Answer, answer, room, stream_answer
 from coldforge.engine.generate.load import load_runner
 from coldforge.engine.generate.prompt_file import read_prompts
 from coldforge.errors import ColdforgeError
@@ -50,14 +49,14 @@ def run_run(
     found, asked = read_engine(Path(engine)), read_prompts(prompts)
     settings = {"engine": found.card["digest"], "max_new_tokens": max_new_tokens}
     kept = 0 if out == STDOUT else _kept(Path(out), asked, settings)
-    said: Line = {"written": len(asked) - kept, "new_tokens": 0, "tokens_per_s": None}
+    counts: Line = {"written": len(asked) - kept, "new_tokens": 0, "tokens_per_s": None}
     if kept < len(asked):
         rest = _Run(found, asked, kept, threads)
         with _writing(out) as write, step("Answering", len(asked) - kept, "prompts") as work:
             rest.write(max_new_tokens, batch_size, lambda line: write(line | settings), work)
-        said |= {"new_tokens": rest.tokens, "tokens_per_s": rest.tokens / rest.seconds}
+        counts |= {"new_tokens": rest.tokens, "tokens_per_s": rest.tokens / rest.seconds}
     what = {**settings, "digest": found.card["digest"], "engine": engine, "out": out}
-    return {**what, "kept": kept, **said, **circumstances("engine.run", started)}
+    return {**what, "kept": kept, **counts, **circumstances("engine.run", started)}
 
 
 def run_generate(
@@ -72,10 +71,10 @@ def run_generate(
     from coldforge.model.generation.generate import pieces
 
     runner, tokens = load_runner(found), ModelTokens(found.folder)
-    chosen = following(runner, tokens.encode([prompt])[0], max_new_tokens, tokens.end)
+    chosen = stream_answer(runner, tokens.encode([prompt])[0], max_new_tokens, tokens.end)
     text = spoken(prompt, pieces(tokens, chosen), stream)
-    said = {"engine": model, "prompt": prompt, "text": text}
-    return {**said, **circumstances("generate", started)}
+    facts = {"engine": model, "prompt": prompt, "text": text}
+    return {**facts, **circumstances("generate", started)}
 
 
 class _Run:
@@ -127,8 +126,8 @@ def _kept(path: Path, prompts: list[str], settings: Line) -> int:
     lines = read_lines(path)
     for at, line in enumerate(lines):
         prompt = prompts[at] if at < len(prompts) else None
-        wanted = {"index": at, "prompt": prompt, **settings}
-        if {name: line.get(name) for name in wanted} != wanted:
+        expected = {"index": at, "prompt": prompt, **settings}
+        if {name: line.get(name) for name in expected} != expected:
             raise ColdforgeError(
                 f"{path}: line {at + 1} answers another prompt, engine or length",
                 "name another --out, or remove it",
@@ -171,9 +170,9 @@ def batches(lengths: Sequence[int], size: int, start: int = 0) -> Iterator[list[
 def in_order(found: Iterator[tuple[int, T]], start: int = 0) -> Iterator[T]:
     """Yield items that come with an index in the order of their indices, from `start` on."""
     early: dict[int, T] = {}
-    wanted = start
+    due = start
     for place, item in found:
         early[place] = item
-        while wanted in early:
-            yield early.pop(wanted)
-            wanted += 1
+        while due in early:
+            yield early.pop(due)
+            due += 1

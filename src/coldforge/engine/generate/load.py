@@ -42,5 +42,5 @@ def refuse_damaged(engine: Engine) -> None:
         if path.stat().st_size <= SMALL and sha256_file(path) != digest:
             raise ColdforgeError(f"{path} is not as it was built", again)
     if size != engine.card["disk_bytes"]:
-        wanted = engine.card["disk_bytes"]
-        raise ColdforgeError(f"{engine.folder} holds {size:,} bytes instead of {wanted:,}", again)
+        expected = engine.card["disk_bytes"]
+        raise ColdforgeError(f"{engine.folder} holds {size:,} bytes instead of {expected:,}", again)

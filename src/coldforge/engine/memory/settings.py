@@ -68,7 +68,7 @@ class MemorySettings:
 
 
 def lengths(size: Dimensions, asked_in: int, asked_out: int) -> tuple[int, int]:
-    """Fill in the tokens in and out that nobody asked for, 0, by the model's positions."""
+    """Fill in default lengths in and out for 0, by the model's positions."""
     room = size.positions - asked_out if asked_out else size.positions * 2 // 3
     tokens = asked_in or min(INPUT, max(room, 1))
     return tokens, asked_out or min(OUTPUT, max(size.positions - tokens, 1))

@@ -25,11 +25,11 @@ class GenaiRunner:
         self.folder = folder.absolute()
         self.positions, self.vocab = size.positions, size.vocab
         # By default the loop uses fewer threads than there are cores: one of two.
-        wanted = {"intra_op_num_threads": threads or cores()}
+        options = {"intra_op_num_threads": threads or cores()}
         try:
             with _endless(self.folder) as place:
                 config = genai.Config(str(place))
-                config.overlay(json.dumps({"model": {"decoder": {"session_options": wanted}}}))
+                config.overlay(json.dumps({"model": {"decoder": {"session_options": options}}}))
                 self._model = genai.Model(config)
         except (RuntimeError, MemoryError) as error:
             raise ColdforgeError(

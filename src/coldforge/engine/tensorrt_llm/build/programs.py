@@ -134,12 +134,12 @@ def lay_out(tar: Path, place: Path) -> Path:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     with tarfile.open(tar) as archive:
-        wanted = [item for item in archive if item.name.split("/")[0] == EXAMPLES]
-        if not wanted:
+        members = [item for item in archive if item.name.split("/")[0] == EXAMPLES]
+        if not members:
             raise ColdforgeError(
                 f"{tar.name} has no folder {EXAMPLES}", "run: invoke mirror.verify"
             )
-        archive.extractall(part, wanted, filter="data")
+        archive.extractall(part, members, filter="data")
     publish_folder(part, place)
     return place
 

@@ -23,10 +23,10 @@ def rotary(
     kind = str(scaling.get("rope_type") or scaling.get("type") or "default")
     if reads_config and nested and (base != BASE or kind != "default"):
         missing = [name for name in ("rope_theta", "rope_scaling") if name not in config]
-        wanted = [name for name in missing if name == "rope_theta" or kind != "default"]
-        if wanted:
+        unread = [name for name in missing if name == "rope_theta" or kind != "default"]
+        if unread:
             raise ColdforgeError(
-                f"the release would not find {' and '.join(wanted)} in config.json: its "
+                f"the release would not find {' and '.join(unread)} in config.json: its "
                 "Transformers is older than rope_parameters",
                 "write them at the top of config.json too",
             )

@@ -22,7 +22,7 @@ from coldforge.engine.tensorrt_llm.loader.verdict import (
     ROUNDED,
     Finding,
     crashed,
-    judge,
+    find_verdict,
 )
 from coldforge.engine.tensorrt_llm.loader.weight_difference import compare, pieces
 from coldforge.engine.tensorrt_llm.loader.weight_layout import LayerTensors, Slot, slots
@@ -92,9 +92,9 @@ class LoadCheck:
             yield from (crashed(name, crash) for name in slot.parts)
             return
         found = pieces(slot, loaded, self.loader.share(slot))
-        for name, mine in zip(slot.parts, found, strict=True):
+        for name, part in zip(slot.parts, found, strict=True):
             truth = self.reader.layer(self.checkpoint.linears[name])
-            yield judge(name, slot, truth, compare(truth, mine, slot.target.group))
+            yield find_verdict(name, slot, truth, compare(truth, part, slot.target.group))
 
     def _stored(self, name: str) -> LayerTensors:
         tensors = self.checkpoint.linears[name].tensors
@@ -113,7 +113,7 @@ class LoadCheck:
             plain = stem in linears and stem not in self.quantised and name.endswith(".weight")
             work.advance(int(plain))
             if self.quantised and plain:
-                continue  # told where its matrix was looked for
+                continue  # reported with its matrix
             if name.endswith(UNUSED) or name == "lm_head.weight":
                 continue
             tensor = self.reader.tensor(name)
@@ -153,19 +153,19 @@ def cast(name: str, tensor: Any, dtype: str) -> Finding:  # noqa: ANN401 - a ten
 
     kind, wrong, lost, largest = getattr(torch, dtype), 0, 0, 0.0
     for block in tensor.split(ROWS):
-        meant = block.float()
+        stored = block.float()
         engine = block.to(kind).float()
-        beyond = engine.isinf() & meant.isfinite()
+        beyond = engine.isinf() & stored.isfinite()
         wrong += int(beyond.sum())
-        far = (engine - meant)[~beyond].abs()
+        far = (engine - stored)[~beyond].abs()
         lost += int((far > 0).sum())
         largest = max(largest, float(far.max()) if far.numel() else 0.0)
     if wrong:
         why = f"{dtype} holds no number as large as some of its"
         return Finding(name, OVERFLOWS, why, wrong / tensor.numel(), None, BF16)
     if lost:
-        stored = str(tensor.dtype).removeprefix("torch.")
-        return Finding(name, ROUNDED, f"{stored} becomes {dtype}", largest=largest)
+        was = str(tensor.dtype).removeprefix("torch.")
+        return Finding(name, ROUNDED, f"{was} becomes {dtype}", largest=largest)
     return Finding(name, EXACT)
 
 

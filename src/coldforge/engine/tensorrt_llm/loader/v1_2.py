@@ -49,13 +49,13 @@ class V1_2:  # noqa: N801 - a version
             raise Crash(f"its kernels for groups do not compute in {dtype}", FP16)
         group = group_of(checkpoint)
         check_group(group)
-        said = checkpoint.config.get("quantization_config") or {}
-        packing = "awq" if said.get("quant_method") == "awq" else "gptq"
+        config = checkpoint.config.get("quantization_config") or {}
+        packing = "awq" if config.get("quant_method") == "awq" else "gptq"
         zeros = True
         if packing == "awq":
-            zeros = bool(said.get("zero_point", False))
-        elif said and not said.get("desc_act", False):
-            zeros = bool(said.get("sym", False))
+            zeros = bool(config.get("zero_point", False))
+        elif config and not config.get("desc_act", False):
+            zeros = bool(config.get("sym", False))
         return Target(dims, dims.head_dim, tp, group, zeros, packing, dtype)
 
     def load(self, slot: Slot, parts: list[LayerTensors], rank: int) -> LoadedWeights:
@@ -158,7 +158,7 @@ def _filled(
     if rank >= len(pieces):
         raise Crash(f"no piece is left for card {rank}", TP)
     found = pieces[rank]
-    more = [max(0, wanted - have) for wanted, have in zip(room, found.shape, strict=True)]
+    more = [max(0, full - size) for full, size in zip(room, found.shape, strict=True)]
     return torch.nn.functional.pad(found, (0, more[1], 0, more[0]), value=value)
 
 

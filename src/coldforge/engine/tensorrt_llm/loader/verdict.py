@@ -60,7 +60,7 @@ def crashed(name: str, crash: Crash) -> Finding:
     return Finding(name, CRASH, crash.why, 1.0, None, crash.fix)
 
 
-def judge(name: str, slot: Slot, truth: Quantized, found: WeightDifference) -> Finding:
+def find_verdict(name: str, slot: Slot, truth: Quantized, found: WeightDifference) -> Finding:
     """Turn the counts of one layer into a verdict."""
     if not found.wrong:
         return _sound(name, found)

@@ -68,8 +68,8 @@ def compare(truth: Quantized, found: list[Piece], group: int) -> WeightDifferenc
     """Count where the pieces differ from the truth; weights that no piece covers are wrong."""
     total = WeightDifference(weights=truth.codes.numel())
     for piece in found:
-        for engine, meant, step, slack in _blocks(truth, piece, group):
-            _count(total, engine, meant, step, slack)
+        for engine, expected, step, slack in _blocks(truth, piece, group):
+            _count(total, engine, expected, step, slack)
     covered = sum(piece.loaded.codes.numel() for piece in found)
     total.unread += max(0, total.weights - covered)
     return total
@@ -86,27 +86,30 @@ def _blocks(truth: Quantized, piece: Piece, group: int) -> Iterator[tuple[Any, .
     for start in range(0, rows, ROWS):
         local = torch.arange(start, min(start + ROWS, rows))
         inputs = local + piece.row
-        mine = order[inputs].long() if order is not None else inputs // truth.group_size
-        step = truth.scales[mine, columns].float()
-        meant = (truth.codes[inputs, columns].float() - truth.zeros[mine, columns].float()) * step
-        theirs = local // group
-        known = theirs < len(loaded.scales)
-        theirs = theirs.clamp(max=len(loaded.scales) - 1)
-        engine = loaded.codes[local].float() * loaded.scales[theirs].float()
+        groups = order[inputs].long() if order is not None else inputs // truth.group_size
+        step = truth.scales[groups, columns].float()
+        expected = (
+            truth.codes[inputs, columns].float() - truth.zeros[groups, columns].float()
+        ) * step
+        loaded_groups = local // group
+        known = loaded_groups < len(loaded.scales)
+        loaded_groups = loaded_groups.clamp(max=len(loaded.scales) - 1)
+        engine = loaded.codes[local].float() * loaded.scales[loaded_groups].float()
         slack = engine.abs()
         if loaded.scaled_zeros is not None:
-            engine, slack = engine + (z := loaded.scaled_zeros[theirs].float()), slack + z.abs()
+            zeros = loaded.scaled_zeros[loaded_groups].float()
+            engine, slack = engine + zeros, slack + zeros.abs()
         engine[~known] = torch.nan
-        yield engine, meant, step, (slack + kind.smallest_normal) * kind.eps
+        yield engine, expected, step, (slack + kind.smallest_normal) * kind.eps
 
 
-def _count(total: WeightDifference, engine: Any, meant: Any, step: Any, slack: Any) -> None:  # noqa: ANN401
+def _count(total: WeightDifference, engine: Any, expected: Any, step: Any, slack: Any) -> None:  # noqa: ANN401
     import torch
 
-    if torch.equal(engine, meant):
+    if torch.equal(engine, expected):
         total.same += engine.numel()
         return
-    far = engine - meant
+    far = engine - expected
     unread = far.isnan()
     near = ~(far.abs() > slack) & ~unread
     same = (far == 0) & ~unread
