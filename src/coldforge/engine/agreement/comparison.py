@@ -19,7 +19,7 @@ from coldforge.progress import step
 
 TORCH, ROUNDING, ORIGINAL = "torch", "torch, inputs rounded to int8", "torch, original"
 
-Answer = dict[str, Any]
+Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Comparison:
         with step("Loading the checkpoint"):
             self.model = load_model(compared.checkpoint, rounding=False)
 
-    def backends(self) -> list[Answer]:
+    def backends(self) -> list[Result]:
         """Measure each backend's logits; the engine's first."""
         with step("Comparing logits") as under_way:
             found = [
@@ -53,7 +53,7 @@ class Comparison:
             under_way.result = f"{found[0]['max_abs'] or math.nan:.3g} at most"
         return found
 
-    def greedy(self, count: int) -> Answer:
+    def greedy(self, count: int) -> Result:
         """Compare the tokens that follow each prompt in the engine's generation loop."""
         runner = open_runner(self.compared.engine)
         with step("Comparing tokens", len(self.prompts) * count, "tokens") as under_way:
@@ -63,21 +63,21 @@ class Comparison:
             under_way.result = f"{found['identical']} of {len(self.prompts)} prompts identical"
         return found
 
-    def _engine(self) -> Answer:
+    def _engine(self) -> Result:
         backend = find_backend(self.compared.engine.backend)
         runner = backend.logits(self.compared.engine)
         phases = self._apart([self._torch(TORCH, self.model), runner])
         within = all(item.within for item in phases.values())
         return {**_said(backend.title, phases), "within": within}
 
-    def _rounding(self) -> list[Answer]:
+    def _rounding(self) -> list[Result]:
         """Measure what rounding the inputs changes, where the checkpoint asks for it."""
         if not rounds_inputs(self.compared.checkpoint):
             return []
         other = self._torch(ROUNDING, load_model(self.compared.checkpoint))
         return [_said(ROUNDING, self._apart([self._torch(TORCH, self.model), other]))]
 
-    def _original(self) -> Answer:
+    def _original(self) -> Result:
         """Measure the error of quantising; only on prompts: a cache belongs to one model."""
         if self.compared.original is None:
             return {"name": ORIGINAL, "skipped": "no --original given"}
@@ -101,13 +101,13 @@ class Comparison:
         return TorchRunner(name, model, self.size)
 
 
-def _said(name: str, phases: dict[str, Distance]) -> Answer:
+def _said(name: str, phases: dict[str, Distance]) -> Result:
     whole = sum(phases.values(), Distance())
     parts = {phase: item.json() for phase, item in phases.items()}
     return {"name": name, **whole.json(), "phases": parts}
 
 
-def left_out(engine: Engine) -> list[Answer]:
+def left_out(engine: Engine) -> list[Result]:
     """Say of each other backend why it is left out."""
     others = (item for item in backends().values() if item.name != engine.backend)
     return [{"name": item.title, "skipped": item.not_compared()} for item in others]

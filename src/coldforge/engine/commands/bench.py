@@ -24,10 +24,10 @@ JSON, CSV = "bench.json", "bench.csv"
 CPUINFO = Path("/proc/cpuinfo")
 HOW = "uniform over the vocabulary that all engines share, by Python's generator, seeded per cell"
 
-Answer = dict[str, Any]
+Result = dict[str, Any]
 
 
-def run_bench(engines: list[str], asked: Measuring, out: str = "") -> Answer:
+def run_bench(engines: list[str], asked: Measuring, out: str = "") -> Result:
     """Measure each engine in each cell of the grid; write bench.json and bench.csv to `out`.
 
     Raise ColdforgeError, before anything is loaded, for a cell longer than an engine's context.
@@ -59,7 +59,7 @@ def refuse_file(out: str) -> None:
         raise ColdforgeError(f"{out} is not a directory", "name another --out")
 
 
-def _cell(workers: list[Child], planned: Plan, cell: Lengths) -> list[Answer]:
+def _cell(workers: list[Child], planned: Plan, cell: Lengths) -> list[Result]:
     """Let every engine answer the same prompts; return what each measured after the warm-up."""
     (tokens_in, count), asked = cell, planned.asked
     drawn = prompts(planned.vocab, tokens_in, asked.batch_size, SEED)
@@ -70,7 +70,7 @@ def _cell(workers: list[Child], planned: Plan, cell: Lengths) -> list[Answer]:
     return [_measured(cell, run[asked.warmup :], asked.batch_size) for run in runs]
 
 
-def _measured(cell: Lengths, requests: list[Answer], batch_size: int) -> Answer:
+def _measured(cell: Lengths, requests: list[Result], batch_size: int) -> Result:
     last = requests[-1]
     return {
         "input_len": cell[0],
@@ -84,7 +84,7 @@ def _measured(cell: Lengths, requests: list[Answer], batch_size: int) -> Answer:
     }
 
 
-def _engines(planned: Plan, loads: list[Answer], cells: list[list[Answer]]) -> list[Answer]:
+def _engines(planned: Plan, loads: list[Result], cells: list[list[Result]]) -> list[Result]:
     """List the engines with their cells, each compared with the same baseline."""
     engines = [
         {
@@ -108,7 +108,7 @@ def _engines(planned: Plan, loads: list[Answer], cells: list[list[Answer]]) -> l
     return engines
 
 
-def _memory(load: Answer, cells: list[Answer]) -> Answer:
+def _memory(load: Result, cells: list[Result]) -> Result:
     peaks = [cell["device_peak_bytes"] for cell in cells]
     return {
         "host_loaded_bytes": load["loaded"]["rss_bytes"],
@@ -120,7 +120,7 @@ def _memory(load: Answer, cells: list[Answer]) -> Answer:
     }
 
 
-def _protocol(planned: Plan, cells: list[list[Answer]]) -> Answer:
+def _protocol(planned: Plan, cells: list[list[Result]]) -> Result:
     asked = planned.asked
     reset = all(one["reset"] for row in cells for one in row)
     return {
