@@ -77,7 +77,7 @@ def test_a_logit_that_is_no_number_is_said(
     found["backends"][0] |= {"within": False, "max_abs": None}
     with pytest.raises(SystemExit):
         compare(Context(), checkpoint="c", engine="e")
-    assert capsys.readouterr().err == "a logit is no number; the tolerance is 0.0001\n"
+    assert capsys.readouterr().err == "a logit is not a number; the tolerance is 0.0001\n"
 
 
 @pytest.mark.parametrize("text", ["tight", "0", "-1", "inf", "nan"])
