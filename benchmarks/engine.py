@@ -57,13 +57,13 @@ def in_image(asked: argparse.Namespace) -> int:
 
 def compare(asked: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Make the engines, measure them, and divide by what fp32 takes."""
-    from coldforge.engine.bench.plan import Asked
+    from coldforge.engine.bench.plan import Measuring
     from coldforge.engine.commands.bench import run_bench
     from coldforge.tasks.bench import table
 
     engines = [str(work / name) for name in (PLAIN, LOSSLESS, ROUNDED)]
     make(work, engines)
-    how = Asked(asked.grid, repeats=asked.repeats, threads=asked.threads)
+    how = Measuring(asked.grid, repeats=asked.repeats, threads=asked.threads)
     found = run_bench(engines, how)
     print(table(found))
     plain, *others = found["engines"]
@@ -84,7 +84,7 @@ def make(work: Path, engines: list[str]) -> None:
     for source, out, inputs in zip(
         (plain, int4, int4), engines, ("float32", "float32", "int8"), strict=True
     ):
-        run_build(source, out, inputs)
+        run_build(source, out, activations=inputs)
 
 
 def write_model(out: Path) -> None:

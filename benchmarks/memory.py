@@ -79,7 +79,7 @@ def weigh(work: Path) -> list[dict[str, Any]]:
     for name, activations in ENGINES.items():
         model = work / ("plain" if name == "fp32" else "int4")
         engine = work / f"engine-{name}".replace(" ", "-")
-        run_build(str(model), str(engine), activations)
+        run_build(str(model), str(engine), activations=activations)
         for into, out in LENGTHS:
             said = run_memory(
                 str(model), backend="onnxruntime", activations=activations,
@@ -98,7 +98,7 @@ def measure(engine: Path, tiny: Path, into: int, out: int) -> dict[str, int]:
     """Load and run an engine in this process; return the bytes it grew by."""
     import numpy as np
 
-    from coldforge.engine.bench.memory import peak, reset_peak
+    from coldforge.engine.bench.process_memory import peak, reset_peak
     from coldforge.engine.onnxruntime.runner import GenaiRunner
     from coldforge.model.process_stats import rss
 

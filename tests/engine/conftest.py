@@ -11,7 +11,7 @@ def _build(checkpoint: Path, parent: Path, activations: str = "float32") -> Path
     pytest.importorskip("onnxruntime")
     from coldforge.engine.commands.build import run_build
 
-    run_build(str(checkpoint), str(parent / "engine"), activations)
+    run_build(str(checkpoint), str(parent / "engine"), activations=activations)
     return parent / "engine"
 
 

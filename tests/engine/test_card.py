@@ -21,7 +21,7 @@ def test_a_card_that_does_not_say_all_is_refused(tmp_path: Path, key: str) -> No
     card = json.loads(place.read_text("utf-8"))
     del card[key]
     place.write_text(json.dumps(card), "utf-8")
-    with pytest.raises(ColdforgeError, match=f"does not say: {key}"):
+    with pytest.raises(ColdforgeError, match=f"has no {key}"):
         read_engine(place.parent)
 
 

@@ -77,7 +77,7 @@ def test_a_logit_that_is_no_number_is_said(
     found["backends"][0] |= {"within": False, "max_abs": None}
     with pytest.raises(SystemExit):
         compare(Context(), checkpoint="c", engine="e")
-    assert capsys.readouterr().err == "a logit is no number; the tolerance is 0.0001\n"
+    assert capsys.readouterr().err == "a logit is not a number; the tolerance is 0.0001\n"
 
 
 @pytest.mark.parametrize("text", ["tight", "0", "-1", "inf", "nan"])
@@ -86,4 +86,4 @@ def test_a_tolerance_that_bounds_nothing_is_refused(
 ) -> None:
     with pytest.raises(SystemExit):
         compare(Context(), checkpoint="c", engine="e", tolerance=text)
-    assert f"--tolerance {text} is no positive number" in capsys.readouterr().err
+    assert f"--tolerance {text} is not a positive number" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""An engine's directory: what runs, and the card that says what it was made of."""
+"""An engine's directory: its files, and the card that says what it was made of."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,23 +9,22 @@ from coldforge.files.digest import sha256_file, sha256_json
 from coldforge.files.output import CARD, read_card, write_card
 
 ENGINE = "engine"
-ONNXRUNTIME, TENSORRT_LLM = "onnxruntime", "tensorrt-llm"
 KEYS = frozenset({"backend", "precision", "checkpoint", "files", "digest", "disk_bytes"})
-"""Of an engine's card: what every one says."""
+"""Keys of every engine's card."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that was found whole."""
+    """An engine whose files are all there."""
 
     folder: Path
     card: dict[str, Any]
     """Says: backend, precision, checkpoint (its digest), settings, versions, files, digest, image,
-    disk_bytes, seconds; of TensorRT-LLM also release, commit and gpu."""
+    disk_bytes, seconds, and what its backend adds."""
 
     @property
     def backend(self) -> str:
-        """Name what runs it: onnxruntime or tensorrt-llm."""
+        """Name what runs it, as --backend does."""
         return str(self.card["backend"])
 
     @property
@@ -41,13 +40,13 @@ def write_engine(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
     """
     files = {name: sha256_file(path) for name, path in _files(folder).items()}
     size = sum(path.stat().st_size for path in _files(folder).values())
-    said = {**facts, "files": files, "digest": sha256_json(files), "disk_bytes": size}
-    write_card(folder, ENGINE, said)
-    return said
+    card = {**facts, "files": files, "digest": sha256_json(files), "disk_bytes": size}
+    write_card(folder, ENGINE, card)
+    return card
 
 
 def read_engine(folder: Path) -> Engine:
-    """Read an engine's card; raise ColdforgeError if it is none, or a file is missing."""
+    """Read an engine's card; raise ColdforgeError if it is not an engine, or a file is missing."""
     folder = folder.absolute()
     if not folder.is_dir():
         raise ColdforgeError(
@@ -60,7 +59,7 @@ def read_engine(folder: Path) -> Engine:
             "run: invoke engine.build --checkpoint DIR --out ENGINE",
         )
     for key in KEYS - card.keys():
-        raise ColdforgeError(f"{CARD} of {folder} does not say: {key}", "copy the engine again")
+        raise ColdforgeError(f"{CARD} of {folder} has no {key}", "copy the engine again")
     for name in card["files"]:
         if not (folder / name).is_file():
             raise ColdforgeError(f"{folder} lacks {name}", "copy the engine again, or build it")

@@ -40,10 +40,10 @@ def bench(  # noqa: PLR0913, PLR0917 - a flag each
 
     Example: invoke bench --engine engines/fp32 --engine engines/int4 --grid "256,64;64,256"
     """
-    from coldforge.engine.bench.plan import Asked, plan
+    from coldforge.engine.bench.plan import Measuring, plan
     from coldforge.engine.commands.bench import refuse_file, run_bench
 
-    asked = Asked(grid, batch_size, repeats, warmup, threads)
+    asked = Measuring(grid, batch_size, repeats, warmup, threads)
     if outside():
         plan(engine, asked)
         refuse_file(out)

@@ -1,17 +1,55 @@
 """engine.build: a checkpoint compiled for one runtime."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
 from invoke.context import Context
 
-from coldforge.errors import ColdforgeError, UnknownNameError
+from coldforge.engine.backend import (
+    BUILT,
+    Backend,
+    BuildsOnHost,
+    Option,
+    backends,
+    choices,
+    find_backend,
+)
+from coldforge.errors import ColdforgeError
 from coldforge.tasks._command import emit, task
 from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, making, outside
 
-ONNXRUNTIME, TENSORRT_LLM = "onnxruntime", "tensorrt-llm"
-TRT = "tensorrt-llm: "
+
+def options_of(known: Mapping[str, Backend]) -> dict[str, Option]:
+    """Map the names of all backends' own flags to them; of two called the same, the first."""
+    found: dict[str, Option] = {}
+    for backend in known.values():
+        for option in backend.options:
+            found.setdefault(option.name, option)
+    return found
+
+
+def help_of(known: Mapping[str, Backend]) -> dict[str, str]:
+    """Write each flag's help, after the name of the backend it belongs to."""
+    found: dict[str, list[str]] = {}
+    for backend in known.values():
+        for option in backend.options:
+            found.setdefault(option.name, []).append(f"{backend.name}: {option.help}")
+    return {name: " ".join(texts) for name, texts in found.items()}
+
+
+def taking(body: Callable[..., None], known: Mapping[str, Backend]) -> Callable[..., None]:
+    """Give a task the flags of all backends, in the place of its `**asked`."""
+    own = [
+        Parameter(item.name, Parameter.KEYWORD_ONLY, default=item.default)
+        for item in options_of(known).values()
+    ]
+    fixed = signature(body)
+    kept = [item for item in fixed.parameters.values() if item.kind != Parameter.VAR_KEYWORD]
+    vars(body)["__signature__"] = fixed.replace(parameters=[*kept, *own])
+    return body
 
 
 @partial(
@@ -21,133 +59,79 @@ TRT = "tensorrt-llm: "
         **HELP,
         "checkpoint": MODEL,
         "out": "Folder to make.",
-        "backend": f"{ONNXRUNTIME} or {TENSORRT_LLM}.",
-        "activations": "onnxruntime: int8 rounds inputs too, faster and no longer lossless.",
-        "release": f"{TRT}which, as in docker/releases: 0.5.0, 0.10, 1.2.",
-        "dry_run": f"{TRT}print its commands; needs no GPU, no image, no Docker Engine.",
-        "max_batch_size": f"{TRT}sequences at a time. Default 1.",
-        "max_input_len": f"{TRT}tokens of a prompt. Default 2048.",
-        "max_output_len": f"{TRT}tokens of an answer. Default 1024.",
-        "max_beam_width": f"{TRT}beams. Default 1.",
-        "max_num_tokens": f"{TRT}tokens of a batch, padding removed. Default: the release's.",
-        "dtype": f"{TRT}float16, bfloat16 or float32.",
-        "tp": f"{TRT}cards that share each layer. Default 1.",
-        "pp": f"{TRT}cards that share the layers out. Default 1.",
-        "kv_cache": f"{TRT}continuous or paged. Default: the release's.",
-        "int8_kv_cache": f"{TRT}KV cache in int8; of originals, with --calibration.",
-        "precision": f"{TRT}of an original: int8, int4 or w8a8, rounded by the release.",
-        "alpha": f"{TRT}w8a8: SmoothQuant's share. Default 0.5.",
-        "calibration": f"{TRT}data set in a folder, for w8a8 and --int8-kv-cache.",
-        "also": f"{TRT}more words of the release's profile, such as tokens_per_block=64.",
+        "backend": f"{choices(BUILT)}.",
+        **help_of(backends()),
     },
 )
-def build(  # noqa: PLR0913, PLR0917 - a flag each
+@partial(taking, known=backends())
+def build(
     context: Context,
     checkpoint: str,
     out: str,
-    backend: str = ONNXRUNTIME,
-    activations: str = "",
-    release: str = "",
-    dry_run: bool = False,
-    max_batch_size: int = 1,
-    max_input_len: int = 2048,
-    max_output_len: int = 1024,
-    max_beam_width: int = 1,
-    max_num_tokens: int = 0,
-    dtype: str = "float16",
-    tp: int = 1,
-    pp: int = 1,
-    kv_cache: str = "",
-    int8_kv_cache: bool = False,
-    precision: str = "",
-    alpha: str = "0.5",
-    calibration: str = "",
-    also: str = "",
+    backend: str = BUILT,
     yes: bool = False,
     json: bool = False,
+    **asked: Any,  # noqa: ANN401 - the backends' options
 ) -> None:
     """Build an engine: for ONNX Runtime, or by a TensorRT-LLM release's own programs.
 
     Example: invoke engine.build --checkpoint models/demo-int4 --out engines/demo-int4
     """
-    asked: dict[str, Any] = {
-        "max_batch_size": max_batch_size, "max_input_len": max_input_len,
-        "max_output_len": max_output_len, "max_beam_width": max_beam_width,
-        "max_num_tokens": max_num_tokens, "dtype": dtype, "tp": tp, "pp": pp,
-        "kv_cache": kv_cache, "int8_kv_cache": int8_kv_cache, "precision": precision,
-        "alpha": alpha, "calibration": full(calibration), "also": also,
-    }  # fmt: skip
-    check_backend(backend, release, dry_run, activations, asked)
-    if backend == ONNXRUNTIME:
-        _onnxruntime(checkpoint, out, activations, yes, json)
+    options = own_options(backend, asked)
+    chosen = find_backend(backend)
+    if isinstance(chosen, BuildsOnHost) and outside():
+        from coldforge.paths import Workspace
+        from coldforge.tasks._engine_host import DockerHost
+
+        host = DockerHost(Workspace.find(), yes)
+        found = chosen.build_on_host(host, Path(checkpoint), Path(out), options)
+    elif outside():
+        _in_image(checkpoint, out, chosen, options, yes=yes, json=json)
         return
-    found = _tensorrt(checkpoint, out, release, asked, dry_run, yes)
-    emit(found, json, "\n".join(found["text"]) if dry_run else table(found))
+    else:
+        from coldforge.engine.commands.build import run_build
+
+        found = run_build(checkpoint, out, backend, **options)
+    emit(found, json, "\n".join(found["text"]) if found.get("dry_run") else table(found))
 
 
-def check_backend(
-    backend: str, release: str, dry_run: bool, activations: str, asked: dict[str, Any]
+def own_options(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a backend's own options of all that were given, paths absolute, and check them.
+
+    Raise ColdforgeError for one that only another backend has.
+    """
+    known = backends()
+    chosen = find_backend(name)
+    own = {option.name: option for option in chosen.options}
+    for other in known.values():
+        for option in other.options:
+            given_one = asked.get(option.name, option.default) != option.default
+            if given_one and option.name not in own:
+                why = chosen.lacks.get(option.name)
+                raise ColdforgeError(
+                    f"--{option.name.replace('_', '-')} is for {other.name}",
+                    f"{f'{why}; ' if why else ''}--backend {other.name} has it",
+                )
+    values = {name: asked.get(name, option.default) for name, option in own.items()}
+    found = {name: full(value) if own[name].path else value for name, value in values.items()}
+    chosen.check(found)
+    return found
+
+
+def _in_image(
+    checkpoint: str, out: str, chosen: Backend, options: dict[str, Any], *, yes: bool, json: bool
 ) -> None:
-    """Raise ColdforgeError for a flag that the backend has no use for."""
-    from dataclasses import asdict
+    """Run the task in the image, which makes the engine in a folder of its own."""
+    from coldforge.engine.card import ENGINE
 
-    from coldforge.engine.tensorrt_llm.build.settings import Settings
-
-    if backend not in {ONNXRUNTIME, TENSORRT_LLM}:
-        raise UnknownNameError("backend", backend, [ONNXRUNTIME, TENSORRT_LLM])
-    if backend == TENSORRT_LLM:
-        if not release:
-            raise ColdforgeError("which TensorRT-LLM?", "--release 0.5.0, or another one")
-        if activations:
-            raise ColdforgeError("--activations is for onnxruntime", "--precision w8a8")
-        return
-    usual = {**asdict(Settings()), "alpha": "0.5"}
-    said = [name for name, value in asked.items() if value != usual[name]]
-    said += [name for name, value in (("release", release), ("dry_run", dry_run)) if value]
-    if said:
-        flag = said[0].replace("_", "-")
-        raise ColdforgeError(f"--{flag} is for {TENSORRT_LLM}", f"--backend {TENSORRT_LLM}")
-
-
-def _onnxruntime(checkpoint: str, out: str, activations: str, yes: bool, json: bool) -> None:
-    if outside():
-        from coldforge.engine.card import ENGINE
-
-        with making(out, ENGINE) as staged:
-            spelled = flags(
-                checkpoint=full(checkpoint), out=staged, activations=activations, json=json
-            )
-            hand_over("engine.build", spelled, given(checkpoint), staged, yes)
-        return
-    from coldforge.engine.commands.build import run_build
-
-    found = run_build(checkpoint, out, activations or "float32")
-    emit(found, json, table(found))
-
-
-def _tensorrt(
-    checkpoint: str, out: str, release: str, asked: dict[str, Any], dry_run: bool, yes: bool
-) -> dict[str, Any]:
-    from coldforge.engine.tensorrt_llm.build.settings import Settings
-    from coldforge.paths import Workspace
-    from coldforge.tasks import _engine_tensorrt_llm as host
-
-    if not outside():
-        raise ColdforgeError("TensorRT-LLM's images are started from the host", "run it there")
-    space = Workspace.find()
-    settings = Settings(**{**asked, "alpha": share(asked["alpha"])})
-    wish = host.wish_of(space, checkpoint, release, settings)
-    if dry_run:
-        return host.dry_run(wish, Path(out))
-    return host.build_engine(space, wish, Path(out), yes)
-
-
-def share(text: str) -> float:
-    """Read --alpha."""
-    try:
-        return float(text)
-    except ValueError as error:
-        raise ColdforgeError(f"--alpha {text} is no number", "write 0.5") from error
+    usual = {option.name: option.default for option in chosen.options}
+    asked = {name: value for name, value in options.items() if value != usual[name]}
+    paths = [str(options[item.name]) for item in chosen.options if item.path]
+    if chosen.name != BUILT:
+        asked["backend"] = chosen.name
+    with making(out, ENGINE) as staged:
+        spelled = flags(checkpoint=full(checkpoint), out=staged, **asked, json=json)
+        hand_over("engine.build", spelled, given(checkpoint, *paths), staged, yes)
 
 
 def table(found: dict[str, Any]) -> str:

@@ -8,8 +8,14 @@ from typing import Any
 
 from invoke.context import Context
 
+from coldforge.engine.tensorrt_llm.loader.registry import release_names
 from coldforge.tasks._command import emit, task
 from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, outside
+
+
+def _either(names: list[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 @partial(
@@ -17,7 +23,7 @@ from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_o
     help={
         **HELP,
         "checkpoint": f"{MODEL} Or its config.json alone, for memory.",
-        "release": "TensorRT-LLM: 0.5.0, 0.10 or 1.2.",
+        "release": f"TensorRT-LLM: {_either(release_names())}.",
         "tp": "Cards that share each layer.",
         "dtype": "What the engine computes in: float16, bfloat16 or float32.",
         "max_batch_size": "Memory: sequences at once.",

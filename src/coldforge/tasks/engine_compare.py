@@ -76,7 +76,7 @@ def bound(text: str) -> float | None:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise ColdforgeError(f"--tolerance {text} is no positive number", "write 1e-4")
+        raise ColdforgeError(f"--tolerance {text} is not a positive number", "write 1e-4")
     return value
 
 
@@ -88,8 +88,8 @@ def faults(found: dict[str, Any]) -> list[str]:
     lines = []
     if not engine["within"]:
         worst = engine["max_abs"]
-        said = "no number" if worst is None else f"{worst:.3g} off"
-        lines.append(f"a logit is {said}; the tolerance is {found['tolerance']:g}")
+        error = "not a number" if worst is None else f"{worst:.3g} off"
+        lines.append(f"a logit is {error}; the tolerance is {found['tolerance']:g}")
     if greedy["gated"] and not greedy["agrees"]:
         first = next(item for item in greedy["differences"] if not item["near_tie"])
         lines.append(

@@ -5,6 +5,7 @@ from typing import Any
 
 from invoke.context import Context
 
+from coldforge.engine.backend import PREDICTED, choices
 from coldforge.tasks._command import emit, task
 from coldforge.tasks._model_flags import HELP
 
@@ -15,7 +16,7 @@ GIB = 1024**3
     task,
     help={
         "checkpoint": "Model directory, or its config.json alone.",
-        "backend": "tensorrt-llm or onnxruntime.",
+        "backend": f"{choices(PREDICTED)}.",
         "max_batch_size": "Sequences at once.",
         "max_input_len": "Tokens of the longest prompt; 2048 unless the model has less room.",
         "max_output_len": "Tokens of the longest answer; 1024 unless the model has less room.",
@@ -35,7 +36,7 @@ GIB = 1024**3
 def memory(  # noqa: PLR0913, PLR0917 - a flag each
     context: Context,
     checkpoint: str,
-    backend: str = "tensorrt-llm",
+    backend: str = PREDICTED,
     max_batch_size: int = 1,
     max_input_len: int = 0,
     max_output_len: int = 0,

@@ -44,7 +44,7 @@ def generate(  # noqa: PLR0913, PLR0917 - a flag each
         hand_over("generate", spelled, given(model, engine), None, yes)
         return
     if engine:
-        from coldforge.engine.commands.generate import run_generate as continued
+        from coldforge.engine.commands.run import run_generate as continued
     else:
         from coldforge.model.generation.command import run_generate as continued
     live = sys.stdout.isatty() and not json

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
-from coldforge.engine.agreement.comparison import Comparison, Sides
+from coldforge.engine.agreement.comparison import Compared, Comparison
 from coldforge.engine.card import Engine
 from tests.checkpoint.formats.folders import int8, make
 from tests.engine.onnxruntime.graph.rig import decoder, exported
@@ -26,8 +26,8 @@ def test_what_rounded_inputs_would_change_is_measured_beside_the_engine(
 ) -> None:
     plain = decoder(tmp_path / "plain")
     made = make(plain, tmp_path / "made", form, lambda _, weight: int8(weight), **settings)
-    engine = Engine(exported(made, tmp_path / "engine"), {})
-    sides = Sides(read_checkpoint(made), engine, read_checkpoint(plain))
+    engine = Engine(exported(made, tmp_path / "engine"), {"backend": "onnxruntime"})
+    sides = Compared(read_checkpoint(made), engine, read_checkpoint(plain))
     found = Comparison(sides, PROMPTS, 1e-4).backends()
     assert [item["name"] for item in found] == [
         "ONNX Runtime", "torch, inputs rounded to int8", "torch, original", "TensorRT",

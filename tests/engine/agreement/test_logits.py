@@ -58,11 +58,12 @@ def test_a_token_after_a_filled_cache_is_what_follows_the_whole_prompt(
 def test_onnx_runtime_agrees_with_torch_in_both_phases(
     folder: Path, phase: str, positions: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from coldforge.engine.agreement.backends import TorchBackend, onnxruntime_backend
+    from coldforge.engine.agreement.torch_runner import TorchRunner
+    from coldforge.engine.onnxruntime.runner import logits_runner
 
     model = loaded(folder / "model")
-    engine = onnxruntime_backend("engine", folder / "engine")
-    found = measured([TorchBackend("torch", *model), engine], model, phase)
+    engine = logits_runner("engine", folder / "engine")
+    found = measured([TorchRunner("torch", *model), engine], model, phase)
     assert found.within
     assert found.positions == positions
     assert 0 < found.max_abs < 1e-4
@@ -71,12 +72,12 @@ def test_onnx_runtime_agrees_with_torch_in_both_phases(
 
 
 def test_a_single_logit_that_is_off_is_found(folder: Path) -> None:
-    from coldforge.engine.agreement.backends import TorchBackend
+    from coldforge.engine.agreement.torch_runner import TorchRunner
 
     model, size = loaded(folder / "model")
     other = copy.deepcopy(model)
     other.lm_head.register_forward_hook(lambda _, given, out: out + _at(out, 7, 0.5))
-    pair = [TorchBackend("one", model, size), TorchBackend("two", other, size)]
+    pair = [TorchRunner("one", model, size), TorchRunner("two", other, size)]
     found = measured(pair, (model, size), PREFILL)
     assert found.max_abs == pytest.approx(0.5, abs=1e-5)
     assert found.mean_abs == pytest.approx(0.5 / size.vocab, rel=1e-3)
@@ -85,22 +86,22 @@ def test_a_single_logit_that_is_off_is_found(folder: Path) -> None:
 
 
 def test_what_is_no_number_is_not_within_any_tolerance(folder: Path) -> None:
-    from coldforge.engine.agreement.backends import TorchBackend
+    from coldforge.engine.agreement.torch_runner import TorchRunner
 
     model, size = loaded(folder / "model")
     other = copy.deepcopy(model)
     other.lm_head.register_forward_hook(lambda _, given, out: out + _at(out, 7, torch.nan))
-    pair = [TorchBackend("one", model, size), TorchBackend("two", other, size)]
+    pair = [TorchRunner("one", model, size), TorchRunner("two", other, size)]
     assert not measured(pair, (model, size), PREFILL, tolerance=1e9).within
 
 
 def test_other_vocabularies_are_refused(folder: Path, tmp_path: Path) -> None:
-    from coldforge.engine.agreement.backends import TorchBackend
+    from coldforge.engine.agreement.torch_runner import TorchRunner
 
     one = loaded(folder / "model")
     two = loaded(decoder(tmp_path, "mistral", vocab_size=104))
-    with pytest.raises(ColdforgeError, match="one and two have other vocabularies"):
-        measured([TorchBackend("one", *one), TorchBackend("two", *two)], one, PREFILL)
+    with pytest.raises(ColdforgeError, match="one and two have different vocabularies"):
+        measured([TorchRunner("one", *one), TorchRunner("two", *two)], one, PREFILL)
 
 
 def test_tensorrt_is_not_reached_for() -> None:

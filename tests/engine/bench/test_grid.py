@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.engine.bench.grid import Cell, parse_grid, refuse_long
+from coldforge.engine.bench.grid import Lengths, parse_grid, refuse_long
 from coldforge.errors import ColdforgeError
 
 LENGTHS = st.integers(1, 4096)
@@ -10,7 +10,7 @@ CELLS = st.lists(st.tuples(LENGTHS, LENGTHS), min_size=1, unique=True)
 
 
 @given(CELLS)
-def test_a_grid_comes_back_as_it_was_spelled(cells: list[Cell]) -> None:
+def test_a_grid_comes_back_as_it_was_spelled(cells: list[Lengths]) -> None:
     assert parse_grid("; ".join(f"{one}, {two}" for one, two in cells)) == cells
 
 
@@ -37,7 +37,7 @@ def test_the_largest_cell_that_fits_is_named() -> None:
 
 
 @given(st.tuples(LENGTHS, LENGTHS), st.integers(2, 5000))
-def test_where_none_fits_a_cell_is_named_that_does(cell: Cell, positions: int) -> None:
+def test_where_none_fits_a_cell_is_named_that_does(cell: Lengths, positions: int) -> None:
     if sum(cell) <= positions:
         refuse_long([cell], positions, "it")
         return

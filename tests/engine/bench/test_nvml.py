@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from coldforge.engine.bench.nvml import Card
+from coldforge.engine.bench.nvml import GpuMemory
 
 
 class Nvml:
@@ -41,7 +41,7 @@ class Nvml:
 def test_only_what_is_gained_while_we_work_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     nvml = Nvml()
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    card = Card()
+    card = GpuMemory()
     with card.watching():
         nvml.used += 300
     nvml.used += 999  # another engine's turn
@@ -59,7 +59,7 @@ def test_only_what_is_gained_while_we_work_counts(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("nvml", [None, Nvml("Driver Not Loaded")])
 def test_without_a_gpu_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch, nvml: Any) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    card = Card()
+    card = GpuMemory()
     with card.watching():
         pass
     assert (card.own, card.most, card.facts()) == (None, None, {})

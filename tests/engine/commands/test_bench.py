@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.engine.bench.plan import Asked
+from coldforge.engine.bench.plan import Measuring
 from coldforge.engine.commands import bench
 from coldforge.engine.commands.bench import prompts, refuse_file, run_bench
 from coldforge.errors import ColdforgeError
@@ -20,7 +20,7 @@ SIDE = "coldforge.engine.bench.worker"
 def test_engines_are_timed_and_weighed_in_every_cell(
     fp32_engine: Path, int4_engine: Path, tmp_path: Path
 ) -> None:
-    asked = Asked("8,4;5,1", repeats=2, threads=1)
+    asked = Measuring("8,4;5,1", repeats=2, threads=1)
     found = run_bench([str(int4_engine), str(fp32_engine)], asked, str(tmp_path / "out"))
     assert json.loads((tmp_path / "out" / "bench.json").read_text("utf-8")) == found
     text = (tmp_path / "out" / "bench.csv").read_text("utf-8")

@@ -42,7 +42,7 @@ def test_a_checkpoint_made_for_int8_inputs_says_what_becomes_of_them(
     settings: dict[str, Any] = EIGHT | {"activations": "dynamic"}
     plain = decoder(tmp_path / "plain")
     made = make(plain, tmp_path / "w8a8", "w8a8", lambda _, weight: int8(weight), **settings)
-    said = run_build(str(made), str(tmp_path / "engine"), activations)
+    said = run_build(str(made), str(tmp_path / "engine"), activations=activations)
     assert (said["precision"], said["inputs"]) == (precision, inputs)
 
 
@@ -68,8 +68,8 @@ def test_a_family_nobody_knows_is_refused(tmp_path: Path) -> None:
 
 
 def test_other_activations_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ColdforgeError, match="no activations 'int3'"):
-        run_build(str(tmp_path), str(tmp_path / "engine"), "int3")
+    with pytest.raises(ColdforgeError, match="unknown activations 'int3'"):
+        run_build(str(tmp_path), str(tmp_path / "engine"), activations="int3")
 
 
 def test_a_changed_checkpoint_is_refused(int4: Path, tmp_path: Path) -> None:

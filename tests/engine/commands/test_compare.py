@@ -52,7 +52,7 @@ def test_with_int8_activations_tokens_are_only_reported(
 ) -> None:
     from coldforge.engine.commands.build import run_build
 
-    run_build(str(int4), str(tmp_path / "engine"), "int8")
+    run_build(str(int4), str(tmp_path / "engine"), activations="int8")
     found = compared(int4, tmp_path / "engine", text=text)
     assert (found["passed"], found["greedy"]["gated"]) == (True, False)
     assert 1e-4 < found["backends"][0]["max_abs"] < found["tolerance"]
@@ -77,7 +77,7 @@ def test_a_damaged_engine_is_refused(int4: Path, int4_engine: Path, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"tokens": 0}, "nothing to generate"), ({"tokens": 511}, "no room for a prompt")],
+    [({"tokens": 0}, "nothing to generate"), ({"tokens": 511}, "no prompt of two tokens")],
 )
 def test_what_compares_nothing_is_refused(
     int4: Path, int4_engine: Path, text: str, options: dict[str, int], said: str

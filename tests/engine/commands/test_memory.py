@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from coldforge.engine.commands.memory import run_memory
-from coldforge.errors import ColdforgeError
+from coldforge.errors import ColdforgeError, UnknownNameError
 
 LLAMA: dict[str, Any] = {
     "model_type": "llama", "hidden_size": 4096, "intermediate_size": 11008,
@@ -64,7 +64,7 @@ def test_an_engine_of_onnx_runtime_runs_on_this_machine(tmp_path: Path) -> None:
     [
         ({**LLAMA, "model_type": "mamba"}, "no engine for models of type 'mamba'"),
         ({"model_type": "llama"}, "config.json does not say what an engine needs"),
-        ([1], "holds no JSON object"),
+        ([1], "is not a JSON object"),
         ({**LLAMA, "quantization_config": {"quant_method": "hqq"}}, "quantised as hqq"),
     ],
 )
@@ -74,6 +74,12 @@ def test_a_config_that_says_too_little_is_refused(
     with pytest.raises(ColdforgeError, match=message) as caught:
         run_memory(write(tmp_path / "m", config))
     assert caught.value.hint
+
+
+def test_an_unknown_backend_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="unknown backend 'x'") as caught:
+        run_memory(write(tmp_path / "m", LLAMA), backend="x")
+    assert "onnxruntime" in caught.value.hint
 
 
 def test_a_place_without_a_config_is_refused(tmp_path: Path) -> None:

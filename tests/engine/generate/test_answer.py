@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.engine.generate.answer import LENGTH, STOP, answer, room, stream
+from coldforge.engine.generate.answer import LENGTH, STOP, answer, room, stream_answer
 from coldforge.errors import ColdforgeError
 from tests.engine.generate.rig import Adder
 
@@ -21,7 +21,7 @@ def test_a_batch_answers_as_its_prompts_do_alone(
     for prompt, one in zip(prompts, together, strict=True):
         (alone,) = answer(Adder(), [prompt], most, end)
         assert (one.ids, one.finish) == (alone.ids, alone.finish)
-        assert one.ids == list(stream(Adder(), prompt, most, end))
+        assert one.ids == list(stream_answer(Adder(), prompt, most, end))
         assert end not in one.ids
         full = min(most, 16 - len(prompt))
         assert len(one.ids) == full if one.finish == LENGTH else len(one.ids) < full
@@ -40,4 +40,4 @@ def test_the_context_is_a_limit_and_a_prompt_that_fills_it_an_error() -> None:
     with pytest.raises(ColdforgeError, match="prompt 4 has 16 tokens, the engine takes 16"):
         room(Adder(), 16, "prompt 4")
     with pytest.raises(ColdforgeError, match="the prompt is empty"):
-        list(stream(Adder(), [], 5, end=99))
+        list(stream_answer(Adder(), [], 5, end=99))

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from coldforge.engine.backend import PREDICTED, find_backend
 from coldforge.engine.commands.memory import complete, predict
 from coldforge.engine.memory.outline import Outline
 from coldforge.engine.memory.prediction import Prediction
-from coldforge.engine.memory.settings import Settings
+from coldforge.engine.memory.settings import MemorySettings
 from coldforge.engine.memory.widths import asked_widths, widths_of
 from coldforge.model.families.dimensions import dimensions
 
@@ -31,6 +32,8 @@ def outline(config: dict[str, Any], bits: int = 0, group_size: int = 128) -> Out
     return Outline(dimensions(config), config, widths)
 
 
-def predicted(config: dict[str, Any], bits: int = 0, **settings: Any) -> Prediction:
+def predicted(
+    config: dict[str, Any], bits: int = 0, backend: str = PREDICTED, **settings: Any
+) -> Prediction:
     model = outline(config, bits)
-    return predict(model, complete(model, Settings(**settings)))
+    return predict(find_backend(backend), model, complete(model, MemorySettings(**settings)))

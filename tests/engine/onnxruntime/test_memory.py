@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coldforge.errors import ColdforgeError
 from tests.engine.memory.models import GPT2, LLAMA2_7B, predicted
 
 ORT = "onnxruntime"
@@ -85,7 +86,7 @@ def test_the_weights_are_those_of_a_real_engine(
     from coldforge.engine.commands.memory import run_memory
 
     model = request.getfixturevalue(which)
-    run_build(str(model), str(tmp_path / "engine"), way)
+    run_build(str(model), str(tmp_path / "engine"), activations=way)
 
     graph = onnx.load(tmp_path / "engine" / "model.onnx", load_external_data=False).graph
     sizes = {
@@ -97,3 +98,11 @@ def test_the_weights_are_those_of_a_real_engine(
     real = sum(size for name, size in sizes.items() if name not in constants)
     found = run_memory(str(model), backend=ORT, activations=way)
     assert found["weights_bytes"] == real
+
+
+@pytest.mark.parametrize("asked", [{"tp": 2}, {"pp": 2}, {"int8_kv_cache": True}])
+def test_what_no_engine_of_it_has_is_refused(asked: dict[str, Any]) -> None:
+    flag = next(iter(asked)).replace("_", "-")
+    with pytest.raises(ColdforgeError, match=f"onnxruntime has no --{flag}") as caught:
+        predicted(LLAMA2_7B, backend="onnxruntime", **asked)
+    assert "leave it out" in caught.value.hint

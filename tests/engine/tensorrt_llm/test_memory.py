@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,3 +124,21 @@ def test_fewer_bits_and_more_cards_never_take_more(asked: dict[str, int], tp: in
     totals = [predicted(FLAT, bits=bits, tp=tp, **asked).total for bits in (4, 8, 16)]
     assert totals == sorted(totals)
     assert predicted(FLAT, tp=2 * tp, **asked).total <= totals[-1]
+
+
+@pytest.mark.parametrize(
+    ("config", "asked", "message", "hint"),
+    [
+        (CODELLAMA_34B, {"tp": 7}, "--tp 7 does not divide the model's 64 heads", "divides 64"),
+        (CODELLAMA_34B, {"pp": 5}, "--pp 5 does not divide the model's 48 layers", "divides 48"),
+        ({**LLAMA2_7B, "intermediate_size": 11009}, {"tp": 2}, "11009 units of the MLP", "11009"),
+        (LLAMA2_7B, {"activations": "int8"}, "tensorrt-llm has no --activations", "--backend"),
+    ],
+)
+def test_what_no_engine_of_it_has_is_refused(
+    config: dict[str, Any], asked: dict[str, Any], message: str, hint: str
+) -> None:
+    with pytest.raises(ColdforgeError) as caught:
+        predicted(config, **asked)
+    assert message in caught.value.message
+    assert hint in caught.value.hint

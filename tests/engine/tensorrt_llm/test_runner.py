@@ -6,10 +6,11 @@ from coldforge.engine.card import Engine, read_engine
 from coldforge.engine.generate.load import load_runner
 from coldforge.engine.tensorrt_llm import runner
 from coldforge.engine.tensorrt_llm.build.gpu import Gpu
+from coldforge.engine.tensorrt_llm.runner import check_runtime
 from coldforge.errors import ColdforgeError
 from tests.engine.generate.rig import folder
 
-A10 = Gpu("NVIDIA A10", "8.6", "550.1")
+A10, L40S = Gpu("NVIDIA A10", "8.6", "550.1"), Gpu("NVIDIA L40S", "8.9", "550")
 
 
 @pytest.fixture
@@ -36,3 +37,18 @@ def test_another_tensorrt_is_refused(built: Engine, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(runner, "version", lambda name: "9.0.1")
     with pytest.raises(ColdforgeError, match="is run by TensorRT-LLM itself"):
         load_runner(built)
+
+
+def test_an_engine_runs_where_it_was_built_for(built: Engine) -> None:
+    check_runtime(built, "9.0.1", A10)
+
+
+def test_another_tensorrt_is_refused_with_the_release_to_use(built: Engine) -> None:
+    with pytest.raises(ColdforgeError, match="built with TensorRT 9\\.0\\.1, here is 10") as got:
+        check_runtime(built, "10.0.1.6", A10)
+    assert "release 0.5.0" in got.value.hint
+
+
+def test_another_kind_of_card_is_refused(built: Engine) -> None:
+    with pytest.raises(ColdforgeError, match="here is NVIDIA L40S"):
+        check_runtime(built, "9.0.1", L40S)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
-from coldforge.engine.card import ONNXRUNTIME, write_engine
+from coldforge.engine.card import write_engine
 from coldforge.errors import ColdforgeError
 from coldforge.experiments.sweep.job import Job, jobs_of
 from coldforge.experiments.sweep.matrix import Backend, read_matrix
@@ -79,7 +79,8 @@ class Pretender:
         made = read_checkpoint(job.checkpoint).digest
         (folder / "model.onnx").write_text(made, "utf-8")
         facts = {
-            "backend": ONNXRUNTIME, "checkpoint": made, "precision": "int8", "task": "engine.build",
+            "backend": "onnxruntime", "checkpoint": made, "precision": "int8",
+            "task": "engine.build",
         }  # fmt: skip
         self._leave()
         return write_engine(folder, facts)

@@ -82,7 +82,7 @@ def test_methods_that_differ_have_names_that_differ_and_fit_a_folder(
         ('"fp16"', '{method = "rtn", bits = 8}', "two methods are rtn-bits8"),
         ('["onnxruntime"]', '["tensorrt-llm"]', "unknown backend of a sweep 'tensorrt-llm'"),
         ('["onnxruntime"]', '["onnxruntime", "onnxruntime"]', "two backends are onnxruntime"),
-        ('"onnxruntime"', '{backend = "onnxruntime", activations = "int4"}', "no activations"),
+        ('"onnxruntime"', '{backend = "onnxruntime", activations = "int4"}', "unknown activations"),
         ("limit = 64", "limit = 0", "Expected `int` >= 1"),
         ("limit = 64", "limits = 64", "unknown field `limits`"),
         ("limit = 64", "limit = 64\n[bench]\ngrid = '8'", "grid"),

@@ -1,9 +1,8 @@
-"""An engine, its checkpoint in torch and what else there is, one after the other."""
+"""The logits and tokens of an engine, its checkpoint in torch and the original, compared."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
@@ -11,6 +10,7 @@ from coldforge.engine.agreement.distance import Distance
 from coldforge.engine.agreement.feeds import DECODE, PREFILL, feeds
 from coldforge.engine.agreement.greedy import compare_greedy
 from coldforge.engine.agreement.logits import compare_logits
+from coldforge.engine.backend import backends, find_backend
 from coldforge.engine.card import Engine
 from coldforge.engine.generate.load import open_runner
 from coldforge.model.families.dimensions import dimensions
@@ -18,14 +18,13 @@ from coldforge.model.loading.load import load_model, rounds_inputs
 from coldforge.progress import step
 
 TORCH, ROUNDING, ORIGINAL = "torch", "torch, inputs rounded to int8", "torch, original"
-ONNXRUNTIME, TENSORRT = "ONNX Runtime", "TensorRT"
 
-Answer = dict[str, Any]
+Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Sides:
-    """What is compared, read and found whole."""
+class Compared:
+    """The models and the engine that are compared."""
 
     checkpoint: Checkpoint
     engine: Engine
@@ -33,25 +32,30 @@ class Sides:
 
 
 class Comparison:
-    """Of logits and of tokens; the checkpoint's model in torch is loaded once."""
+    """Compares logits and tokens; the checkpoint's model in torch is loaded once."""
 
-    def __init__(self, sides: Sides, prompts: list[list[int]], tolerance: float) -> None:
+    def __init__(self, compared: Compared, prompts: list[list[int]], tolerance: float) -> None:
         """Load the model, its weights decoded to float32, its inputs never rounded."""
-        self.sides, self.prompts, self.tolerance = sides, prompts, tolerance
-        self.size = dimensions(sides.checkpoint.config)
+        self.compared, self.prompts, self.tolerance = compared, prompts, tolerance
+        self.size = dimensions(compared.checkpoint.config)
         with step("Loading the checkpoint"):
-            self.model = load_model(sides.checkpoint, rounding=False)
+            self.model = load_model(compared.checkpoint, rounding=False)
 
-    def backends(self) -> list[Answer]:
+    def backends(self) -> list[Result]:
         """Measure each backend's logits; the engine's first."""
         with step("Comparing logits") as under_way:
-            found = [self._engine(), *self._rounding(), self._original(), tensorrt()]
+            found = [
+                self._engine(),
+                *self._rounding(),
+                self._original(),
+                *left_out(self.compared.engine),
+            ]
             under_way.result = f"{found[0]['max_abs'] or math.nan:.3g} at most"
         return found
 
-    def greedy(self, count: int) -> Answer:
+    def greedy(self, count: int) -> Result:
         """Compare the tokens that follow each prompt in the engine's generation loop."""
-        runner = open_runner(self.sides.engine)
+        runner = open_runner(self.compared.engine)
         with step("Comparing tokens", len(self.prompts) * count, "tokens") as under_way:
             found = compare_greedy(
                 self.model, runner, self.prompts, count, self.tolerance, under_way.advance
@@ -59,26 +63,25 @@ class Comparison:
             under_way.result = f"{found['identical']} of {len(self.prompts)} prompts identical"
         return found
 
-    def _engine(self) -> Answer:
-        from coldforge.engine.agreement.backends import onnxruntime_backend
-
-        runner = onnxruntime_backend(ONNXRUNTIME, self.sides.engine.folder)
+    def _engine(self) -> Result:
+        backend = find_backend(self.compared.engine.backend)
+        runner = backend.logits(self.compared.engine)
         phases = self._apart([self._torch(TORCH, self.model), runner])
         within = all(item.within for item in phases.values())
-        return {**_said(ONNXRUNTIME, phases), "within": within}
+        return {**_said(backend.title, phases), "within": within}
 
-    def _rounding(self) -> list[Answer]:
+    def _rounding(self) -> list[Result]:
         """Measure what rounding the inputs changes, where the checkpoint asks for it."""
-        if not rounds_inputs(self.sides.checkpoint):
+        if not rounds_inputs(self.compared.checkpoint):
             return []
-        other = self._torch(ROUNDING, load_model(self.sides.checkpoint))
+        other = self._torch(ROUNDING, load_model(self.compared.checkpoint))
         return [_said(ROUNDING, self._apart([self._torch(TORCH, self.model), other]))]
 
-    def _original(self) -> Answer:
-        """Measure how far quantising went; on prompts alone, for a cache is one model's own."""
-        if self.sides.original is None:
+    def _original(self) -> Result:
+        """Measure the error of quantising; only on prompts: a cache belongs to one model."""
+        if self.compared.original is None:
             return {"name": ORIGINAL, "skipped": "no --original given"}
-        first = self._torch(ORIGINAL, load_model(self.sides.original))
+        first = self._torch(ORIGINAL, load_model(self.compared.original))
         pair = [first, self._torch(TORCH, self.model)]
         return _said(ORIGINAL, self._apart(pair, (PREFILL,)))
 
@@ -93,20 +96,18 @@ class Comparison:
         return found
 
     def _torch(self, name: str, model: Any) -> Any:  # noqa: ANN401 - a Transformers model; a runner
-        from coldforge.engine.agreement.backends import TorchBackend
+        from coldforge.engine.agreement.torch_runner import TorchRunner
 
-        return TorchBackend(name, model, self.size)
+        return TorchRunner(name, model, self.size)
 
 
-def _said(name: str, phases: dict[str, Distance]) -> Answer:
+def _said(name: str, phases: dict[str, Distance]) -> Result:
     whole = sum(phases.values(), Distance())
     parts = {phase: item.json() for phase, item in phases.items()}
     return {"name": name, **whole.json(), "phases": parts}
 
 
-def tensorrt() -> Answer:
-    """Say why TensorRT is left out: no engine that is compared here is one of its own."""
-    why = "TensorRT's libraries are not here"
-    if find_spec("tensorrt") is not None:
-        why = "ONNX Runtime's engine has operators that TensorRT does not know"
-    return {"name": TENSORRT, "skipped": why}
+def left_out(engine: Engine) -> list[Result]:
+    """Say of each other backend why it is left out."""
+    others = (item for item in backends().values() if item.name != engine.backend)
+    return [{"name": item.title, "skipped": item.not_compared()} for item in others]

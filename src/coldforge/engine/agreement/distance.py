@@ -1,4 +1,4 @@
-"""How far logits are from others: differences, and what becomes of the next token."""
+"""The distance of two backends' logits: differences, and the next token's distribution."""
 
 import math
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ class Distance:
     max_abs: float = 0.0
     mean_abs: float = 0.0
     max_rel: float = 0.0
-    """Largest difference as a share of the number it is off from; large where that is near 0."""
+    """Largest relative difference; large where the reference is near 0."""
     top1: float = 0.0
-    """Share of positions at which both rank the same token first."""
+    """Share of positions where both rank the same token first."""
     kl: float = 0.0
     """Kullback-Leibler divergence of the next token's distribution, nats a position."""
     within: bool = True
-    """Whether no logit is further off than the tolerance."""
+    """Whether every logit is within the tolerance."""
 
     def __add__(self, other: "Distance") -> "Distance":
         """Return the distance over both sets of positions."""
@@ -41,7 +41,7 @@ class Distance:
         )
 
     def json(self) -> dict[str, Any]:
-        """Return it for a result; what is not a number is None."""
+        """Return it for a result; NaN and infinity become None."""
         found = {
             "max_abs": self.max_abs,
             "mean_abs": self.mean_abs,
@@ -67,5 +67,5 @@ def next_tokens(source: Any, other: Any) -> tuple[float, float]:  # noqa: ANN401
 
 
 def _largest(one: float, two: float) -> float:
-    """Return the larger number; what is none counts as more than any."""
+    """Return the larger number; NaN is larger than any."""
     return math.nan if math.isnan(one) or math.isnan(two) else max(one, two)

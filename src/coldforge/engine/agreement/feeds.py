@@ -1,4 +1,4 @@
-"""What every backend is fed: token ids by name, alone or with a cache that torch filled."""
+"""The inputs of every backend by name: token ids, without a cache or with one from torch."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ PREFILL, DECODE = "prefill", "decode"
 
 
 def feeds(phase: str, model: Any, size: Dimensions, prompts: list[list[int]]) -> Iterator[Feed]:  # noqa: ANN401 - a Transformers model
-    """Yield a feed for each prompt: all but its last token, or that one after all the others."""
+    """Yield a feed for each prompt: all but its last token, or the last one with a cache."""
     import numpy as np
 
     for ids in prompts:
@@ -27,7 +27,7 @@ def feeds(phase: str, model: Any, size: Dimensions, prompts: list[list[int]]) ->
 def run(model: Any, size: Dimensions, feed: Feed) -> tuple[Any, Any]:  # noqa: ANN401
     """Run a Transformers model on a feed; return its logits, a tensor, and its grown cache.
 
-    Every block's cache is whole, also where it sees no further back than a window.
+    Every block's cache is complete, also where attention has a window.
     """
     import torch
     from transformers import DynamicCache

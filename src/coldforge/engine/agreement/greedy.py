@@ -1,4 +1,4 @@
-"""The tokens that follow prompts, the likeliest each time: an engine's against torch's."""
+"""Greedy generation: an engine's tokens against torch's."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -9,8 +9,8 @@ from coldforge.model.generation.generate import following
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Where an engine first chose another token than torch."""
+class TokenDifference:
+    """The first place where an engine chose another token than torch."""
 
     prompt: int
     at: int
@@ -18,9 +18,9 @@ class Difference:
     torch: int
     engine: int
     gap: float
-    """By how much torch prefers its own token: the difference of the two logits."""
+    """Torch's logit of its own token minus that of the engine's."""
     near_tie: bool
-    """Whether logits that are off by the tolerance each could be the other way round."""
+    """Whether errors within the tolerance could swap the two tokens."""
 
 
 def compare_greedy(
@@ -31,20 +31,20 @@ def compare_greedy(
     tolerance: float,
     advance: Callable[[int], None] = lambda count: None,
 ) -> dict[str, Any]:
-    """Follow each prompt with `count` tokens on both sides; what comes after a difference is none.
+    """Generate `count` tokens after each prompt with both; stop at the first difference.
 
-    A difference is a near tie, and no fault, if torch's two logits are no further apart than
+    A difference is a near tie, not an error, if torch's two logits are no further apart than
     twice the tolerance.
     """
     found = []
     for place, ids in enumerate(prompts):
-        wanted = list(following(model, ids, count))
-        theirs = [tokens[0] for tokens in runner.follow([ids], count)]
-        at = next((at for at in range(count) if wanted[at] != theirs[at]), None)
+        expected = list(following(model, ids, count))
+        chosen = [tokens[0] for tokens in runner.follow([ids], count)]
+        at = next((at for at in range(count) if expected[at] != chosen[at]), None)
         if at is not None:
-            gap = _gap(model, ids + wanted[:at], wanted[at], theirs[at])
+            gap = _gap(model, ids + expected[:at], expected[at], chosen[at])
             near = gap <= 2 * tolerance
-            found.append(Difference(place, at, wanted[at], theirs[at], gap, near))
+            found.append(TokenDifference(place, at, expected[at], chosen[at], gap, near))
         advance(count)
     ties = sum(item.near_tie for item in found)
     return {

@@ -11,10 +11,10 @@ LOGITS = "logits"
 
 
 class Tally:
-    """A comparison function of Polygraphy that adds up what it finds, by the pair's names."""
+    """A comparison function of Polygraphy that sums distances by the names of each pair."""
 
     def __init__(self, tolerance: float) -> None:
-        """Hold each logit's absolute difference to `tolerance`."""
+        """Compare each logit's absolute difference with `tolerance`."""
         from polygraphy.comparator import SimpleCompareFunc
 
         # Its verdict needs one of both tolerances to hold: a relative one of 0 never does.
@@ -26,7 +26,7 @@ class Tally:
         found = self._simple(source, other)[LOGITS]
         if isinstance(found, bool):
             raise ColdforgeError(
-                f"{source.runner_name} and {other.runner_name} have other vocabularies",
+                f"{source.runner_name} and {other.runner_name} have different vocabularies",
                 "compare models of one origin",
             )
         rows = [item[LOGITS].reshape(-1, item[LOGITS].shape[-1]) for item in (source, other)]

@@ -1,1 +1,1 @@
-"""How fast engines answer, and what memory they take, in the terms of the field."""
+"""The speed and memory of engines."""

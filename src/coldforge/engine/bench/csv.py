@@ -23,7 +23,7 @@ def rows(found: dict[str, Any]) -> Iterator[Row]:
 
 
 def spell(found: dict[str, Any]) -> str:
-    """Write the rows as CSV (RFC 4180) with a head; what is not known stays empty."""
+    """Write the rows as CSV (RFC 4180) with a header; unknown values stay empty."""
     table = list(rows(found))
     text = io.StringIO()
     writer = csv.DictWriter(text, table[0].keys())
@@ -33,7 +33,7 @@ def spell(found: dict[str, Any]) -> str:
 
 
 def _theirs(engine: Row, cell: Row) -> Row:
-    """Name what benchmark.py names; its latency is the mean of whole requests, its GB are GiB."""
+    """Fill benchmark.py's columns; its latency is the mean of complete requests, its GB are GiB."""
     device = cell["device_peak_bytes"]
     return {
         "model_name": engine["name"],

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 
-class Card:
+class GpuMemory:
     """The first GPU, and how much of its memory this process took.
 
     NVML names processes as the host numbers them, which a container cannot match with its own. So
@@ -14,7 +14,7 @@ class Card:
     """
 
     def __init__(self) -> None:
-        """Find it; `skipped` says why there is none."""
+        """Find it; without one, `skipped` says why."""
         self.skipped = ""
         self.own: int | None = None
         self.most: int | None = None
@@ -34,7 +34,7 @@ class Card:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Count what the card's used memory gains meanwhile as ours."""
+        """Count the growth of the card's used memory within the block as this process's."""
         before = self._used()
         yield
         if self.own is not None:
@@ -61,5 +61,5 @@ class Card:
         return used
 
 
-def _text(said: Any) -> str:  # noqa: ANN401 - bytes in older releases
-    return said.decode() if isinstance(said, bytes) else str(said)
+def _text(value: Any) -> str:  # noqa: ANN401 - bytes in older releases
+    return value.decode() if isinstance(value, bytes) else str(value)

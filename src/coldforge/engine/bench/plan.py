@@ -1,9 +1,9 @@
-"""What a bench is asked to do, checked before anything is loaded."""
+"""What a bench measures, checked before anything is loaded."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from coldforge.engine.bench.grid import Cell, parse_grid, refuse_long
+from coldforge.engine.bench.grid import Lengths, parse_grid, refuse_long
 from coldforge.engine.card import Engine, read_engine
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import read_dimensions
@@ -12,7 +12,7 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Asked:
+class Measuring:
     """How to measure."""
 
     grid: str
@@ -20,33 +20,34 @@ class Asked:
     batch_size: int = 1
     repeats: int = 5
     warmup: int = 1
-    """Requests of each cell and engine that are thrown away."""
+    """Requests of each cell and engine that are not counted."""
     threads: int = 0
     """To compute with; 0 takes every core."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Engines that are there, and a grid that fits them."""
+    """Engines, and a grid that fits their contexts."""
 
     engines: tuple[Engine, ...]
     names: tuple[str, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[Lengths, ...]
     vocab: int
-    """Tokens that every engine knows."""
-    asked: Asked
+    """Size of the smallest vocabulary."""
+    asked: Measuring
 
 
-def plan(folders: list[str], asked: Asked) -> Plan:
-    """Check engines and numbers; raise ColdforgeError for what cannot be measured."""
+def plan(folders: list[str], asked: Measuring) -> Plan:
+    """Check engines and numbers; raise ColdforgeError if something cannot be measured."""
     if asked.repeats < 1 or asked.batch_size < 1 or asked.warmup < 0 or asked.threads < 0:
         raise ColdforgeError(
-            "nothing to measure", "choose --repeats and --batch-size of 1 or more, no negatives"
+            "a number is too small",
+            "--repeats and --batch-size take 1 or more, --warmup and --threads 0 or more",
         )
     cells = parse_grid(asked.grid)
     engines = tuple(read_engine(Path(folder)) for folder in folders)
     if not engines or len({engine.folder for engine in engines}) < len(engines):
-        what = "an engine is named twice" if engines else "no engine to measure"
+        what = "an engine is named twice" if engines else "--engine is missing"
         raise ColdforgeError(what, "give --engine DIR, once for each")
     sizes = [read_dimensions(engine.folder) for engine in engines]
     names = _names([engine.folder for engine in engines])
@@ -57,7 +58,7 @@ def plan(folders: list[str], asked: Asked) -> Plan:
 
 
 def _names(folders: list[Path]) -> tuple[str, ...]:
-    """Name engines by their folders, with as many parents as tell them apart."""
+    """Name engines by their folders, with as many parents as make them different."""
     for depth in range(1, max((len(folder.parts) for folder in folders), default=1)):
         names = tuple("/".join(folder.parts[-depth:]) for folder in folders)
         if len(set(names)) == len(names):

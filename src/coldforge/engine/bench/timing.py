@@ -1,4 +1,4 @@
-"""What the moments at which tokens came say of speed, by the field's definitions.
+"""Latency and throughput from the times of tokens, by the field's definitions.
 
 TTFT is the wait for the first token, E2E for the last one; TPOT = (E2E - TTFT) / (n - 1), one
 value a request; ITL pools every gap between two tokens. As vLLM's bench, trtllm-bench and AIPerf
@@ -17,7 +17,7 @@ SHARES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 PERCENTILES = "interpolated linearly between the two nearest of the sorted values"
 
 Moments = Sequence[float]
-"""When each token of a request came, seconds from its start; never none."""
+"""When each token of a request came, seconds from its start; at least one."""
 
 
 def gaps(at: Moments) -> list[float]:
@@ -31,7 +31,7 @@ def tpot(at: Moments) -> float | None:
 
 
 def summarise(values: Sequence[float]) -> dict[str, float] | None:
-    """Give mean and percentiles, milliseconds for seconds; None of nothing."""
+    """Return mean and percentiles in milliseconds of seconds; None without values."""
     if not values:
         return None
     ordered = sorted(1000 * value for value in values)
@@ -51,11 +51,11 @@ def speeds(requests: Sequence[Moments], batch_size: int) -> dict[str, Any]:
 
 
 def speedups(paces: Sequence[float], base: int) -> list[float | None]:
-    """Divide each engine's tokens per second by those of `base`, which itself gets None."""
+    """Divide each engine's tokens per second by those of `base`; None for itself."""
     return [None if at == base else pace / paces[base] for at, pace in enumerate(paces)]
 
 
 def base_of(engines: Sequence[Mapping[str, Any]]) -> int:
-    """Choose what the others are compared with: the first unquantised engine, else the first."""
+    """Choose the baseline: the first unquantised engine, else the first."""
     plain = (at for at, one in enumerate(engines) if str(one["precision"]).startswith(("fp", "bf")))
     return next(plain, 0)

@@ -1,6 +1,6 @@
-"""One engine of a bench: a process that loads it and answers when told to.
+"""A bench's process for one engine: it loads the engine and answers requests.
 
-A request names a method of `Side`. A process of its own makes its memory mean something, and
+A request names a method of `EngineWorker`. In a process of its own its memory is its own, and
 engines can be driven in turn.
 """
 
@@ -11,27 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.engine.backend import Runner
-from coldforge.engine.bench import memory
-from coldforge.engine.bench.nvml import Card
+from coldforge.engine.bench import process_memory
+from coldforge.engine.bench.nvml import GpuMemory
 from coldforge.engine.card import read_engine
 from coldforge.engine.generate.load import load_libraries, open_runner, refuse_damaged
 from coldforge.evaluate.workers.worker_main import serve_here
 
 
-class Side:
-    """An engine, and what runs it once it is loaded."""
+class EngineWorker:
+    """An engine, and its runner once it is loaded."""
 
     def __init__(self, folder: str) -> None:
         """Check the directory and import the libraries; their memory is not the engine's."""
         self.engine = read_engine(Path(folder))
         refuse_damaged(self.engine)
         load_libraries(self.engine)
-        self.card = Card()
+        self.card = GpuMemory()
         self.runner: Runner | None = None
 
     def load(self, threads: int) -> dict[str, Any]:
-        """Load it; say how long it took, and what memory is held before and after."""
-        before = memory.held()
+        """Load it; return the time, and the memory before and after."""
+        before = process_memory.held()
         started = time.perf_counter()
         with self.card.watching():
             self.runner = open_runner(self.engine, threads)
@@ -39,25 +39,25 @@ class Side:
         return {
             "seconds": seconds,
             "libraries": before,
-            "loaded": memory.held(),
+            "loaded": process_memory.held(),
             "device_bytes": self.card.own,
             "card": self.card.facts(),
             "skipped": self.card.skipped,
         }
 
     def answer(self, prompts: list[list[int]], count: int) -> dict[str, Any]:
-        """Answer equally long prompts with `count` tokens each; say when each token was there.
+        """Answer equally long prompts with `count` tokens each; return when each token came.
 
         Peaks are those since the request began where the system resets its mark.
         """
         assert self.runner is not None  # noqa: S101 - loaded first
-        reset = memory.reset_peak()
+        reset = process_memory.reset_peak()
         with self.card.watching():
             started = time.perf_counter()
             at = [time.perf_counter() - started for _ in self.runner.follow(prompts, count)]
         return {
             "at": at,
-            "host_peak_bytes": memory.peak(),
+            "host_peak_bytes": process_memory.peak(),
             "reset": reset,
             "device_bytes": self.card.most,
             "card": self.card.facts(),
@@ -65,4 +65,4 @@ class Side:
 
 
 if __name__ == "__main__":
-    serve_here(partial(Side, sys.argv[1]))
+    serve_here(partial(EngineWorker, sys.argv[1]))

@@ -8,38 +8,37 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from coldforge.engine.bench import csv, memory
-from coldforge.engine.bench.grid import Cell
-from coldforge.engine.bench.plan import SEED, Asked, Plan, plan
+from coldforge.engine.bench import csv, process_memory
+from coldforge.engine.bench.grid import Lengths
+from coldforge.engine.bench.plan import SEED, Measuring, Plan, plan
 from coldforge.engine.bench.timing import PERCENTILES, base_of, speeds, speedups
-from coldforge.engine.cores import cores
-from coldforge.engine.runtimes import runtimes
+from coldforge.engine.runtimes import cores, runtimes
 from coldforge.errors import ColdforgeError
 from coldforge.evaluate.workers.worker import Child, children, in_turn
 from coldforge.files.atomic import write_file
 from coldforge.model.card_facts import circumstances
 from coldforge.progress import step
 
-SIDE = "coldforge.engine.bench.worker"
+WORKER = "coldforge.engine.bench.worker"
 JSON, CSV = "bench.json", "bench.csv"
 CPUINFO = Path("/proc/cpuinfo")
 HOW = "uniform over the vocabulary that all engines share, by Python's generator, seeded per cell"
 
-Answer = dict[str, Any]
+Result = dict[str, Any]
 
 
-def run_bench(engines: list[str], asked: Asked, out: str = "") -> Answer:
+def run_bench(engines: list[str], asked: Measuring, out: str = "") -> Result:
     """Measure each engine in each cell of the grid; write bench.json and bench.csv to `out`.
 
-    Raise ColdforgeError, before anything is loaded, for a cell that an engine has no room for.
+    Raise ColdforgeError, before anything is loaded, for a cell longer than an engine's context.
     """
     started = time.monotonic()
     planned = plan(engines, asked)
     refuse_file(out)
-    with children(*(engine.folder for engine in planned.engines), module=SIDE) as sides:
-        with step("Loading the engines", len(sides), "engines") as work:
-            loads = in_turn(sides, 1, work.advance, "load", threads=asked.threads)
-        cells = [_cell(sides, planned, cell) for cell in planned.cells]
+    with children(*(engine.folder for engine in planned.engines), module=WORKER) as workers:
+        with step("Loading the engines", len(workers), "engines") as work:
+            loads = in_turn(workers, 1, work.advance, "load", threads=asked.threads)
+        cells = [_cell(workers, planned, cell) for cell in planned.cells]
     first = loads[0][0]
     found = {
         "protocol": _protocol(planned, cells),
@@ -55,23 +54,23 @@ def run_bench(engines: list[str], asked: Asked, out: str = "") -> Answer:
 
 
 def refuse_file(out: str) -> None:
-    """Raise ColdforgeError if `out` is no place for a folder."""
+    """Raise ColdforgeError if `out` exists and is not a folder."""
     if out and Path(out).exists() and not Path(out).is_dir():
         raise ColdforgeError(f"{out} is not a directory", "name another --out")
 
 
-def _cell(sides: list[Child], planned: Plan, cell: Cell) -> list[Answer]:
-    """Have every engine answer the same prompts; keep what each measured after the warm-up."""
+def _cell(workers: list[Child], planned: Plan, cell: Lengths) -> list[Result]:
+    """Let every engine answer the same prompts; return what each measured after the warm-up."""
     (tokens_in, count), asked = cell, planned.asked
     drawn = prompts(planned.vocab, tokens_in, asked.batch_size, SEED)
     rounds = asked.warmup + asked.repeats
     title = f"{tokens_in} tokens in, {count} out"
-    with step(title, rounds * len(sides), "requests") as work:
-        runs = in_turn(sides, rounds, work.advance, "answer", prompts=drawn, count=count)
+    with step(title, rounds * len(workers), "requests") as work:
+        runs = in_turn(workers, rounds, work.advance, "answer", prompts=drawn, count=count)
     return [_measured(cell, run[asked.warmup :], asked.batch_size) for run in runs]
 
 
-def _measured(cell: Cell, requests: list[Answer], batch_size: int) -> Answer:
+def _measured(cell: Lengths, requests: list[Result], batch_size: int) -> Result:
     last = requests[-1]
     return {
         "input_len": cell[0],
@@ -85,8 +84,8 @@ def _measured(cell: Cell, requests: list[Answer], batch_size: int) -> Answer:
     }
 
 
-def _engines(planned: Plan, loads: list[Answer], cells: list[list[Answer]]) -> list[Answer]:
-    """Turn cells of engines into engines with cells, each compared with the same one."""
+def _engines(planned: Plan, loads: list[Result], cells: list[list[Result]]) -> list[Result]:
+    """List the engines with their cells, each compared with the same baseline."""
     engines = [
         {
             "name": name,
@@ -109,7 +108,7 @@ def _engines(planned: Plan, loads: list[Answer], cells: list[list[Answer]]) -> l
     return engines
 
 
-def _memory(load: Answer, cells: list[Answer]) -> Answer:
+def _memory(load: Result, cells: list[Result]) -> Result:
     peaks = [cell["device_peak_bytes"] for cell in cells]
     return {
         "host_loaded_bytes": load["loaded"]["rss_bytes"],
@@ -121,7 +120,7 @@ def _memory(load: Answer, cells: list[Answer]) -> Answer:
     }
 
 
-def _protocol(planned: Plan, cells: list[list[Answer]]) -> Answer:
+def _protocol(planned: Plan, cells: list[list[Result]]) -> Result:
     asked = planned.asked
     reset = all(one["reset"] for row in cells for one in row)
     return {
@@ -135,13 +134,13 @@ def _protocol(planned: Plan, cells: list[list[Answer]]) -> Answer:
         "order": "engines in turn, every other round backwards; each in a process of its own",
         "percentiles": PERCENTILES,
         "host_memory": "resident bytes, libraries among them",
-        "host_peak": memory.RESET if reset else memory.WHOLE,
+        "host_peak": process_memory.RESET if reset else process_memory.WHOLE,
         "output_tokens_per_s": "median over requests of batch size x tokens / E2E",
     }
 
 
 def machine(card: dict[str, Any], skipped: str) -> dict[str, Any]:
-    """Describe it: processor, cores, and the GPU or why none was looked at."""
+    """Describe the machine: processor, cores, and the GPU or why it was skipped."""
     return {
         "kind": "cpu",
         "name": processor(),
@@ -152,7 +151,7 @@ def machine(card: dict[str, Any], skipped: str) -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Name the processor as its maker does; by its architecture where the system does not say."""
+    """Return the processor's model name; its architecture where the system has none."""
     with suppress(OSError):
         for line in CPUINFO.read_text("utf-8").splitlines():
             name, _, value = line.partition(":")
@@ -162,6 +161,6 @@ def processor() -> str:
 
 
 def prompts(vocab: int, length: int, count: int, seed: int) -> list[list[int]]:
-    """Draw `count` prompts of `length` tokens each below `vocab`; a seed's draws repeat."""
+    """Draw `count` prompts of `length` tokens below `vocab`; the same for the same seed."""
     chance = random.Random(f"{seed} {length} {count}")  # noqa: S311 - repeatable on purpose
     return [[chance.randrange(vocab) for _ in range(length)] for _ in range(count)]

@@ -1,4 +1,4 @@
-"""Say what a release of TensorRT-LLM would make of a checkpoint, and what memory it would take."""
+"""Check what a release of TensorRT-LLM would load from a checkpoint; predict the memory."""
 
 import time
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ from typing import Any
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
 from coldforge.engine.commands.memory import run_memory
 from coldforge.engine.memory.settings import BYTES
+from coldforge.engine.tensorrt_llm.build.settings import NAME
 from coldforge.engine.tensorrt_llm.loader.registry import find_loader
 from coldforge.engine.tensorrt_llm.loader.verdict import SOUND, Finding, worst
 from coldforge.errors import ColdforgeError, UnknownNameError
@@ -25,12 +26,12 @@ def run_check(
 ) -> dict[str, Any]:
     """Load `checkpoint` as `release` would; `sizes`: as engine.memory names them.
 
-    Where there is no more than a config.json, memory is all there is to say. Raise ColdforgeError
-    for what is no model, and for settings that no engine has.
+    From a config.json alone only the memory is predicted. Raise ColdforgeError for a folder that
+    is not a model, and for settings that no engine has.
     """
     started, loader = time.monotonic(), find_loader(release)
     if tp < 1:
-        raise ColdforgeError(f"--tp {tp}", "give 1 or more")
+        raise ColdforgeError(f"--tp {tp} is less than 1", "give 1 or more")
     if dtype not in BYTES:
         raise UnknownNameError("type of an engine", dtype, list(BYTES))
     place = Path(checkpoint)
@@ -46,13 +47,13 @@ def run_check(
         "tp": tp,
         "dtype": dtype,
         **found,
-        "memory": _memory(checkpoint, tp=tp, dtype=dtype, **sizes),
+        "memory": _memory(checkpoint, backend=NAME, tp=tp, dtype=dtype, **sizes),
         **circumstances("engine.check", started),
     }
 
 
 def weightless(place: Path) -> bool:
-    """Tell whether there is a config.json and nothing to load."""
+    """Tell whether there is a config.json without weights."""
     if place.is_file():
         return True
     weights = [*place.glob("*.safetensors"), *place.glob("*.bin")]
@@ -60,16 +61,16 @@ def weightless(place: Path) -> bool:
 
 
 def sound(found: dict[str, Any]) -> bool:
-    """Tell whether nothing speaks against building; nothing does where nothing was looked at."""
+    """Tell whether an engine may be built: all is sound, or weights were not checked."""
     return found["verdict"] in SOUND | {SKIPPED}
 
 
 def _loaded(checkpoint: Checkpoint, release: str, tp: int, dtype: str) -> dict[str, Any]:
-    from coldforge.engine.tensorrt_llm.loader.check import Check
+    from coldforge.engine.tensorrt_llm.loader.checkpoint_check import LoadCheck
     from coldforge.model.runtime import prepare
 
     prepare()
-    findings = Check(checkpoint, find_loader(release), tp, dtype).findings()
+    findings = LoadCheck(checkpoint, find_loader(release), tp, dtype).findings()
     return {
         "checkpoint": checkpoint.digest,
         "layers": [item.json() for item in findings],
@@ -80,7 +81,7 @@ def _loaded(checkpoint: Checkpoint, release: str, tp: int, dtype: str) -> dict[s
 
 
 def _fixes(found: Iterable[Finding]) -> list[str]:
-    """List what helps, each once, in the order of the layers."""
+    """List the fixes, each once, in the order of the layers."""
     return list(dict.fromkeys(item.fix for item in found if item.fix))
 
 

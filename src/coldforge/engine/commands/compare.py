@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
-from coldforge.engine.agreement.comparison import TORCH, Comparison, Sides
-from coldforge.engine.agreement.prompts import cut_prompts
+from coldforge.engine.agreement.comparison import TORCH, Compared, Comparison
+from coldforge.engine.agreement.held_out_prompts import cut_prompts
+from coldforge.engine.backend import find_backend
 from coldforge.engine.card import read_engine
 from coldforge.engine.generate.load import load_libraries, refuse_damaged
 from coldforge.engine.runtimes import runtimes
@@ -18,10 +19,10 @@ from coldforge.model.runtime import prepare
 from coldforge.model.tokens import ModelTokens
 
 LOSSLESS = 1e-4
-"""Largest difference of a logit where nothing but the order of sums differs; the demo models of
+"""Largest difference of a logit where only the order of sums differs; the demo models of
 all families, in four bits, show an eighth of it."""
 INT8_INPUTS = 0.25
-"""The same where the inputs of linear layers are rounded to int8; they show not half of it."""
+"""The same where the inputs of linear layers are rounded to int8; they show less than half."""
 
 
 def run_compare(  # noqa: PLR0913 - a flag each
@@ -34,57 +35,57 @@ def run_compare(  # noqa: PLR0913 - a flag each
     tokens: int = 64,
     text: str = "",
 ) -> dict[str, Any]:
-    """Compare on beginnings of `text`, else of the default corpus's held-out files.
+    """Compare on the beginnings of `text`, else of the default corpus's held-out files.
 
     It passes if every logit of the engine, of prompts and of a token after a cache that torch
     filled, is within `tolerance` of the checkpoint's in torch, weights decoded to float32, and if
-    `tokens` greedy tokens are the same; a near tie is no fault. With int8 activations the tokens
+    `tokens` greedy tokens are the same but for near ties. With int8 activations the tokens
     are only reported, as the distance to `original` always is.
     Raise ColdforgeError for an engine of another checkpoint and for what cannot be loaded.
     """
     started = time.monotonic()
     if tokens < 1:
         raise ColdforgeError("nothing to generate", "choose --tokens of 1 or more")
-    sides = _read(checkpoint, engine, original)
+    compared = _read(checkpoint, engine, original)
     prepare()
-    load_libraries(sides.engine)
-    words = ModelTokens(sides.checkpoint.folder)
-    _refuse_other_tokens(sides, words)
-    room = dimensions(sides.checkpoint.config).positions - tokens
+    load_libraries(compared.engine)
+    words = ModelTokens(compared.checkpoint.folder)
+    _refuse_other_tokens(compared, words)
+    room = dimensions(compared.checkpoint.config).positions - tokens
     cut = cut_prompts(words, judged_corpus(text or None), prompts, room)
-    lossless = sides.engine.card["settings"]["activations"] == "float32"
+    lossless = find_backend(compared.engine.backend).lossless(compared.engine)
     limit = tolerance or (LOSSLESS if lossless else INT8_INPUTS)
-    work = Comparison(sides, cut.ids, limit)
+    work = Comparison(compared, cut.ids, limit)
     backends, greedy = work.backends(), work.greedy(tokens)
-    said = circumstances("engine.compare", started)
-    said["versions"] |= runtimes()
+    facts = circumstances("engine.compare", started)
+    facts["versions"] |= runtimes()
     return {
-        **_named(sides, engine),
+        **_named(compared, engine),
         "reference": TORCH,
         "tolerance": limit,
         "backends": backends,
         "greedy": {**greedy, "gated": lossless},
         "passed": backends[0]["within"] and (greedy["agrees"] or not lossless),
         "protocol": {"dtype": "float32", "prompts": len(cut.ids), **cut.facts},
-        **said,
+        **facts,
     }
 
 
-def _named(sides: Sides, engine: str) -> dict[str, Any]:
+def _named(compared: Compared, engine: str) -> dict[str, Any]:
     return {
         "engine": engine,
-        "digest": sides.engine.card["digest"],
-        "precision": sides.engine.precision,
-        "checkpoint": sides.checkpoint.digest,
-        "original": sides.original.digest if sides.original else None,
+        "digest": compared.engine.card["digest"],
+        "precision": compared.engine.precision,
+        "checkpoint": compared.checkpoint.digest,
+        "original": compared.original.digest if compared.original else None,
     }
 
 
-def _read(checkpoint: str, engine: str, original: str) -> Sides:
+def _read(checkpoint: str, engine: str, original: str) -> Compared:
     found = read_engine(Path(engine))
     source = read_checkpoint(Path(checkpoint))
-    sides = Sides(source, found, read_checkpoint(Path(original)) if original else None)
-    for item in filter(None, (source, sides.original)):
+    compared = Compared(source, found, read_checkpoint(Path(original)) if original else None)
+    for item in filter(None, (source, compared.original)):
         refuse_changed(item)
     if found.card["checkpoint"] != source.digest:
         raise ColdforgeError(
@@ -92,12 +93,12 @@ def _read(checkpoint: str, engine: str, original: str) -> Sides:
             f"name the checkpoint with the digest {found.card['checkpoint'][:12]}",
         )
     refuse_damaged(found)
-    return sides
+    return compared
 
 
-def _refuse_other_tokens(sides: Sides, words: ModelTokens) -> None:
-    if sides.original and ModelTokens(sides.original.folder).digest != words.digest:
+def _refuse_other_tokens(compared: Compared, words: ModelTokens) -> None:
+    if compared.original and ModelTokens(compared.original.folder).digest != words.digest:
         raise ColdforgeError(
-            f"{sides.original.folder} and {sides.checkpoint.folder} have different tokenizers",
+            f"the tokenizers of {compared.original.folder} and {compared.checkpoint.folder} differ",
             "name the checkpoint's origin",
         )

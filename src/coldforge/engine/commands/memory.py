@@ -1,4 +1,4 @@
-"""Predict what an engine takes of a card, before it is built."""
+"""Predict an engine's memory before it is built."""
 
 import json
 import os
@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
-from coldforge.engine.card import ONNXRUNTIME
+from coldforge.engine.backend import PREDICTED, Backend, find_backend
 from coldforge.engine.memory.cards import Card, choose, read_cards
 from coldforge.engine.memory.outline import Outline
 from coldforge.engine.memory.prediction import Prediction
-from coldforge.engine.memory.settings import Settings, lengths
+from coldforge.engine.memory.settings import MemorySettings, lengths
 from coldforge.engine.memory.widths import Widths, asked_widths, measured_widths, widths_of
-from coldforge.engine.onnxruntime.memory import predict_onnxruntime
-from coldforge.engine.tensorrt_llm.memory import predict_tensorrt
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import dimensions
 
@@ -27,30 +25,32 @@ def run_memory(
     bits: int = 0,
     group_size: int = 128,
     card: str = "",
+    backend: str = PREDICTED,
     **settings: Any,  # noqa: ANN401 - fields of Settings
 ) -> dict[str, Any]:
     """Predict the memory of an engine of `place`: a model directory, or its config.json.
 
     `bits`: what if every layer had that many, in groups of `group_size` (0: a scale an output);
-    without it the checkpoint's own, exact where its weights are there. `settings`: see Settings.
+    else the checkpoint's own, exact where its weights are there. `settings`: see MemorySettings.
     Raise ColdforgeError for a model or settings that no engine can have.
     """
+    chosen = find_backend(backend)
     path = Path(place).absolute()
     config = _config(path)
     size = dimensions(config)
     widths = asked_widths(bits, group_size) if bits else _widths(path, config)
     outline = Outline(size, config, widths)
-    asked = complete(outline, Settings(**settings))
-    found = predict(outline, asked)
+    asked = complete(outline, MemorySettings(**settings))
+    found = predict(chosen, outline, asked)
     return {
         "task": "engine.memory",
         "model": path.parent.name if path.name == "config.json" else path.stem,
-        "backend": asked.backend,
+        "backend": chosen.name,
         **{name: getattr(asked, name) for name in ASKED},
         "int8_kv_cache": asked.int8_kv_cache,
         "context_fmha": asked.context_fmha,
         **found.facts(),
-        "cards": found.on(_cards(asked.backend, card)),
+        "cards": found.on(_cards(chosen, card)),
     }
 
 
@@ -64,7 +64,7 @@ def _config(path: Path) -> dict[str, Any]:
             f"{place} cannot be read: {error}", "name a model directory"
         ) from error
     if not isinstance(config, dict):
-        raise ColdforgeError(f"{place} holds no JSON object", "copy the file again")
+        raise ColdforgeError(f"{place} is not a JSON object", "copy the file again")
     return config
 
 
@@ -77,20 +77,20 @@ def _widths(path: Path, config: Mapping[str, Any]) -> Widths:
     return widths_of(Checkpoint(folder, dict(config), ()).quantization)
 
 
-def _cards(backend: str, name: str) -> list[Card]:
-    """List what an engine could run on: a card; this machine for ONNX Runtime."""
-    if backend != ONNXRUNTIME:
+def _cards(backend: Backend, name: str) -> list[Card]:
+    """List what an engine could run on: GPUs, or this machine."""
+    if backend.on_card:
         return choose(read_cards(), name)
     if name:
         raise ColdforgeError(
-            f"an engine of {ONNXRUNTIME} runs in the machine's memory, not on a card",
+            f"an engine of {backend.name} runs in the machine's memory, not on a card",
             "leave --card out",
         )
     return [Card("this machine", os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
 
 
-def complete(outline: Outline, settings: Settings) -> Settings:
-    """Fill in the lengths nobody asked for; raise ColdforgeError for what cannot be."""
+def complete(outline: Outline, settings: MemorySettings) -> MemorySettings:
+    """Fill in the default lengths; raise ColdforgeError for invalid settings."""
     size = outline.size
     into, out = lengths(size, settings.max_input_len, settings.max_output_len)
     filled = replace(settings, max_input_len=into, max_output_len=out)
@@ -98,8 +98,7 @@ def complete(outline: Outline, settings: Settings) -> Settings:
     return filled
 
 
-def predict(outline: Outline, settings: Settings) -> Prediction:
-    """Predict the bytes of an engine with complete settings."""
-    if settings.backend == ONNXRUNTIME:
-        return predict_onnxruntime(outline, settings)
-    return predict_tensorrt(outline, settings)
+def predict(backend: Backend, outline: Outline, settings: MemorySettings) -> Prediction:
+    """Predict an engine's bytes, settings complete; raise ColdforgeError for one that cannot be."""
+    settings.refuse(backend.lacks, backend.name)
+    return backend.predict(outline, settings)

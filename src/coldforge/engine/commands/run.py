@@ -1,29 +1,32 @@
-"""Answer a file of prompts with an engine, a line each; a killed run goes on."""
+"""Answer prompts with an engine: a file of them, a line each, or one; a killed run goes on."""
 
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from coldforge.engine.backend import Runner
 from coldforge.engine.card import Engine, read_engine
-from coldforge.engine.generate.answer import Answer, answer, room
-from coldforge.engine.generate.batches import batches, in_order
+from coldforge.engine.generate.answer import Answer, answer, room, stream_answer
 from coldforge.engine.generate.load import load_runner
-from coldforge.engine.generate.prompts import read_prompts
+from coldforge.engine.generate.prompt_file import read_prompts
 from coldforge.errors import ColdforgeError
 from coldforge.files.jsonlines import appending, read_lines
 from coldforge.model.card_facts import circumstances
+from coldforge.model.generation.command import spoken
 from coldforge.model.runtime import prepare
 from coldforge.model.tokens import ModelTokens
 from coldforge.progress import Step, step
 
 STDOUT = "-"
+AHEAD = 16
+"""Batches' worth of prompts looked at to fill one; answers wait for those before them."""
 
 Line = dict[str, Any]
+T = TypeVar("T")
 
 
 def run_run(
@@ -46,18 +49,36 @@ def run_run(
     found, asked = read_engine(Path(engine)), read_prompts(prompts)
     settings = {"engine": found.card["digest"], "max_new_tokens": max_new_tokens}
     kept = 0 if out == STDOUT else _kept(Path(out), asked, settings)
-    said: Line = {"written": len(asked) - kept, "new_tokens": 0, "tokens_per_s": None}
+    counts: Line = {"written": len(asked) - kept, "new_tokens": 0, "tokens_per_s": None}
     if kept < len(asked):
         rest = _Run(found, asked, kept, threads)
         with _writing(out) as write, step("Answering", len(asked) - kept, "prompts") as work:
             rest.write(max_new_tokens, batch_size, lambda line: write(line | settings), work)
-        said |= {"new_tokens": rest.tokens, "tokens_per_s": rest.tokens / rest.seconds}
+        counts |= {"new_tokens": rest.tokens, "tokens_per_s": rest.tokens / rest.seconds}
     what = {**settings, "digest": found.card["digest"], "engine": engine, "out": out}
-    return {**what, "kept": kept, **said, **circumstances("engine.run", started)}
+    return {**what, "kept": kept, **counts, **circumstances("engine.run", started)}
+
+
+def run_generate(
+    model: str, prompt: str, max_new_tokens: int = 64, stream: bool = False
+) -> dict[str, Any]:
+    """Continue `prompt` with an engine; with `stream`, write the text to stdout as it grows."""
+    started = time.monotonic()
+    if max_new_tokens < 1:
+        raise ColdforgeError("nothing to do: no new tokens", "choose --max-new-tokens of 1 or more")
+    found = read_engine(Path(model))
+    prepare()
+    from coldforge.model.generation.generate import pieces
+
+    runner, tokens = load_runner(found), ModelTokens(found.folder)
+    chosen = stream_answer(runner, tokens.encode([prompt])[0], max_new_tokens, tokens.end)
+    text = spoken(prompt, pieces(tokens, chosen), stream)
+    facts = {"engine": model, "prompt": prompt, "text": text}
+    return {**facts, **circumstances("generate", started)}
 
 
 class _Run:
-    """An engine at work on the prompts that have no answer yet."""
+    """Answers the prompts that have no answer yet."""
 
     def __init__(self, engine: Engine, prompts: list[str], start: int, threads: int) -> None:
         """Load the engine and count tokens; refuse what does not fit."""
@@ -72,7 +93,7 @@ class _Run:
             room(self._runner, len(ids), f"prompt {at}")
 
     def write(self, most: int, size: int, write: Callable[[Line], None], work: Step) -> None:
-        """Answer, at most `size` prompts at once; hand over lines in the prompts' order."""
+        """Answer, at most `size` prompts at once; write lines in the prompts' order."""
         begun = time.perf_counter()
         for line in in_order(self._answers(most, size), self.start):
             write(line)
@@ -101,12 +122,12 @@ class _Run:
 
 
 def _kept(path: Path, prompts: list[str], settings: Line) -> int:
-    """Count the answers that are there; raise ColdforgeError if they answer something else."""
+    """Count the answers of an earlier run; raise ColdforgeError if they answer something else."""
     lines = read_lines(path)
     for at, line in enumerate(lines):
         prompt = prompts[at] if at < len(prompts) else None
-        wanted = {"index": at, "prompt": prompt, **settings}
-        if {name: line.get(name) for name in wanted} != wanted:
+        expected = {"index": at, "prompt": prompt, **settings}
+        if {name: line.get(name) for name in expected} != expected:
             raise ColdforgeError(
                 f"{path}: line {at + 1} answers another prompt, engine or length",
                 "name another --out, or remove it",
@@ -116,7 +137,7 @@ def _kept(path: Path, prompts: list[str], settings: Line) -> int:
 
 @contextmanager
 def _writing(out: str) -> Iterator[Callable[[Line], None]]:
-    """Yield what writes a line: to a file that survives a power cut, or to stdout."""
+    """Yield a function that writes a line: to a file, synced to disk, or to stdout."""
     if out != STDOUT:
         with appending(Path(out)) as lines:
             yield lines.add
@@ -127,3 +148,31 @@ def _writing(out: str) -> Iterator[Callable[[Line], None]]:
         sys.stdout.flush()
 
     yield write
+
+
+def batches(lengths: Sequence[int], size: int, start: int = 0) -> Iterator[list[int]]:
+    """Yield the indices of up to `size` equally long prompts at a time, from `start` on.
+
+    A padded prompt would need a mask, and rows of other lengths in a batch change the rounding;
+    equally long prompts avoid both. Each window of prompts is finished before the
+    next, so that few answers wait to be written in order.
+    """
+    window = size * (AHEAD if size > 1 else 1)
+    for begin in range(start, len(lengths), window):
+        alike: dict[int, list[int]] = {}
+        for place in range(begin, min(begin + window, len(lengths))):
+            alike.setdefault(lengths[place], []).append(place)
+        for places in alike.values():
+            for at in range(0, len(places), size):
+                yield places[at : at + size]
+
+
+def in_order(found: Iterator[tuple[int, T]], start: int = 0) -> Iterator[T]:
+    """Yield items that come with an index in the order of their indices, from `start` on."""
+    early: dict[int, T] = {}
+    due = start
+    for place, item in found:
+        early[place] = item
+        while due in early:
+            yield early.pop(due)
+            due += 1

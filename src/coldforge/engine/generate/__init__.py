@@ -1,1 +1,1 @@
-"""Engines and models that generate: tokens in, tokens and logits out."""
+"""Generating text with an engine."""

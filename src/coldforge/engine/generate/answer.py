@@ -41,8 +41,8 @@ def answer(runner: Runner, prompts: list[list[int]], most: int, end: int) -> lis
     return answers
 
 
-def stream(runner: Runner, prompt: list[int], most: int, end: int) -> Iterator[int]:
-    """Yield at most `most` tokens that follow a prompt; the end token stops it, unsaid."""
+def stream_answer(runner: Runner, prompt: list[int], most: int, end: int) -> Iterator[int]:
+    """Yield at most `most` tokens that follow a prompt; the end token stops it and is left out."""
     for (token,) in runner.follow([prompt], min(most, room(runner, len(prompt)))):
         if token == end:
             return

@@ -1,12 +1,12 @@
-"""Load an engine by what its card says."""
+"""Load an engine with the backend that its card names."""
 
-from coldforge.engine.backend import Runner
-from coldforge.engine.card import ONNXRUNTIME, TENSORRT_LLM, Engine
-from coldforge.errors import ColdforgeError, UnknownNameError
+from coldforge.engine.backend import Runner, find_backend
+from coldforge.engine.card import Engine
+from coldforge.errors import ColdforgeError
 from coldforge.files.digest import sha256_file
 
 SMALL = 1 << 26
-"""Bytes of a file that is hashed each time; a larger one is held to its size alone."""
+"""Bytes of a file that is hashed each time; of a larger one only the size is checked."""
 
 
 def load_runner(engine: Engine, threads: int = 0) -> Runner:
@@ -19,34 +19,20 @@ def load_runner(engine: Engine, threads: int = 0) -> Runner:
 
 
 def open_runner(engine: Engine, threads: int = 0) -> Runner:
-    """Load an engine whose files were looked at; raise ColdforgeError as `load_runner` does."""
+    """Load an engine whose files were checked; raise ColdforgeError as `load_runner` does."""
     load_libraries(engine)
-    from coldforge.engine.onnxruntime.runner import GenaiRunner
-
-    return GenaiRunner(engine.folder, threads)
+    return find_backend(engine.backend).open(engine, threads)
 
 
 def load_libraries(engine: Engine) -> None:
-    """Import what runs an engine; raise ColdforgeError if it is not here."""
-    if engine.backend == TENSORRT_LLM:
-        from coldforge.engine.tensorrt_llm.runner import refuse
-
-        refuse(engine)
-    if engine.backend != ONNXRUNTIME:
-        raise UnknownNameError("backend", engine.backend, [ONNXRUNTIME, TENSORRT_LLM])
-    try:
-        import numpy  # noqa: F401
-        import onnxruntime_genai  # noqa: F401
-    except ImportError as error:
-        raise ColdforgeError(
-            f"no ONNX Runtime here: {error}", "use the image of stack cpu"
-        ) from error
+    """Import what runs an engine; raise ColdforgeError if it is not installed."""
+    find_backend(engine.backend).load_libraries(engine)
 
 
 def refuse_damaged(engine: Engine) -> None:
     """Raise ColdforgeError if a file is not as it was built.
 
-    Of large files only the size is looked at: hashing weights takes longer than loading them.
+    Of large files only the size is checked: hashing weights takes longer than loading them.
     """
     again = "copy the engine again, or build it"
     size = 0
@@ -56,5 +42,5 @@ def refuse_damaged(engine: Engine) -> None:
         if path.stat().st_size <= SMALL and sha256_file(path) != digest:
             raise ColdforgeError(f"{path} is not as it was built", again)
     if size != engine.card["disk_bytes"]:
-        wanted = engine.card["disk_bytes"]
-        raise ColdforgeError(f"{engine.folder} holds {size:,} bytes instead of {wanted:,}", again)
+        expected = engine.card["disk_bytes"]
+        raise ColdforgeError(f"{engine.folder} holds {size:,} bytes instead of {expected:,}", again)

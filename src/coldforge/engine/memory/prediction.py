@@ -17,8 +17,8 @@ class Prediction:
     formula: dict[str, str]
     """weights, kv, workspace: how each is computed, and the source."""
     resident: dict[str, int] = field(default_factory=dict)
-    """ONNX Runtime: what the process grows by when loaded, at most while loading, and at most in
-    the run: what can be measured."""
+    """Of an engine in the machine's memory: what the process grows by when loaded, at most while
+    loading, and at most in the run: what can be measured."""
 
     @property
     def total(self) -> int:

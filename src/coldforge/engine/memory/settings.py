@@ -1,8 +1,8 @@
 """What decides an engine's memory besides the model: lengths, parallelism, types."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from coldforge.engine.card import ONNXRUNTIME, TENSORRT_LLM
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.model.families.dimensions import Dimensions
 
@@ -13,10 +13,9 @@ INPUT, OUTPUT = 2048, 1024
 
 
 @dataclass(frozen=True)
-class Settings:
+class MemorySettings:
     """Named as engine.build names them."""
 
-    backend: str = TENSORRT_LLM
     max_batch_size: int = 1
     max_input_len: int = 0
     """0: 2048, or two thirds of the model's positions where that is less."""
@@ -25,16 +24,16 @@ class Settings:
     tp: int = 1
     pp: int = 1
     dtype: str = "float16"
-    """What TensorRT-LLM computes in; ONNX Runtime's engines compute in float32."""
+    """What the engine computes in, where its backend leaves a choice."""
     int8_kv_cache: bool = False
     context_fmha: bool = False
     """Whether attention over the prompt is one kernel. Release 0.5.0 asks for a flag for that."""
     activations: str = "float32"
-    """ONNX Runtime: float32, or int8 as in engine.build."""
+    """float32, or int8 as in engine.build."""
 
     @property
     def element(self) -> int:
-        """Bytes of a number that TensorRT-LLM computes with."""
+        """Bytes of a number of `dtype`."""
         return BYTES[self.dtype]
 
     @property
@@ -44,58 +43,39 @@ class Settings:
 
     def check(self, size: Dimensions) -> None:
         """Raise ColdforgeError for what no engine of this model can be built with."""
-        _known("backend", self.backend, (ONNXRUNTIME, TENSORRT_LLM))
         _known("dtype", self.dtype, tuple(BYTES))
         _known("activations", self.activations, ("float32", "int8"))
         for name in ("max_batch_size", "max_input_len", "max_output_len", "tp", "pp"):
             if getattr(self, name) < 1:
-                raise ColdforgeError(f"{_flag(name)} {getattr(self, name)}", "give 1 or more")
+                raise ColdforgeError(
+                    f"{flag(name)} {getattr(self, name)} is less than 1", "give 1 or more"
+                )
         if self.length > size.positions:
             raise ColdforgeError(
                 f"{self.max_input_len} tokens in and {self.max_output_len} out are more than "
                 f"the model's {size.positions} positions",
                 "give a smaller --max-input-len or --max-output-len",
             )
-        if self.backend == ONNXRUNTIME:
-            self._check_one_process()
-        else:
-            self._check_parallel(size)
 
-    def _check_one_process(self) -> None:
-        asked = {"tp": self.tp > 1, "pp": self.pp > 1, "int8_kv_cache": self.int8_kv_cache}
-        for name in (name for name, said in asked.items() if said):
-            raise ColdforgeError(
-                f"an engine of {ONNXRUNTIME} has no {_flag(name)}: one process, a float32 cache",
-                f"leave it out, or say --backend {TENSORRT_LLM}",
-            )
-
-    def _check_parallel(self, size: Dimensions) -> None:
-        sides = {"heads": size.heads, "units of the MLP": size.intermediate}
-        for name, count in sides.items():
-            if count % self.tp:
+    def refuse(self, lacks: Mapping[str, str], backend: str) -> None:
+        """Raise ColdforgeError if a setting that a backend `lacks` is not left at its default."""
+        for name, why in lacks.items():
+            if getattr(self, name, None) != getattr(type(self), name, None):
                 raise ColdforgeError(
-                    f"--tp {self.tp} does not divide the model's {count} {name}",
-                    f"choose one that divides {size.heads} and {size.intermediate}",
+                    f"an engine of {backend} has no {flag(name)}: {why}",
+                    "leave it out, or choose another --backend",
                 )
-        if size.layers % self.pp:
-            raise ColdforgeError(
-                f"--pp {self.pp} does not divide the model's {size.layers} layers",
-                f"choose one that divides {size.layers}",
-            )
-        if self.activations != "float32":
-            raise ColdforgeError(
-                f"--activations is for {ONNXRUNTIME}", f"say --backend {ONNXRUNTIME}"
-            )
 
 
 def lengths(size: Dimensions, asked_in: int, asked_out: int) -> tuple[int, int]:
-    """Fill in the tokens in and out that nobody asked for, 0, by the model's positions."""
+    """Fill in default lengths in and out for 0, by the model's positions."""
     room = size.positions - asked_out if asked_out else size.positions * 2 // 3
     tokens = asked_in or min(INPUT, max(room, 1))
     return tokens, asked_out or min(OUTPUT, max(size.positions - tokens, 1))
 
 
-def _flag(name: str) -> str:
+def flag(name: str) -> str:
+    """Spell a setting as the user does."""
     return f"--{name.replace('_', '-')}"
 
 

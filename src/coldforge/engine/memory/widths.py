@@ -67,17 +67,17 @@ def widths_of(settings: Mapping[str, Any]) -> Widths:
     return lambda layer: read(layer, settings)
 
 
-def measured_widths(linears: Mapping[str, Linear], said: Widths) -> Widths:
+def measured_widths(linears: Mapping[str, Linear], declared: Widths) -> Widths:
     """Correct what a config says by the shapes of the tensors themselves."""
     shapes = {_bare(name): item for name, item in linears.items()}
 
     def find(layer: str) -> Width | None:
         item = shapes.get(_bare(layer))
         if item is None:
-            return said(layer)
+            return declared(layer)
         if item.format is None:
             return None
-        known = said(layer) or Width(item.shape.bits)
+        known = declared(layer) or Width(item.shape.bits)
         group = item.shape.group_size if item.shape.groups > 1 else 0
         return replace(known, bits=item.shape.bits, group=group)
 
@@ -126,13 +126,13 @@ def _binary(layer: str, settings: Mapping[str, Any]) -> Width | None:
     return None if layer == HEAD else Width(1, _group(settings.get("group_size")))
 
 
-def _group(said: object) -> int:
+def _group(size: object) -> int:
     """Read a group size: none and -1 mean a whole column."""
     try:
-        return max(int(str(said or 0)), 0)
+        return max(int(str(size or 0)), 0)
     except ValueError as error:
         raise ColdforgeError(
-            f"quantization_config says group_size {said!r}", "copy config.json again"
+            f"quantization_config has group_size {size!r}", "copy config.json again"
         ) from error
 
 

@@ -1,1 +1,5 @@
 """ONNX Runtime: its graph, its runner, its memory."""
+
+from coldforge.engine.onnxruntime.backend import BACKEND
+
+__all__ = ["BACKEND"]

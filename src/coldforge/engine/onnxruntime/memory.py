@@ -1,4 +1,4 @@
-"""ONNX Runtime: what the process holds, for engines as engine.build writes them.
+"""Memory of a process that runs an ONNX Runtime engine, as engine.build writes it.
 
 Predicted is the growth of the process's resident memory over one that has run a tiny engine, so
 without Python and the libraries. Each weight is there once: what MatMul and MatMulNBits repack is
@@ -10,7 +10,7 @@ import math
 
 from coldforge.engine.memory.outline import Layer, Outline, precision
 from coldforge.engine.memory.prediction import Prediction
-from coldforge.engine.memory.settings import Settings
+from coldforge.engine.memory.settings import MemorySettings
 from coldforge.engine.memory.widths import Width
 from coldforge.engine.onnxruntime.graph.matmul_nbits import LEAST, MOST
 
@@ -22,7 +22,7 @@ CODE = 7_100_000
 NODE = 12_000
 """Bytes, measured: what the runtime keeps for one linear layer besides its weight."""
 AROUND = 65_536
-"""Bytes that the kernel maps at once around a page it is asked for (fault_around_bytes)."""
+"""Bytes that the kernel maps at once around a page (fault_around_bytes)."""
 FORMULA = {
     "weights": "float32 of layers that are not quantised, and of the head; codes at 4 or 8 bits, a "
     "float32 scale and a zero point per block and output; embedding as stored. Each is there once: "
@@ -36,14 +36,13 @@ FORMULA = {
 }
 
 
-def predict_onnxruntime(outline: Outline, settings: Settings) -> Prediction:
-    """Predict the process's bytes, libraries apart."""
-    eight = settings.activations == "int8"
-    layers = list(outline.blocks())
-    stored = [_Stored(layer, layer.width, eight) for layer in layers]
+def predict_onnxruntime(outline: Outline, settings: MemorySettings) -> Prediction:
+    """Predict the process's bytes, without libraries."""
+    int8_activations = settings.activations == "int8"
+    stored = [_StoredLayer(layer, layer.width, int8_activations) for layer in outline.blocks()]
     head = outline.head()
-    rounded = HEAD_WIDTH if eight and head.width is None else head.width
-    top = _Stored(head, rounded, eight)
+    rounded = HEAD_WIDTH if int8_activations and head.width is None else head.width
+    top = _StoredLayer(head, rounded, int8_activations)
     weights = {
         "linear layers": sum(item.size for item in stored),
         "embedding": _embedding(outline),
@@ -52,34 +51,22 @@ def predict_onnxruntime(outline: Outline, settings: Settings) -> Prediction:
     }
     kv = _kv(outline, settings)
     workspace = _workspace(outline, settings, [*stored, top])
-    whole = sum(weights.values()) + kv + sum(workspace.values())
-    loaded = sum(item.loaded for item in [*stored, top]) + NODE * len(layers)
-    largest = max(item.original for item in stored)
-    loading = loaded + max(top.original, largest - top.loaded)
+    run = sum(weights.values()) - weights["embedding"] + kv + sum(workspace.values())
+    resident = _loading(stored, top) | {"run_peak_bytes": run + _touched(outline, settings)}
     name = precision(outline, "fp32")
-    return Prediction(
-        f"{name} + int8 activations" if eight else name,
-        weights,
-        kv,
-        workspace,
-        FORMULA,
-        {
-            "loaded_bytes": loaded,
-            "loading_peak_bytes": loading,
-            "run_peak_bytes": whole - weights["embedding"] + _touched(outline, settings),
-        },
-    )
+    name = f"{name} + int8 activations" if int8_activations else name
+    return Prediction(name, weights, kv, workspace, FORMULA, resident)
 
 
-class _Stored:
-    """One layer in the graph, in bytes.
+class _StoredLayer:
+    """The bytes of one layer in the graph.
 
     size: in the file; original: its weight alone there; loaded: in memory once it is repacked;
     sums: what repacking adds to it.
     """
 
-    def __init__(self, layer: Layer, width: Width | None, eight: bool) -> None:
-        """Weigh it as `coldforge.engine.onnxruntime.graph.matmul_nbits` packs it."""
+    def __init__(self, layer: Layer, width: Width | None, int8_activations: bool) -> None:
+        """Count its bytes as `coldforge.engine.onnxruntime.graph.matmul_nbits` packs it."""
         self.layer, self.width = layer, width
         if width is None:
             self.size = self.loaded = self.original = layer.weights * FLOAT
@@ -88,18 +75,26 @@ class _Stored:
         bits = 4 if width.bits <= 4 else 8
         blocks = layer.inputs // _block(width.group or layer.inputs)
         # Eight bits and float32 inputs: two halves of four bits, with scales and zeros each.
-        halves = 2 if bits == 8 and not eight else 1
+        halves = 2 if bits == 8 and not int8_activations else 1
         self.original = layer.weights * bits // 8
         scales = layer.outputs * blocks * halves * FLOAT
         # The graph leaves zero points out where they are the middle of codes of its own width.
-        told = halves == 2 or not (width.middle and width.bits == bits)
-        zeros = layer.outputs * -(-blocks * halves * (bits // halves) // 8) if told else 0
+        stores_zeros = halves == 2 or not (width.middle and width.bits == bits)
+        zeros = layer.outputs * -(-blocks * halves * (bits // halves) // 8) if stores_zeros else 0
         order = 8 * layer.inputs if width.order else 0
         self.size = self.original + scales + zeros + order
         # For int8 inputs the runtime reads the scales at once, and repacks them with sums of codes.
-        self.sums = (2 if bits == 4 else 3) * scales if eight else 0
-        self.loaded = self.original + self.sums + (scales + zeros if eight else 0)
+        self.sums = (2 if bits == 4 else 3) * scales if int8_activations else 0
+        self.loaded = self.original + self.sums + (scales + zeros if int8_activations else 0)
         self.twice = halves == 2
+
+
+def _loading(stored: list[_StoredLayer], head: _StoredLayer) -> dict[str, int]:
+    """Return the bytes held once loaded, and the peak before: one original beside its copy."""
+    loaded = sum(item.loaded for item in [*stored, head]) + NODE * len(stored)
+    largest = max(item.original for item in stored)
+    peak = loaded + max(head.original, largest - head.loaded)
+    return {"loaded_bytes": loaded, "loading_peak_bytes": peak}
 
 
 def _block(group: int) -> int:
@@ -113,8 +108,8 @@ def _embedding(outline: Outline) -> int:
 
 
 def _element(outline: Outline) -> int:
-    said = outline.config.get("dtype") or outline.config.get("torch_dtype")
-    return 2 if str(said).removeprefix("torch.") == "float16" else FLOAT
+    dtype = outline.config.get("dtype") or outline.config.get("torch_dtype")
+    return 2 if str(dtype).removeprefix("torch.") == "float16" else FLOAT
 
 
 def _small(outline: Outline) -> int:
@@ -125,13 +120,15 @@ def _small(outline: Outline) -> int:
     return FLOAT * (outline.norms + biases + tables)
 
 
-def _kv(outline: Outline, settings: Settings) -> int:
+def _kv(outline: Outline, settings: MemorySettings) -> int:
     size = outline.size
     tokens = settings.max_batch_size * settings.length
     return size.layers * 2 * tokens * size.kv_heads * size.head_dim * FLOAT
 
 
-def _workspace(outline: Outline, settings: Settings, stored: list[_Stored]) -> dict[str, int]:
+def _workspace(
+    outline: Outline, settings: MemorySettings, stored: list[_StoredLayer]
+) -> dict[str, int]:
     size = outline.size
     tokens = settings.max_batch_size * settings.max_input_len
     query, keys = size.heads * size.head_dim, size.kv_heads * size.head_dim
@@ -149,7 +146,7 @@ def _workspace(outline: Outline, settings: Settings, stored: list[_Stored]) -> d
     }
 
 
-def _touched(outline: Outline, settings: Settings) -> int:
+def _touched(outline: Outline, settings: MemorySettings) -> int:
     """Bytes of the embedding that are mapped when every token is drawn at random.
 
     The kernel maps windows of AROUND bytes; each token hits a window, some hit the same.

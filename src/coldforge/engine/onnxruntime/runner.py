@@ -1,13 +1,15 @@
-"""An ONNX Runtime engine in its generation loop."""
+"""Running an ONNX Runtime engine: its generation loop, and its logits."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from coldforge.engine.cores import cores
 from coldforge.engine.onnxruntime.graph.genai_config import FILE
+from coldforge.engine.onnxruntime.graph.graph import GRAPH
+from coldforge.engine.runtimes import cores
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import read_dimensions
 
@@ -22,12 +24,12 @@ class GenaiRunner:
         size = read_dimensions(folder)
         self.folder = folder.absolute()
         self.positions, self.vocab = size.positions, size.vocab
-        # Left alone, the loop computes with fewer threads than there are cores: with one of two.
-        wanted = {"intra_op_num_threads": threads or cores()}
+        # By default the loop uses fewer threads than there are cores: one of two.
+        options = {"intra_op_num_threads": threads or cores()}
         try:
             with _endless(self.folder) as place:
                 config = genai.Config(str(place))
-                config.overlay(json.dumps({"model": {"decoder": {"session_options": wanted}}}))
+                config.overlay(json.dumps({"model": {"decoder": {"session_options": options}}}))
                 self._model = genai.Model(config)
         except (RuntimeError, MemoryError) as error:
             raise ColdforgeError(
@@ -37,7 +39,7 @@ class GenaiRunner:
     def follow(self, prompts: list[list[int]], count: int) -> Iterator[list[int]]:
         """Yield `count` times the likeliest next token of each prompt; all are equally long.
 
-        Raise ColdforgeError where the runtime fails, for want of memory mostly.
+        Raise ColdforgeError if the runtime fails, mostly because memory is short.
         """
         import numpy as np
         import onnxruntime_genai as genai
@@ -57,12 +59,24 @@ class GenaiRunner:
             ) from error
 
 
+def logits_runner(name: str, folder: Path) -> Any:  # noqa: ANN401 - a BaseRunner of Polygraphy
+    """Load an engine's graph once, to compute logits.
+
+    Polygraphy reaches for TensorRT only where a runner of it is asked for, and none is here.
+    """
+    from polygraphy.backend.onnxrt import OnnxrtRunner, SessionFromOnnx
+    from polygraphy.logger import G_LOGGER
+
+    with G_LOGGER.verbosity(G_LOGGER.CRITICAL):  # it writes to stdout
+        return OnnxrtRunner(SessionFromOnnx(str(folder / GRAPH))(), name=name)
+
+
 @contextmanager
 def _endless(folder: Path) -> Iterator[Path]:
-    """Yield a folder of links to an engine's files, but where no token ends a text.
+    """Yield a folder of links to an engine's files, its settings without an end token.
 
-    The loop takes whatever follows an end token for padding; who asks for `count` tokens decides
-    for himself where a text ends. Raise ColdforgeError if the loop's settings cannot be read.
+    The loop pads after an end token, but a caller that asks for `count` tokens finds the end
+    itself. Raise ColdforgeError if the loop's settings cannot be read.
     """
     try:
         settings = json.loads((folder / FILE).read_text("utf-8"))

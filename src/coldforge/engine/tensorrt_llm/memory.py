@@ -12,13 +12,14 @@ Sources, in the releases' own files:
 
 from coldforge.engine.memory.outline import BY_INPUTS, Layer, Outline, precision
 from coldforge.engine.memory.prediction import Prediction
-from coldforge.engine.memory.settings import Settings
+from coldforge.engine.memory.settings import MemorySettings
 from coldforge.errors import ColdforgeError
+from coldforge.model.families.dimensions import Dimensions
 
 CUBLAS = 32 * 1024**2
 """Bytes of workspace that the plugins ask for cuBLAS."""
 RESERVE = 1024**3
-"""An allowance, not a formula. An idle A10 says that its driver holds 0.5 GiB of it; a process's
+"""An allowance, not a formula. On an idle A10 the driver holds 0.5 GiB; a process's
 CUDA context and the kernels it loads take about as much again."""
 HELD = (4, 8)
 FORMULA = {
@@ -35,8 +36,9 @@ FORMULA = {
 }
 
 
-def predict_tensorrt(outline: Outline, settings: Settings) -> Prediction:
+def predict_tensorrt(outline: Outline, settings: MemorySettings) -> Prediction:
     """Predict the fullest card's bytes; raise ColdforgeError for widths no release holds."""
+    _refuse_uneven(outline.size, settings)
     names = {2: "fp16", 4: "fp32"}
     plain = "bf16" if settings.dtype == "bfloat16" else names[settings.element]
     return Prediction(
@@ -48,7 +50,22 @@ def predict_tensorrt(outline: Outline, settings: Settings) -> Prediction:
     )
 
 
-def kv_bytes(outline: Outline, settings: Settings) -> int:
+def _refuse_uneven(size: Dimensions, settings: MemorySettings) -> None:
+    """Raise ColdforgeError if cards cannot share the model evenly."""
+    for name, count in (("heads", size.heads), ("units of the MLP", size.intermediate)):
+        if count % settings.tp:
+            raise ColdforgeError(
+                f"--tp {settings.tp} does not divide the model's {count} {name}",
+                f"choose one that divides {size.heads} and {size.intermediate}",
+            )
+    if size.layers % settings.pp:
+        raise ColdforgeError(
+            f"--pp {settings.pp} does not divide the model's {size.layers} layers",
+            f"choose one that divides {size.layers}",
+        )
+
+
+def kv_bytes(outline: Outline, settings: MemorySettings) -> int:
     """Bytes of the cache: contiguous, for whole batch and longest sequence."""
     size = outline.size
     heads = -(-size.kv_heads // settings.tp)
@@ -57,8 +74,8 @@ def kv_bytes(outline: Outline, settings: Settings) -> int:
     return size.layers // settings.pp * 2 * tokens * heads * size.head_dim * each
 
 
-def _weights(outline: Outline, settings: Settings) -> dict[str, int]:
-    """Weigh what a card holds; with pp the first has the embedding and the last the head."""
+def _weights(outline: Outline, settings: MemorySettings) -> dict[str, int]:
+    """Count what a card holds, bytes; with pp the first has the embedding, the last the head."""
     size, element = outline.size, settings.element
     layers = list(outline.blocks())
     each = len(layers) // settings.pp
@@ -72,8 +89,8 @@ def _weights(outline: Outline, settings: Settings) -> dict[str, int]:
     return {"linear layers": linear, "embedding": embedding, "head": padded, "norms": small}
 
 
-def _bytes(layer: Layer, outline: Outline, settings: Settings) -> int:
-    """Weigh one card's share of a layer, bias included."""
+def _bytes(layer: Layer, outline: Outline, settings: MemorySettings) -> int:
+    """Count the bytes of one card's share of a layer, bias included."""
     inputs, outputs = _share(layer, outline, settings.tp)
     element, width = settings.element, layer.width
     bias = outputs * element if layer.bias else 0
@@ -97,7 +114,7 @@ def _bytes(layer: Layer, outline: Outline, settings: Settings) -> int:
 
 
 def _share(layer: Layer, outline: Outline, tp: int) -> tuple[int, int]:
-    """Cut a layer for one card: (inputs, outputs). Heads of keys and values stay whole."""
+    """Cut a layer for one card: (in_features, out_features). KV heads are never split."""
     size = outline.size
     if layer.part in BY_INPUTS:
         return layer.inputs // tp, layer.outputs
@@ -109,7 +126,7 @@ def _share(layer: Layer, outline: Outline, tp: int) -> tuple[int, int]:
     return layer.inputs, layer.outputs // tp
 
 
-def _workspace(outline: Outline, settings: Settings) -> dict[str, int]:
+def _workspace(outline: Outline, settings: MemorySettings) -> dict[str, int]:
     size, element, tp = outline.size, settings.element, settings.tp
     tokens = settings.max_batch_size * settings.max_input_len
     query, keys = size.heads * size.head_dim // tp, -(-size.kv_heads // tp) * size.head_dim
@@ -127,7 +144,7 @@ def _workspace(outline: Outline, settings: Settings) -> dict[str, int]:
     }
 
 
-def _attention(outline: Outline, settings: Settings, query: int, keys: int) -> int:
+def _attention(outline: Outline, settings: MemorySettings, query: int, keys: int) -> int:
     """Bytes the attention plugin asks for, for prompts."""
     batch, length, element = settings.max_batch_size, settings.max_input_len, settings.element
     padding = 4 * (batch * length + batch + 1)

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+from coldforge.engine.backend import BuildsOnHost, backends, complete
 from coldforge.engine.bench.grid import parse_grid
-from coldforge.engine.bench.plan import Asked
-from coldforge.engine.card import ONNXRUNTIME
+from coldforge.engine.bench.plan import Measuring
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.evaluate.evaluate import LIMIT
 from coldforge.experiments.survey.judging import Protocol
@@ -48,6 +48,10 @@ class Backend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         plain = self.activations == FLOAT32
         return self.backend if plain else f"{self.backend}-{self.activations}"
 
+    def options(self) -> dict[str, str]:
+        """List what is asked of the backend besides its defaults."""
+        return {} if self.activations == FLOAT32 else {"activations": self.activations}
+
 
 class Calibrating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What calibrates; a text or a frozen set, relative to the file."""
@@ -68,14 +72,14 @@ class Benching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How engines are measured: lengths in and out, "128,64;64,128", and how often."""
 
     grid: str = "128,128"
-    batch_size: Count = Asked.batch_size
-    repeats: Count = Asked.repeats
-    warmup: Annotated[int, msgspec.Meta(ge=0)] = Asked.warmup
-    threads: Annotated[int, msgspec.Meta(ge=0)] = Asked.threads
+    batch_size: Count = Measuring.batch_size
+    repeats: Count = Measuring.repeats
+    warmup: Annotated[int, msgspec.Meta(ge=0)] = Measuring.warmup
+    threads: Annotated[int, msgspec.Meta(ge=0)] = Measuring.threads
 
-    def asked(self) -> Asked:
+    def asked(self) -> Measuring:
         """Say it as `bench` takes it."""
-        return Asked(**msgspec.structs.asdict(self))
+        return Measuring(**msgspec.structs.asdict(self))
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,8 +111,8 @@ def read_matrix(path: Path) -> Matrix:
     """Read a matrix; raise ColdforgeError or UnknownNameError naming what is wrong with it."""
     found = read_toml(path, _File)
     base = path.resolve().parent
-    backends = [Backend(item) if isinstance(item, str) else item for item in found.backends]
-    _check(backends)
+    engines = [Backend(item) if isinstance(item, str) else item for item in found.backends]
+    _check(engines)
     parse_grid(found.bench.grid)
     calibration = msgspec.structs.replace(
         found.calibration, text=_absolute(base, found.calibration.text)
@@ -117,13 +121,13 @@ def read_matrix(path: Path) -> Matrix:
     matrix = Matrix(
         name_models([str(base / model) for model in found.models], ()),
         [_way(item) for item in found.methods],
-        backends,
+        engines,
         calibration,
         Protocol(_absolute(base, judged.text), judged.window, judged.limit),
         found.bench,
     )
     _refuse_twice([way.name for way in matrix.ways], "methods", path)
-    _refuse_twice([backend.name for backend in backends], "backends", path)
+    _refuse_twice([engine.name for engine in engines], "backends", path)
     for place in matrix.reads():
         if not place.exists():
             raise ColdforgeError(f"{path.name} names {place}, which is not there", f"mend {path}")
@@ -153,14 +157,13 @@ def _spell(flag: str, value: object) -> str:
     return value if isinstance(value, str) else f"{flag}{value}"
 
 
-def _check(backends: list[Backend]) -> None:
-    for item in backends:
-        if item.backend != ONNXRUNTIME:
-            raise UnknownNameError("backend of a sweep", item.backend, [ONNXRUNTIME])
-        if item.activations not in {FLOAT32, "int8"}:
-            raise ColdforgeError(
-                f"no activations {item.activations!r}", f"choose {FLOAT32} or int8"
-            )
+def _check(asked: list[Backend]) -> None:
+    known = {name: one for name, one in backends().items() if not isinstance(one, BuildsOnHost)}
+    for item in asked:
+        if item.backend not in known:
+            raise UnknownNameError("backend of a sweep", item.backend, list(known))
+        chosen = known[item.backend]
+        chosen.check(complete(chosen, item.options()))
 
 
 def _refuse_twice(names: list[str], what: str, path: Path) -> None:

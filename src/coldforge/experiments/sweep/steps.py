@@ -44,7 +44,7 @@ def build(job: Job, backend: Backend) -> Found:
     from coldforge.engine.commands.build import run_build
 
     out = str(job.engine(backend))
-    return alone(run_build, str(job.checkpoint), out, backend.activations).value
+    return alone(run_build, str(job.checkpoint), out, backend.backend, **backend.options()).value
 
 
 def measure(job: Job, backend: Backend) -> Found:

@@ -43,14 +43,14 @@ def decoder(folder: Path, family: str = "llama", **changes: Any) -> Path:
     return folder
 
 
-def exported(checkpoint: Path, folder: Path, *, eight: bool = False) -> Path:
+def exported(checkpoint: Path, folder: Path, *, int8_activations: bool = False) -> Path:
     """Write a checkpoint's graph and check it."""
-    from coldforge.engine.onnxruntime.graph.check import check
     from coldforge.engine.onnxruntime.graph.export import export
+    from coldforge.engine.onnxruntime.graph.verify_graph import verify_graph
 
     folder.mkdir(exist_ok=True)
-    export(read_checkpoint(checkpoint), folder, eight)
-    check(folder, read_checkpoint(checkpoint), eight)
+    export(read_checkpoint(checkpoint), folder, int8_activations)
+    verify_graph(folder, read_checkpoint(checkpoint), int8_activations)
     return folder
 
 

@@ -10,7 +10,7 @@ import pytest
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.checkpoint.formats.rules import exactly
 from coldforge.engine.onnxruntime.graph.linear import JOINER
-from coldforge.engine.onnxruntime.graph.stored import Stored
+from coldforge.engine.onnxruntime.graph.stored_graph import StoredGraph
 from coldforge.files.digest import sha256_file
 from tests.checkpoint.formats.folders import int8, make, rounded, signs, split
 from tests.engine.onnxruntime.graph.rig import close, decoder, distances, exported
@@ -91,10 +91,10 @@ def test_the_graph_holds_the_weights_bit_by_bit_and_gives_torchs_logits(
     form, layer, settings = FORMATS[name]
     made = make(plain[family], tmp_path / "made", form, layer, **settings)
     folder = exported(made, tmp_path)
-    model, graph = load_model(read_checkpoint(made), rounding=False), Stored(folder)
-    names = [name for product in graph.products for name in product.split(JOINER)]
+    model, graph = load_model(read_checkpoint(made), rounding=False), StoredGraph(folder)
+    names = [name for product in graph.matmuls for name in product.split(JOINER)]
     assert len(names) == (15 if family == "llama" else 9)
-    for product in graph.products:
+    for product in graph.matmuls:
         wanted = torch.cat([model.get_submodule(one).weight for one in product.split(JOINER)])
         turned = family == "gpt2" and product != "lm_head"
         assert torch.equal(graph.weight(product), wanted.T if turned else wanted)
@@ -108,15 +108,15 @@ def test_layers_that_read_one_input_share_a_product_unless_their_groups_differ(
     for name in ("gptq", "act-order"):
         form, layer, settings = FORMATS[name]
         made = make(plain["llama"], tmp_path / name, form, layer, **settings)
-        graph = Stored(exported(made, tmp_path / f"engine of {name}"))
-        shared[name] = sum(JOINER in product for product in graph.products)
+        graph = StoredGraph(exported(made, tmp_path / f"engine of {name}"))
+        shared[name] = sum(JOINER in product for product in graph.matmuls)
     assert shared == {"gptq": 2, "act-order": 0}
 
 
 def test_what_was_pruned_stays_zero(plain: dict[str, Path], tmp_path: Path) -> None:
     form, layer, settings = FORMATS["pruned"]
     folder = exported(make(plain["llama"], tmp_path / "made", form, layer, **settings), tmp_path)
-    assert not Stored(folder).weight(UP)[:, ::2].any()
+    assert not StoredGraph(folder).weight(UP)[:, ::2].any()
 
 
 def test_groups_in_order_are_not_sorted(plain: dict[str, Path], tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_groups_in_order_are_not_sorted(plain: dict[str, Path], tmp_path: Path) 
     for name in ("gptq", "act-order"):
         form, layer, settings = FORMATS[name]
         made = make(plain["llama"], tmp_path / name, form, layer, **settings)
-        graph = Stored(exported(made, tmp_path))
+        graph = StoredGraph(exported(made, tmp_path))
         orders[name] = [item for item in graph.constants if item.endswith(".order")]
     assert orders["gptq"] == []
     assert len(orders["act-order"]) == 14
@@ -146,13 +146,13 @@ def test_shards_and_names_without_their_prefix_are_found(
     assert close(made, tmp_path)
 
 
-@pytest.mark.parametrize("eight", [False, True])
+@pytest.mark.parametrize("int8_activations", [False, True])
 def test_the_same_checkpoint_gives_the_same_files(
-    plain: dict[str, Path], tmp_path: Path, eight: bool
+    plain: dict[str, Path], tmp_path: Path, int8_activations: bool
 ) -> None:
     form, layer, settings = FORMATS["act-order"]
     made = make(plain["llama"], tmp_path / "made", form, layer, **settings)
-    folders = [exported(made, tmp_path / name, eight=eight) for name in "ab"]
+    folders = [exported(made, tmp_path / name, int8_activations=int8_activations) for name in "ab"]
     for name in ("model.onnx", "model.onnx.data"):
         assert len({sha256_file(folder / name) for folder in folders}) == 1
 
@@ -160,5 +160,5 @@ def test_the_same_checkpoint_gives_the_same_files(
 def test_int8_inputs_stay_near(plain: dict[str, Path], tmp_path: Path) -> None:
     form, layer, settings = FORMATS["gptq"]
     made = make(plain["llama"], tmp_path / "made", form, layer, **settings)
-    found = distances(made, exported(made, tmp_path, eight=True))
+    found = distances(made, exported(made, tmp_path, int8_activations=True))
     assert 1e-4 < max(found) < 0.2

@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.engine.onnxruntime.graph.head import rounded
-from coldforge.engine.onnxruntime.graph.stored import Stored
+from coldforge.engine.onnxruntime.graph.stored_graph import StoredGraph
 from tests.checkpoint.formats.folders import change
 from tests.engine.onnxruntime.graph.rig import close, decoder, exported
 
@@ -18,7 +18,7 @@ def test_a_tied_head_is_the_embedding(tmp_path: Path, family: str) -> None:
     folder = decoder(tmp_path / "model", family, tie_word_embeddings=True)
     assert "lm_head.weight" not in read_checkpoint(folder).tensors
     assert close(folder, tmp_path)
-    assert Stored(tmp_path).kind("lm_head") == "float32"
+    assert StoredGraph(tmp_path).kind("lm_head") == "float32"
 
 
 def test_a_quantised_head_is_held_as_it_is(tmp_path: Path) -> None:
@@ -41,14 +41,14 @@ def test_a_quantised_head_is_held_as_it_is(tmp_path: Path) -> None:
         change(made, f"lm_head{part}", tensor)
     assert json.loads((made / "config.json").read_text())["quantization_config"]["lm_head"]
     assert close(made, tmp_path)
-    graph = Stored(tmp_path)
+    graph = StoredGraph(tmp_path)
     assert graph.kind("lm_head") == "int4 weights, float32 inputs"
     assert torch.equal(graph.weight("lm_head"), item.weight())
 
 
 def test_with_int8_inputs_a_plain_head_is_rounded_by_groups(tmp_path: Path) -> None:
     folder = decoder(tmp_path / "model")
-    graph = Stored(exported(folder, tmp_path, eight=True))
+    graph = StoredGraph(exported(folder, tmp_path, int8_activations=True))
     assert graph.kind("lm_head") == "int8 weights, int8 inputs"
 
 

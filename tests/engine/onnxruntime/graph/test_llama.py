@@ -46,7 +46,7 @@ def test_logits_equal_torchs_with_and_without_a_cache(
     [
         ("llama", {"rope_parameters": {"rope_type": "dynamic", **BENT}}, "'dynamic' depend on"),
         ("llama", {"hidden_act": "gelu"}, "no engine for the activation 'gelu'"),
-        ("qwen2", {**SLIDING, "max_window_layers": 1}, "some blocks see further back"),
+        ("qwen2", {**SLIDING, "max_window_layers": 1}, "windows of the blocks differ"),
     ],
 )
 def test_what_no_graph_of_ours_holds_is_refused_in_one_line(

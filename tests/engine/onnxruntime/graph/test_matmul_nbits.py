@@ -40,9 +40,9 @@ def layers(draw: Any) -> Any:
 
 
 @patient
-@given(item=layers(), eight=st.booleans())
-def test_what_is_packed_decodes_to_the_very_weights(item: Any, eight: bool) -> None:
-    assert torch.equal(unpack(pack("layer", item, eight)), item.weight())
+@given(item=layers(), int8_activations=st.booleans())
+def test_what_is_packed_decodes_to_the_very_weights(item: Any, int8_activations: bool) -> None:
+    assert torch.equal(unpack(pack("layer", item, int8_activations)), item.weight())
 
 
 @patient
@@ -75,7 +75,7 @@ def test_a_zero_point_beyond_four_bits_takes_eight() -> None:
     item = drawn(4, 16)
     assert not pack("layer", drawn(4, 15)).halves
     assert pack("layer", item).halves
-    assert pack("layer", item, eight=True).bits == 8
+    assert pack("layer", item, int8_activations=True).bits == 8
 
 
 def test_fewer_bits_than_four_take_four() -> None:
@@ -84,7 +84,7 @@ def test_fewer_bits_than_four_take_four() -> None:
 
 @pytest.mark.parametrize("groups", [8, 16])
 def test_groups_too_small_for_the_operator_are_refused(groups: int) -> None:
-    with pytest.raises(ColdforgeError, match=r"mlp has groups of \d weights: no power of two"):
+    with pytest.raises(ColdforgeError, match=r"mlp has groups of \d weights, not a multiple of 16"):
         pack("mlp", drawn(4, 8, groups))
 
 
@@ -92,7 +92,7 @@ def test_groups_of_unequal_size_are_refused() -> None:
     item = drawn(4, 8, 2, ordered=True)
     order = item.order.clone()
     order[order == 1] = torch.tensor([0] + [1] * 31).int()
-    with pytest.raises(ColdforgeError, match="groups of mlp are not equally large"):
+    with pytest.raises(ColdforgeError, match="groups of mlp differ in size"):
         pack("mlp", replace(item, order=order))
 
 
@@ -103,7 +103,7 @@ def test_zero_points_that_no_byte_holds_are_refused() -> None:
 
 def test_zero_points_in_the_middle_are_left_out() -> None:
     assert pack("layer", drawn(4, 8)).zeros is None
-    assert pack("layer", drawn(8, 128), eight=True).zeros is None
+    assert pack("layer", drawn(8, 128), int8_activations=True).zeros is None
     assert pack("layer", drawn(4, 7)).zeros is not None
     assert pack("layer", drawn(3, 4)).zeros is not None
     assert pack("layer", drawn(8, 128)).zeros is not None

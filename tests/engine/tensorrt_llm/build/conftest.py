@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
-from coldforge.engine.tensorrt_llm.build.command_line import Wish
+from coldforge.engine.tensorrt_llm.build.command_line import BuildRequest
 from coldforge.engine.tensorrt_llm.build.precision import precision_of
-from coldforge.engine.tensorrt_llm.build.settings import Settings
+from coldforge.engine.tensorrt_llm.build.settings import BuildSettings
 from coldforge.stack.profile import read_profile
 
 CONFIG = {"model_type": "llama", "num_attention_heads": 4, "num_key_value_heads": 4}
@@ -19,7 +19,7 @@ GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 128, "format": "gptq", 
 AWQ = {"quant_method": "awq", "bits": 4, "group_size": 128, "version": "gemm"}
 
 Make = Callable[..., Checkpoint]
-Wanted = Callable[..., Wish]
+MakeRequest = Callable[..., BuildRequest]
 
 
 def _write(path: Path) -> None:
@@ -45,16 +45,16 @@ def checkpoint(tmp_path: Path) -> Make:
 
 
 @pytest.fixture
-def wish(checkpoint: Make, checkout: Path) -> Wanted:
+def build_request(checkpoint: Make, checkout: Path) -> MakeRequest:
     """Wish for an engine of a release, with settings and a checkpoint made to measure."""
 
     def make(
         release: str, quantised: dict[str, Any] | None = None, shards: int = 1, **asked: Any
-    ) -> Wish:
+    ) -> BuildRequest:
         config = asked.pop("config", {})
-        source, settings = checkpoint(quantised, shards, **config), Settings(**asked)
+        source, settings = checkpoint(quantised, shards, **config), BuildSettings(**asked)
         profile = read_profile(checkout / "docker" / "releases", release)
-        return Wish(release, profile, source, settings, precision_of(source, settings))
+        return BuildRequest(release, profile, source, settings, precision_of(source, settings))
 
     return make
 

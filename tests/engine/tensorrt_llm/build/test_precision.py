@@ -3,15 +3,17 @@ from typing import Any
 import pytest
 
 from coldforge.engine.tensorrt_llm.build.precision import Precision, precision_of
-from coldforge.engine.tensorrt_llm.build.settings import Settings
+from coldforge.engine.tensorrt_llm.build.settings import BuildSettings
 from coldforge.errors import ColdforgeError
 
 
 def test_a_quantised_checkpoint_says_its_own_precision(
     checkpoint: Any, gptq: dict[str, Any], awq: dict[str, Any]
 ) -> None:
-    assert precision_of(checkpoint(gptq), Settings()) == Precision("int4", "int4_gptq", "gptq", 128)
-    assert precision_of(checkpoint(awq), Settings()).weight_only == "int4_awq"
+    assert precision_of(checkpoint(gptq), BuildSettings()) == Precision(
+        "int4", "int4_gptq", "gptq", 128
+    )
+    assert precision_of(checkpoint(awq), BuildSettings()).weight_only == "int4_awq"
 
 
 @pytest.mark.parametrize(
@@ -26,7 +28,7 @@ def test_a_quantised_checkpoint_says_its_own_precision(
 def test_an_original_takes_the_precision_asked_for(
     checkpoint: Any, asked: dict[str, Any], name: str, weight_only: str
 ) -> None:
-    assert precision_of(checkpoint(), Settings(**asked)) == Precision(name, weight_only)
+    assert precision_of(checkpoint(), BuildSettings(**asked)) == Precision(name, weight_only)
 
 
 @pytest.mark.parametrize(
@@ -44,10 +46,10 @@ def test_what_would_be_misread_is_refused_with_a_remedy(
     checkpoint: Any, gptq: dict[str, Any], change: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ColdforgeError, match=message) as caught:
-        precision_of(checkpoint(gptq | change), Settings())
+        precision_of(checkpoint(gptq | change), BuildSettings())
     assert caught.value.hint
 
 
 def test_a_quantised_checkpoint_is_not_rounded_again(checkpoint: Any, gptq: dict[str, Any]) -> None:
     with pytest.raises(ColdforgeError, match="quantised already"):
-        precision_of(checkpoint(gptq), Settings(precision="int8"))
+        precision_of(checkpoint(gptq), BuildSettings(precision="int8"))

@@ -8,7 +8,7 @@ from typing import Any
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.checkpoint.formats.registry import find_format
-from coldforge.engine.tensorrt_llm.loader.check import Check
+from coldforge.engine.tensorrt_llm.loader.checkpoint_check import LoadCheck
 from coldforge.engine.tensorrt_llm.loader.registry import find_loader
 from coldforge.engine.tensorrt_llm.loader.verdict import Finding
 
@@ -100,7 +100,7 @@ def make(
 
 def check(folder: Path, release: str, tp: int = 1, dtype: str = "float16") -> dict[str, Finding]:
     """Check it; findings by the last words of their names."""
-    found = Check(read_checkpoint(folder), find_loader(release), tp, dtype).findings()
+    found = LoadCheck(read_checkpoint(folder), find_loader(release), tp, dtype).findings()
     return {item.name.removeprefix(BLOCK): item for item in found}
 
 

@@ -43,10 +43,10 @@ class Attention:
         graph, size = self.graph, self.dimensions
         kept, grown = [], []
         for kind in ("key", "value"):
-            sides: list[str | int] = [BATCH, size.kv_heads, PAST, size.head_dim]
-            kept.append(graph.input(f"past_key_values.{block}.{kind}", "float32", sides))
-            sides = [BATCH, size.kv_heads, TOTAL, size.head_dim]
-            grown.append(graph.output(f"present.{block}.{kind}", "float32", sides))
+            shape: list[str | int] = [BATCH, size.kv_heads, PAST, size.head_dim]
+            kept.append(graph.input(f"past_key_values.{block}.{kind}", "float32", shape))
+            shape = [BATCH, size.kv_heads, TOTAL, size.head_dim]
+            grown.append(graph.output(f"present.{block}.{kind}", "float32", shape))
         output = f"block.{block}.attention"
         graph.add(
             f"{CONTRIB}.GroupQueryAttention",

@@ -20,16 +20,16 @@ FAMILIES: dict[str, Callable[..., str]] = {
 }  # fmt: skip
 
 
-def export(checkpoint: Checkpoint, folder: Path, eight: bool = False) -> dict[str, str]:
+def export(checkpoint: Checkpoint, folder: Path, int8_activations: bool = False) -> dict[str, str]:
     """Write model.onnx and its data into `folder`; return how each linear layer is stored.
 
-    Lossless: weights decode to what the checkpoint means, inputs stay float32. With `eight`,
+    Lossless: weights decode to the checkpoint's, inputs stay float32. With `int8_activations`,
     inputs of quantised layers are rounded to int8, block by block, and so is the head's weight.
-    Raise ColdforgeError for what no graph of ours holds.
+    Raise ColdforgeError for what the graph cannot hold.
     """
     size = dimensions(checkpoint.config)
     graph = Graph(folder)
-    linears = Linears(graph, Weights(checkpoint), eight)
+    linears = Linears(graph, Weights(checkpoint), int8_activations)
     with closing(graph.data):
         states = FAMILIES[size.kind](graph, linears, Attention(graph, size), checkpoint.config)
         add_head(linears, states, size)

@@ -1,4 +1,4 @@
-"""What ONNX Runtime's generation loop wants to know of a graph: genai_config.json."""
+"""genai_config.json: how ONNX Runtime's generation loop reads a graph."""
 
 import json
 from pathlib import Path
@@ -22,12 +22,26 @@ def write_genai(folder: Path, size: Dimensions, config: dict[str, Any]) -> None:
     }
     if size.kind == "gpt2":
         inputs["position_ids"] = "position_ids"
+    model = {
+        "context_length": size.positions,
+        "decoder": _decoder(size, inputs),
+        "type": KIND,
+        "vocab_size": size.vocab,
+        **_special(config),
+    }
+    search = {"max_length": size.positions, "past_present_share_buffer": True}
+    text = json.dumps({"model": model, "search": search}, indent=2, sort_keys=True)
+    (folder / FILE).write_text(text + "\n", "utf-8")
+
+
+def _decoder(size: Dimensions, inputs: dict[str, str]) -> dict[str, Any]:
+    """Describe the graph: its sizes, its inputs and outputs by name."""
     outputs = {
         "logits": "logits",
         "present_key_names": "present.%d.key",
         "present_value_names": "present.%d.value",
     }
-    decoder = {
+    return {
         "filename": GRAPH,
         "head_size": size.head_dim,
         "hidden_size": size.hidden,
@@ -38,16 +52,6 @@ def write_genai(folder: Path, size: Dimensions, config: dict[str, Any]) -> None:
         "num_key_value_heads": size.kv_heads,
         "session_options": {"provider_options": []},
     }
-    model = {
-        "context_length": size.positions,
-        "decoder": decoder,
-        "type": KIND,
-        "vocab_size": size.vocab,
-        **_special(config),
-    }
-    search = {"max_length": size.positions, "past_present_share_buffer": True}
-    text = json.dumps({"model": model, "search": search}, indent=2, sort_keys=True)
-    (folder / FILE).write_text(text + "\n", "utf-8")
 
 
 def _special(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,7 @@
-"""A graph under construction: nodes in order, tensors in their file."""
+"""A graph under construction: nodes in order, large tensors in a file of their own."""
 
 from pathlib import Path
 from typing import Any
-
-from coldforge.engine.onnxruntime.graph.datafile import DataFile
 
 OPSET = 23
 CONTRIB = "com.microsoft"
@@ -11,6 +9,44 @@ CONTRIB = "com.microsoft"
 IR_VERSION = 11
 DATA = "model.onnx.data"
 GRAPH = "model.onnx"
+ALIGNMENT = 4096
+"""Bytes; a page, so that the runtime may map each tensor where it lies."""
+SMALL = 1024
+"""Bytes; smaller tensors stand in the graph itself."""
+
+
+class DataFile:
+    """The file of a graph's large tensors, written front to back, none kept in memory.
+
+    The protocol buffer of each tensor says where it lies.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Begin an empty file."""
+        self.path = path
+        self._stream = path.open("wb")
+
+    def add(self, name: str, array: Any) -> Any:  # noqa: ANN401 - an array, a TensorProto
+        """Store an array; return its TensorProto."""
+        import numpy as np
+        import onnx
+
+        array = np.ascontiguousarray(array)
+        if array.nbytes <= SMALL:
+            return onnx.numpy_helper.from_array(array, name)
+        self._stream.write(bytes(-self._stream.tell() % ALIGNMENT))
+        kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+        proto = onnx.TensorProto(name=name, data_type=kind, dims=array.shape)
+        proto.data_location = onnx.TensorProto.EXTERNAL
+        place = {"location": self.path.name, "offset": self._stream.tell(), "length": array.nbytes}
+        for key, value in place.items():
+            proto.external_data.add(key=key, value=str(value))
+        self._stream.write(memoryview(array).cast("B"))
+        return proto
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._stream.close()
 
 
 class Graph:

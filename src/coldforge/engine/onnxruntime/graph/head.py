@@ -1,4 +1,4 @@
-"""The head: from the last states to logits. Float32 where the checkpoint has it plain."""
+"""The head: from the last hidden states to logits. Float32 where the checkpoint's is plain."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ GROUP = 32
 
 def add_head(linears: Linears, states: str, size: Dimensions) -> None:
     """Multiply by the head: the graph's logits."""
-    weight = head_weight(linears.weights, size, linears.eight)
+    weight = head_weight(linears.weights, size, linears.int8_activations)
     graph = linears.graph
     if isinstance(weight, Quantized):
-        product = linears.nbits(HEAD, states, pack(HEAD, weight, linears.eight))
+        product = linears.nbits(HEAD, states, pack(HEAD, weight, linears.int8_activations))
     else:
         table = graph.tensor(f"{HEAD}.weight", weight)
         product = graph.node("MatMul", [states, table], f"{HEAD}.product")
@@ -25,10 +25,11 @@ def add_head(linears: Linears, states: str, size: Dimensions) -> None:
     graph.node("Identity", [product], "logits")
 
 
-def head_weight(weights: Weights, size: Dimensions, eight: bool) -> Any:  # noqa: ANN401
+def head_weight(weights: Weights, size: Dimensions, int8_activations: bool) -> Any:  # noqa: ANN401
     """Read the head, or the embedding where they are tied, as a graph holds it.
 
-    Quantized, or a plain float32 array (inputs, outputs); with `eight` a plain one is rounded.
+    Quantized, or a plain float32 array (in_features, out_features); with `int8_activations` a
+    plain one is rounded.
     """
     own = weights.find(HEAD) or weights.find(f"{HEAD}.weight")
     if own and not size.tied:
@@ -36,11 +37,11 @@ def head_weight(weights: Weights, size: Dimensions, eight: bool) -> Any:  # noqa
     else:
         embedding = "transformer.wte" if size.kind == "gpt2" else "model.embed_tokens"
         weight = weights.array(f"{embedding}.weight").T
-    return rounded(weight) if eight and not isinstance(weight, Quantized) else weight
+    return rounded(weight) if int8_activations and not isinstance(weight, Quantized) else weight
 
 
 def rounded(weight: Any) -> Quantized:  # noqa: ANN401 - an array
-    """Round a plain weight (inputs, outputs) to int8, each group to its own largest number."""
+    """Round a plain weight (in_features, out_features) to int8, groups by their largest number."""
     import torch
 
     table = torch.from_numpy(weight).contiguous()

@@ -11,7 +11,7 @@ from coldforge.engine.onnxruntime.graph.weights import Weights
 FLOAT32, INT8 = 1, 4
 """The operator's accuracy levels: what the inputs are multiplied in."""
 JOINER = " + "
-"""Between the names of layers that share a product."""
+"""Between the names of layers that share a multiplication."""
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Linears:
 
     graph: Graph
     weights: Weights
-    eight: bool = False
+    int8_activations: bool = False
     """Whether inputs of quantised layers are rounded to int8."""
 
     def __post_init__(self) -> None:
@@ -31,7 +31,7 @@ class Linears:
         """Multiply `source` by a layer of the checkpoint; return the output's name."""
         weight = self.weights.linear(name)
         if isinstance(weight, Quantized):
-            output = self.nbits(name, source, pack(name, weight, self.eight))
+            output = self.nbits(name, source, pack(name, weight, self.int8_activations))
         else:
             table = self.graph.tensor(f"{name}.weight", weight)
             output = self.graph.node("MatMul", [source, table], f"{name}.product")
@@ -42,16 +42,16 @@ class Linears:
         return output
 
     def together(self, names: list[str], source: str) -> str:
-        """Multiply `source` by several layers in one product; nothing if they do not go together.
+        """Multiply `source` by several layers at once; return nothing if they cannot be joined.
 
-        One call of the operator has work for more threads than each of three.
+        One call of the operator keeps more threads busy than each of three.
         """
         weight = joined([self.weights.linear(name) for name in names])
         if weight is None:
             return ""
         name = JOINER.join(names)
         if isinstance(weight, Quantized):
-            output = self.nbits(name, source, pack(name, weight, self.eight))
+            output = self.nbits(name, source, pack(name, weight, self.int8_activations))
             kind = self.stored.pop(name)
         else:
             table = self.graph.tensor(f"{name}.weight", weight)
@@ -84,7 +84,8 @@ class Linears:
         self.stored[name] = f"int{bits} in blocks of {packed.block}"
         attributes: dict[str, Any] = {
             "N": outputs, "K": blocks * packed.block, "bits": packed.bits,
-            "block_size": packed.block, "accuracy_level": INT8 if self.eight else FLOAT32,
+            "block_size": packed.block,
+            "accuracy_level": INT8 if self.int8_activations else FLOAT32,
         }  # fmt: skip
         return graph.node(
             f"{CONTRIB}.MatMulNBits", [source, *names], f"{name}.product", **attributes
@@ -92,7 +93,7 @@ class Linears:
 
 
 def joined(weights: list[Any]) -> Any:  # noqa: ANN401 - Quantized or arrays
-    """Put weights beside each other, outputs after outputs; None where their forms differ."""
+    """Join weights along their outputs; None where they are stored differently."""
     import numpy as np
     import torch
 

@@ -126,7 +126,9 @@ def _window(config: dict[str, Any]) -> int:
     known = _transformers(config)
     kinds = set(getattr(known, "layer_types", None) or ())
     if len(kinds) > 1:
-        raise ColdforgeError("some blocks see further back than others", "no engine holds that")
+        raise ColdforgeError(
+            "the attention windows of the blocks differ", "an engine needs the same one in all"
+        )
     slides = known.model_type == "mistral" or kinds == {"sliding_attention"}
     return int(known.sliding_window or 0) if slides else 0
 

@@ -1,15 +1,15 @@
-"""Quantised weights as MatMulNBits reads them: the same codes in another order.
+"""Quantised weights as MatMulNBits reads them: the same codes in another layout.
 
 The operator (ONNX Runtime's ContribOperators: com.microsoft.MatMulNBits) takes B uint8
-(outputs, blocks, block * bits / 8), scales float32 (outputs, blocks) and zero points packed like
-B, (outputs, blocks * bits / 8); the first value of a byte has the low bits.
+(out_features, blocks, block * bits / 8), scales float32 (out_features, blocks) and zero points
+packed like B, (out_features, blocks * bits / 8); the first value of a byte has the low bits.
 
 Codes of eight bits with float32 inputs have no fast kernel: the operator decodes the whole matrix
-at every call, thirteen times slower than float32. They go in as two halves of four bits instead,
-beside each other, the inputs given twice: code = 16 high + low, zero = 16 high + low, and the high
-half's scale is 16 times the low one's. No number changes.
+at every call, thirteen times slower than float32. They are stored as two halves of four bits
+instead, beside each other, the inputs given twice: code = 16 high + low, zero = 16 high + low, and
+the high half's scale is 16 times the low one's. No weight changes.
 
-Without zero points the operator takes the middle of the codes, a tenth faster than being told so.
+Without zero points the operator takes the middle of the codes; that is a tenth faster.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.errors import ColdforgeError
 
 LEAST, MOST = 16, 256
-"""Block sizes the operator takes: powers of two between these."""
+"""Block sizes the operator accepts: powers of two between these."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ class NBits:
     codes: Any
     scales: Any
     zeros: Any
-    """None where every one is the middle of the codes."""
+    """None where all are the middle of the codes."""
     order: Any
-    """int64 (inputs,): the input that comes at each place, None where they are in order."""
+    """int64 (in_features,): the input at each place, None where they are in order."""
     halves: bool = False
     """Whether the first half of the blocks are high halves of codes, the others low ones."""
 
 
-def pack(name: str, item: Quantized, eight: bool = False) -> NBits:
-    """Repack a layer without changing a number; raise ColdforgeError if it cannot be held.
+def pack(name: str, item: Quantized, int8_activations: bool = False) -> NBits:
+    """Repack a layer without changing a weight; raise ColdforgeError if that cannot be.
 
-    Fewer than four bits go into four; groups that are no power of two are cut into blocks that
-    repeat their scale. With `eight`, for inputs of int8, codes of eight bits stay whole.
+    Fewer than four bits are stored in four; groups whose size is not a power of two are cut into
+    blocks that repeat their scale. With `int8_activations`, codes of eight bits stay whole.
     """
     order = None if item.order is None else _order(name, item)
     codes = (item.codes if order is None else item.codes[order]).T
@@ -53,7 +53,7 @@ def pack(name: str, item: Quantized, eight: bool = False) -> NBits:
     if not 0 <= int(zeros.min()) <= int(zeros.max()) < 256:
         raise ColdforgeError(f"{name} has zero points outside 8 bits", "choose another method")
     bits = 4 if max(int(zeros.max()), int(codes.max())) < 16 else 8
-    halves = bits == 8 and not eight
+    halves = bits == 8 and not int8_activations
     if halves:
         bits = 4
         codes, zeros, scales = _halved(codes), _halved(zeros), _stacked(scales * 16, scales)
@@ -70,7 +70,7 @@ def pack(name: str, item: Quantized, eight: bool = False) -> NBits:
 
 
 def unpack(item: NBits) -> Any:  # noqa: ANN401 - a tensor
-    """Decode to float32 (outputs, inputs), inputs in the checkpoint's order."""
+    """Decode to float32 (out_features, in_features), inputs in the checkpoint's order."""
     import torch
 
     outputs, blocks, _ = item.codes.shape
@@ -95,12 +95,12 @@ def unpack(item: NBits) -> Any:  # noqa: ANN401 - a tensor
 
 
 def _order(name: str, item: Quantized) -> Any:  # noqa: ANN401 - a tensor
-    """Sort the inputs by their group; each group must be whole."""
+    """Sort the inputs by their group; each group must be complete."""
     import torch
 
     counts = torch.bincount(item.order.long(), minlength=len(item.scales))
     if not bool((counts == item.group_size).all()):
-        raise ColdforgeError(f"the groups of {name} are not equally large", "quantise it again")
+        raise ColdforgeError(f"the groups of {name} differ in size", "quantise it again")
     return torch.argsort(item.order.long(), stable=True)
 
 
@@ -108,7 +108,7 @@ def _block(name: str, group: int) -> int:
     block = min(group & -group, MOST)
     if block < LEAST:
         raise ColdforgeError(
-            f"{name} has groups of {group} weights: no power of two from {LEAST} on divides that",
+            f"{name} has groups of {group} weights, not a multiple of {LEAST}",
             "quantise with --group-size 32, 64 or 128",
         )
     return block

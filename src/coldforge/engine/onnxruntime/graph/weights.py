@@ -1,4 +1,4 @@
-"""A checkpoint's tensors by the names its family gives them, for the graph."""
+"""A checkpoint's tensors by their names in the model family."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from coldforge.errors import ColdforgeError
 from coldforge.model.loading.reading import Reader
 
 HEAD = "lm_head"
-"""The layer that turns states into logits; a plain nn.Linear in every family."""
+"""The layer from hidden states to logits; a plain nn.Linear in every family."""
 BASES = ("model.", "transformer.")
 """Prefixes of the model without its head, which some checkpoints leave out."""
 
 
 class Weights:
-    """Tensors are read when asked for."""
+    """Reads tensors of a checkpoint when they are needed."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Open the files."""
@@ -22,7 +22,7 @@ class Weights:
         self._known = checkpoint.tensors.keys() | checkpoint.linears.keys()
 
     def find(self, name: str) -> str | None:
-        """Return how the checkpoint calls a tensor or layer; None if it has none."""
+        """Return the checkpoint's name of a tensor or layer; None if it has none."""
         bare = next((name.removeprefix(base) for base in BASES if name.startswith(base)), name)
         return next((one for one in (name, bare) if one in self._known), None)
 
@@ -40,7 +40,7 @@ class Weights:
         return (tensor if keep else tensor.to(torch.float32)).contiguous().numpy()
 
     def linear(self, name: str) -> Any:  # noqa: ANN401 - Quantized, or a numpy array
-        """Read a linear layer: Quantized, or its plain weight, float32 (inputs, outputs)."""
+        """Read a linear layer: Quantized, or plain, float32 (in_features, out_features)."""
         found = self.find(name)
         linear = self.checkpoint.linears.get(found or "")
         if linear is not None and linear.format is not None:

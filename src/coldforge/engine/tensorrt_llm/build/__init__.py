@@ -1,1 +1,1 @@
-"""One vocabulary of options, translated into the command line of each release."""
+"""Builds an engine: options become the command lines of a release's programs."""

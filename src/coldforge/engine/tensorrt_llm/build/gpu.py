@@ -37,8 +37,8 @@ def find_gpus() -> tuple[list[Gpu], str]:
     found = read_gpus(result.stdout) if not result.returncode else []
     if found:
         return found, ""
-    said = (result.stdout + result.stderr).strip().splitlines()
-    return [], f"no NVIDIA GPU: nvidia-smi says: {said[0] if said else 'nothing'}"
+    output = (result.stdout + result.stderr).strip().splitlines()
+    return [], f"no NVIDIA GPU: nvidia-smi says: {output[0] if output else 'nothing'}"
 
 
 def read_gpus(text: str) -> list[Gpu]:

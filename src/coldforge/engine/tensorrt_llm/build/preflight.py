@@ -1,10 +1,10 @@
-"""What stands between a wish and an engine on this machine; asked before anything is done."""
+"""What a build needs on this machine: GPU, stack, lock, files; found before anything is done."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coldforge.engine.tensorrt_llm.build.command_line import Wish
+from coldforge.engine.tensorrt_llm.build.command_line import BuildRequest
 from coldforge.engine.tensorrt_llm.build.gpu import Gpu, find_gpus, runs_on
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.mirror.missing import all_lacking
@@ -15,8 +15,8 @@ from coldforge.stack.stack import Stack, read_stack
 
 
 @dataclass(frozen=True)
-class Ready:
-    """All that a build needs, found."""
+class Prerequisites:
+    """What a build needs."""
 
     gpu: Gpu
     stack: Stack
@@ -28,24 +28,24 @@ def stack_of(release: str) -> str:
     return f"trtllm-{release}"
 
 
-def ready(space: Workspace, wish: Wish) -> Ready:
+def find_prerequisites(space: Workspace, request: BuildRequest) -> Prerequisites:
     """Find what a build needs; raise ColdforgeError naming everything that is missing."""
-    _refuse_calibration(wish)
+    _refuse_calibration(request)
     gpus, trouble = find_gpus()
     misses = [trouble] if trouble else []
-    stack, lock, absent = _stack(space, wish.release)
+    stack, lock, absent = _stack(space, request.release)
     misses += absent
     if stack and gpus:
         misses += _unfit(gpus[0], stack)
     if misses or not (stack and lock):
         error = MissingInputError if absent else ColdforgeError
         raise error(
-            f"no engine of TensorRT-LLM {wish.release} can be built here: {'; '.join(misses)}",
-            f"--backend onnxruntime makes one that runs here; what {wish.release} would read, on a "
-            f"CPU: invoke engine.check --checkpoint {wish.checkpoint.folder} "
-            f"--release {wish.release}",
+            f"no engine of TensorRT-LLM {request.release} can be built here: {'; '.join(misses)}",
+            "build one for the CPU with --backend onnxruntime, or see what the release would read: "
+            f"invoke engine.check --checkpoint {request.checkpoint.folder} "
+            f"--release {request.release}",
         )
-    return Ready(gpus[0], stack, lock)
+    return Prerequisites(gpus[0], stack, lock)
 
 
 def _stack(space: Workspace, release: str) -> tuple[Stack | None, Lock | None, list[str]]:
@@ -72,12 +72,12 @@ def _unfit(gpu: Gpu, stack: Stack) -> Sequence[str]:
     return [f"{gpu.name} has compute capability {gpu.capability}, {stack.name} is for {made}"]
 
 
-def _refuse_calibration(wish: Wish) -> None:
+def _refuse_calibration(request: BuildRequest) -> None:
     """Raise ColdforgeError if the release would fetch a data set: containers have no network."""
-    settings, name = wish.settings, f"TensorRT-LLM {wish.release}"
+    settings, name = request.settings, f"TensorRT-LLM {request.release}"
     if not settings.calibrates:
         return
-    if why := wish.profile.unknown.get("calibration"):
+    if why := request.profile.unknown.get("calibration"):
         raise ColdforgeError(f"{name} calibrates on what it fetches, and gets no network here", why)
     if not settings.calibration:
         raise ColdforgeError(

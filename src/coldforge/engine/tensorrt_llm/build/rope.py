@@ -1,4 +1,4 @@
-"""Rotary positions as config.json states them, for releases that do or do not read it."""
+"""Rotary positions of config.json, for releases that read it and for those that do not."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,10 +23,10 @@ def rotary(
     kind = str(scaling.get("rope_type") or scaling.get("type") or "default")
     if reads_config and nested and (base != BASE or kind != "default"):
         missing = [name for name in ("rope_theta", "rope_scaling") if name not in config]
-        wanted = [name for name in missing if name == "rope_theta" or kind != "default"]
-        if wanted:
+        unread = [name for name in missing if name == "rope_theta" or kind != "default"]
+        if unread:
             raise ColdforgeError(
-                f"the release would not find {' and '.join(wanted)} in config.json: its "
+                f"the release would not find {' and '.join(unread)} in config.json: its "
                 "Transformers is older than rope_parameters",
                 "write them at the top of config.json too",
             )
@@ -37,7 +37,7 @@ def rotary(
         return words
     if kind not in known:
         raise ColdforgeError(
-            f"the release knows no rotary scaling of type {kind}",
-            f"it knows: {', '.join(known)}; take a later release",
+            f"the release does not support rotary scaling of type {kind}",
+            f"supported: {', '.join(known)}; take a later release",
         )
     return {**words, "rotary_scaling": (kind, f"{float(scaling.get('factor', 1.0)):.10g}")}

@@ -1,1 +1,1 @@
-"""What each release decodes from a checkpoint, computed without it."""
+"""What each release loads from a checkpoint, computed without the release."""

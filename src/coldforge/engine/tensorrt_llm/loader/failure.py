@@ -1,4 +1,4 @@
-"""What stops a release from reading a checkpoint at all, and what helps."""
+"""Why a release cannot read a checkpoint, and what to do."""
 
 
 class Crash(Exception):  # noqa: N818 - it says what a loader would do

@@ -1,11 +1,11 @@
-"""What a release's loader is: how it finds weights, cuts them for cards and takes their bits."""
+"""The weight loader of a release: how it finds weights, cuts them for GPUs and decodes them."""
 
 from typing import Any, Protocol
 
 from coldforge.checkpoint.checkpoint import Checkpoint
-from coldforge.engine.tensorrt_llm.loader.decoded import Held
 from coldforge.engine.tensorrt_llm.loader.failure import CONVERT, PLAIN, REQUANTISE, Crash
-from coldforge.engine.tensorrt_llm.loader.weight_layout import Slot, Stored, Target
+from coldforge.engine.tensorrt_llm.loader.loaded_weights import LoadedWeights
+from coldforge.engine.tensorrt_llm.loader.weight_layout import LayerTensors, Slot, Target
 from coldforge.model.families.dimensions import Dimensions
 
 INPUTS_TOO = frozenset({"w8a8", "coldforge-int8"})
@@ -17,30 +17,30 @@ class Loader(Protocol):
 
     name: str
     one_file: bool
-    """Whether it is told one file of quantised weights rather than a folder."""
+    """Whether it reads quantised weights from one file, not from a folder."""
     biases: frozenset[str]
     """Model types whose biases of q, k and v it reads."""
     families: frozenset[str]
     """Model types whose quantised layers it reads."""
     reads_config: bool
-    """Whether it takes rotary positions from config.json, or is told."""
+    """Whether it reads rotary settings from config.json; else flags say them."""
     rope: tuple[str, ...]
     """Kinds of rotary scaling it can do."""
 
     def target(self, checkpoint: Checkpoint, dims: Dimensions, tp: int, dtype: str) -> Target:
-        """Say how it takes a quantised checkpoint; raise Crash if it cannot."""
+        """Return how it reads a quantised checkpoint; raise Crash if it cannot."""
 
-    def hold(self, slot: Slot, parts: list[Stored], rank: int) -> Held:
+    def load(self, slot: Slot, parts: list[LayerTensors], rank: int) -> LoadedWeights:
         """Load one card's share of a matrix; raise Crash if it cannot."""
 
     def share(self, slot: Slot) -> int:
-        """Count the inputs (or outputs, as it is cut) that a card holds of a matrix."""
+        """Count the inputs of a matrix on one card; the outputs where it is cut by outputs."""
 
     def absent(self, name: str) -> str:
-        """Say why a layer that is not quantised stays random; raise Crash if it stops."""
+        """Return why a layer that is not quantised stays uninitialised; raise Crash if it stops."""
 
     def head(self, checkpoint: Checkpoint, tp: int) -> str:
-        """Say which tensor becomes the output head, nothing if it is left random; raise Crash."""
+        """Return the tensor of the output head, empty if it stays uninitialised; raise Crash."""
 
 
 def group_of(checkpoint: Checkpoint) -> int:
@@ -70,7 +70,7 @@ def refuse_format(checkpoint: Checkpoint, *read: str) -> None:
 
 
 def refuse_width(checkpoint: Checkpoint, names: tuple[str, ...], group: int) -> None:
-    """Raise Crash for layers of other than 4 bits, or other groups than the builder is told."""
+    """Raise Crash for layers of other than 4 bits, or of another group size than `group`."""
     for name in names:
         shape = checkpoint.linears[name].shape
         if shape.bits != 4:
@@ -80,10 +80,10 @@ def refuse_width(checkpoint: Checkpoint, names: tuple[str, ...], group: int) -> 
 
 
 def half_alone(scales: list[Any]) -> None:
-    """Raise Crash unless scales are float16: they are not converted, the kernel takes no other."""
+    """Raise Crash unless scales are float16: they are not converted, kernels take only that."""
     import torch
 
     for item in scales:
         if item.dtype != torch.float16:
             kind = str(item.dtype).removeprefix("torch.")
-            raise Crash(f"its scales are {kind}, and stay so; kernels take float16", REQUANTISE)
+            raise Crash(f"does not convert scales of {kind}; kernels take float16", REQUANTISE)

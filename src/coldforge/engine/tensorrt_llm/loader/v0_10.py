@@ -4,7 +4,7 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.engine.tensorrt_llm.loader.failure import REQUANTISE, TP, UNIFIED, Crash
-from coldforge.engine.tensorrt_llm.loader.v0_5 import V0_5
+from coldforge.engine.tensorrt_llm.loader.v0_5_0 import V0_5
 from coldforge.engine.tensorrt_llm.loader.weight_layout import Slot
 
 
@@ -18,14 +18,14 @@ class V0_10(V0_5):  # noqa: N801 - a version
         """Return a card's share of one kind of tensor."""
         import torch
 
-        side, tp = (0 if slot.by_rows else 1), slot.target.tp
+        axis, tp = (0 if slot.by_rows else 1), slot.target.tp
         shares = []
         for item in tensors:
-            if item.shape[side] % tp:
+            if item.shape[axis] % tp:
                 what = "groups" if slot.by_rows else "outputs"
-                raise Crash(f"{item.shape[side]} {what} do not divide among {tp} cards", TP)
-            width = item.shape[side] // tp
-            shares.append(item.narrow(side, rank * width, width))
+                raise Crash(f"{item.shape[axis]} {what} do not divide among {tp} cards", TP)
+            width = item.shape[axis] // tp
+            shares.append(item.narrow(axis, rank * width, width))
         return torch.cat(shares, dim=1)
 
     def absent(self, name: str) -> str:
@@ -37,3 +37,6 @@ class V0_10(V0_5):  # noqa: N801 - a version
         if "lm_head.weight" not in checkpoint.tensors:
             raise Crash("looks for lm_head.weight, which is not there", UNIFIED)
         return "lm_head.weight"
+
+
+LOADER = V0_10()

@@ -8,17 +8,17 @@ postprocess_weight_only_groupwise of tensorrt_llm/quantization.
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
-from coldforge.engine.tensorrt_llm.loader.decoded import (
-    HALF,
+from coldforge.engine.tensorrt_llm.loader.failure import FP16, REQUANTISE, TP, Crash
+from coldforge.engine.tensorrt_llm.loader.loaded_weights import (
+    CODE_OFFSET,
     MULTIPLE,
-    Held,
+    LoadedWeights,
     check_group,
     fit,
     nibbles,
 )
-from coldforge.engine.tensorrt_llm.loader.failure import FP16, REQUANTISE, TP, Crash
 from coldforge.engine.tensorrt_llm.loader.loader import group_of, refuse_family, refuse_format
-from coldforge.engine.tensorrt_llm.loader.weight_layout import Slot, Stored, Target, need
+from coldforge.engine.tensorrt_llm.loader.weight_layout import LayerTensors, Slot, Target, need
 from coldforge.model.families.dimensions import Dimensions
 
 SUFFIXES = (".qweight", ".qzeros", ".scales")
@@ -27,7 +27,7 @@ INTERLEAVED = (0, 4, 1, 5, 2, 6, 3, 7)
 
 
 class V1_2:  # noqa: N801 - a version
-    """Any number of files, GPTQ v1 or AutoAWQ; g_idx is not read; sides are padded to fit."""
+    """Any number of files, GPTQ v1 or AutoAWQ; g_idx is not read; sizes are padded to fit."""
 
     name = "1.2"
     one_file = False
@@ -49,17 +49,17 @@ class V1_2:  # noqa: N801 - a version
             raise Crash(f"its kernels for groups do not compute in {dtype}", FP16)
         group = group_of(checkpoint)
         check_group(group)
-        said = checkpoint.config.get("quantization_config") or {}
-        packing = "awq" if said.get("quant_method") == "awq" else "gptq"
+        config = checkpoint.config.get("quantization_config") or {}
+        packing = "awq" if config.get("quant_method") == "awq" else "gptq"
         zeros = True
         if packing == "awq":
-            zeros = bool(said.get("zero_point", False))
-        elif said and not said.get("desc_act", False):
-            zeros = bool(said.get("sym", False))
+            zeros = bool(config.get("zero_point", False))
+        elif config and not config.get("desc_act", False):
+            zeros = bool(config.get("sym", False))
         return Target(dims, dims.head_dim, tp, group, zeros, packing, dtype)
 
-    def hold(self, slot: Slot, parts: list[Stored], rank: int) -> Held:
-        """Cut and decode; where sides do not divide: decode, cut and pad."""
+    def load(self, slot: Slot, parts: list[LayerTensors], rank: int) -> LoadedWeights:
+        """Cut and decode; where sizes do not divide: decode, cut and pad."""
         import torch
 
         need(slot, parts, *SUFFIXES)
@@ -68,13 +68,13 @@ class V1_2:  # noqa: N801 - a version
             _cut(slot, [part[suffix] for part in parts], rank, wide) for suffix in SUFFIXES
         )
         scales = scales.to(getattr(torch, slot.target.dtype))
-        codes = (_spread(qweight) if awq else nibbles(qweight.T.contiguous()).T) - HALF
+        codes = (_spread(qweight) if awq else nibbles(qweight.T.contiguous()).T) - CODE_OFFSET
         zeros = _spread(qzeros) if awq else nibbles(qzeros)
         if wide:
             codes, scales, zeros = _pad(slot, rank, codes, scales, zeros)
-        lift = HALF if awq else HALF - 1
-        products = (lift - zeros) * scales if slot.target.zeros else None
-        return fit(Held(codes, scales, products), *place(slot), slot.target.group)
+        zero_offset = CODE_OFFSET if awq else CODE_OFFSET - 1
+        scaled_zeros = (zero_offset - zeros) * scales if slot.target.zeros else None
+        return fit(LoadedWeights(codes, scales, scaled_zeros), *place(slot), slot.target.group)
 
     def share(self, slot: Slot) -> int:
         """Divide what was padded."""
@@ -94,20 +94,20 @@ class V1_2:  # noqa: N801 - a version
 
 
 def place(slot: Slot) -> tuple[int, int]:
-    """Return the rows and columns a card has room for."""
+    """Return the rows and columns of a card's share, padded."""
     tp = slot.target.tp
     unit = max(MULTIPLE, slot.target.group) * tp
-    rows, columns = (-(-side // unit) * unit for side in _sides(slot))
+    rows, columns = (-(-size // unit) * unit for size in _sizes(slot))
     return (rows // tp, columns) if slot.by_rows else (rows, columns // tp)
 
 
 def padded(slot: Slot) -> bool:
-    """Tell whether a side is not a multiple of what the release wants."""
+    """Tell whether a size is not a multiple of what the release's kernels take."""
     unit = max(MULTIPLE, slot.target.group) * slot.target.tp
-    return any(side % unit for side in _sides(slot))
+    return any(size % unit for size in _sizes(slot))
 
 
-def _sides(slot: Slot) -> tuple[int, int]:
+def _sizes(slot: Slot) -> tuple[int, int]:
     """Return inputs and outputs of all cards together."""
     fused = len(slot.parts) > 1
     return slot.inputs, slot.target.tp * sum(slot.local) if fused else sum(slot.outputs)
@@ -117,48 +117,48 @@ def _cut(slot: Slot, tensors: list[Any], rank: int, whole: bool) -> Any:  # noqa
     """Return a card's share of one kind of tensor, or all of it where it is cut later."""
     import torch
 
-    side, tp = (0 if slot.by_rows else 1), slot.target.tp
+    axis, tp = (0 if slot.by_rows else 1), slot.target.tp
     if whole or (len(tensors) > 1 and slot.target.dimensions.kv_heads < tp):
         return torch.cat(tensors, dim=1)
     shares = []
     for item in tensors:
-        width = -(-item.shape[side] // tp)
-        shares.append(item.narrow(side, rank * width, min(width, item.shape[side] - rank * width)))
+        width = -(-item.shape[axis] // tp)
+        shares.append(item.narrow(axis, rank * width, min(width, item.shape[axis] - rank * width)))
     return torch.cat(shares, dim=1)
 
 
 def _pad(slot: Slot, rank: int, codes: Any, scales: Any, zeros: Any) -> tuple[Any, ...]:  # noqa: ANN401
-    """Cut whole tensors and fill up: codes that are nothing, scales of 1, zero points of 8.
+    """Cut and pad complete tensors: codes with 0, scales with 1, zero points with 8.
 
     Codes are cut into pieces as long as a card has outputs, even where inputs are cut.
     """
     rows, columns = place(slot)
-    side, group = (0 if slot.by_rows else 1), slot.target.group
+    axis, group = (0 if slot.by_rows else 1), slot.target.group
     if not slot.target.zeros:
-        raise Crash("sides do not divide, and it pads zero points that it left out", TP)
+        raise Crash("its sizes do not divide, and it pads zero points that it left out", TP)
     scale_place = (rows // group, columns)
     return (
-        _filled(codes, columns, side, rank, (rows, columns), 0),
-        _filled(scales, scale_place[side], side, rank, scale_place, 1),
-        _filled(zeros, scale_place[side], side, rank, scale_place, HALF - 1),
+        _filled(codes, columns, axis, rank, (rows, columns), 0),
+        _filled(scales, scale_place[axis], axis, rank, scale_place, 1),
+        _filled(zeros, scale_place[axis], axis, rank, scale_place, CODE_OFFSET - 1),
     )
 
 
 def _filled(
     item: Any,  # noqa: ANN401 - a tensor
     width: int,
-    side: int,
+    axis: int,
     rank: int,
     room: tuple[int, int],
     value: int,
 ) -> Any:  # noqa: ANN401 - a tensor
     import torch
 
-    pieces = torch.split(item, width, side)
+    pieces = torch.split(item, width, axis)
     if rank >= len(pieces):
         raise Crash(f"no piece is left for card {rank}", TP)
     found = pieces[rank]
-    more = [max(0, wanted - have) for wanted, have in zip(room, found.shape, strict=True)]
+    more = [max(0, full - size) for full, size in zip(room, found.shape, strict=True)]
     return torch.nn.functional.pad(found, (0, more[1], 0, more[0]), value=value)
 
 
@@ -166,3 +166,6 @@ def _spread(words: Any) -> Any:  # noqa: ANN401 - tensors
     """Unpack AutoAWQ's int32 (n, m) into int8 (n, 8m)."""
     loose = nibbles(words)
     return loose.view(-1, 8)[:, list(INTERLEAVED)].view(loose.shape)
+
+
+LOADER = V1_2()

@@ -1,11 +1,11 @@
-"""What becomes of a layer, in a word, and how bad that is."""
+"""The verdict on a layer, and the order of verdicts."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from coldforge.checkpoint.formats.quantized import Quantized
-from coldforge.engine.tensorrt_llm.loader.compare import Difference
 from coldforge.engine.tensorrt_llm.loader.failure import ACT_ORDER, CONVERT, SYMMETRIC, TP, Crash
+from coldforge.engine.tensorrt_llm.loader.weight_difference import WeightDifference
 from coldforge.engine.tensorrt_llm.loader.weight_layout import Slot
 
 EXACT = "exact"
@@ -28,7 +28,7 @@ SOUND = frozenset({EXACT, ROUNDED})
 
 @dataclass(frozen=True)
 class Finding:
-    """What becomes of one layer or tensor."""
+    """The verdict on one layer or tensor."""
 
     name: str
     verdict: str
@@ -36,11 +36,11 @@ class Finding:
     share: float = 0.0
     """Of its weights that are wrong."""
     largest: float | None = 0.0
-    """Distance from what is meant; None where nobody knows."""
+    """Largest difference from the checkpoint's weights; None where it is unknown."""
     fix: str = ""
 
     def json(self) -> dict[str, Any]:
-        """Say it for programs."""
+        """Return it for --json."""
         return {
             "name": self.name,
             "verdict": self.verdict,
@@ -56,12 +56,12 @@ def worst(findings: list[Finding]) -> str:
 
 
 def crashed(name: str, crash: Crash) -> Finding:
-    """Say that the loader stops here."""
+    """Report that the loader stops here."""
     return Finding(name, CRASH, crash.why, 1.0, None, crash.fix)
 
 
-def judge(name: str, slot: Slot, truth: Quantized, found: Difference) -> Finding:
-    """Name what the counts mean for one layer."""
+def find_verdict(name: str, slot: Slot, truth: Quantized, found: WeightDifference) -> Finding:
+    """Turn the counts of one layer into a verdict."""
     if not found.wrong:
         return _sound(name, found)
     verdict, why, fix = _cause(slot, truth, found)
@@ -69,14 +69,14 @@ def judge(name: str, slot: Slot, truth: Quantized, found: Difference) -> Finding
     return Finding(name, verdict, why, found.wrong / found.weights, largest, fix)
 
 
-def _sound(name: str, found: Difference) -> Finding:
+def _sound(name: str, found: WeightDifference) -> Finding:
     if not found.rounded:
         return Finding(name, EXACT)
     why = "zero points times scales, or scales, are rounded to the engine's type"
     return Finding(name, ROUNDED, why, largest=found.largest)
 
 
-def _cause(slot: Slot, truth: Quantized, found: Difference) -> tuple[str, str, str]:
+def _cause(slot: Slot, truth: Quantized, found: WeightDifference) -> tuple[str, str, str]:
     """Return verdict, reason and remedy."""
     if truth.order is not None:
         return GROUPS, "g_idx is not read: input r is taken for group r // group size", ACT_ORDER
@@ -84,8 +84,8 @@ def _cause(slot: Slot, truth: Quantized, found: Difference) -> tuple[str, str, s
         why = f"a card's {slot.rows} inputs are no whole groups of {slot.target.group}"
         return GROUPS, why, TP
     if found.wrong in {found.below, found.above}:
-        side = "low" if found.below else "high"
-        return STEP, f"zero points are taken as v1 stores them: one step too {side}", CONVERT
+        direction = "low" if found.below else "high"
+        return STEP, f"zero points are taken as v1 stores them: one step too {direction}", CONVERT
     if not slot.target.zeros:
         why = "zero points of an asymmetric checkpoint are left out"
         return IGNORED, why, SYMMETRIC

@@ -1,4 +1,4 @@
-"""Where a release keeps weights: one matrix of a block, made of one linear layer or of three."""
+"""The matrices of a release's engine, each made of one linear layer or of three."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,26 +19,26 @@ SLOTS = {
 BY_ROWS = frozenset({"attention.dense", "mlp.proj"})
 """Tensor parallel cuts these by inputs, the others by outputs."""
 
-Stored = Mapping[str, Any]
+LayerTensors = Mapping[str, Any]
 """Suffix -> tensor of one layer, as the file holds it."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the checkpoint is to become."""
+    """What the builder makes of the checkpoint."""
 
     dimensions: Dimensions
     head: int
-    """Numbers of a head, as the release reckons them."""
+    """Size of a head, as the release computes it."""
     tp: int
     group: int
-    """Inputs that share a scale, as the builder is told."""
+    """Inputs that share a scale, by the builder's flags."""
     zeros: bool = True
-    """Whether the engine has room for zero points."""
+    """Whether the engine holds zero points."""
     packing: str = "gptq"
-    """How the loader takes weights to be packed: gptq or awq."""
+    """The packing that the loader assumes: gptq or awq."""
     dtype: str = "float16"
-    """What scales are cast to, where they are cast."""
+    """The type that scales are cast to."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Slot:
 
 
 def slots(target: Target) -> Iterator[Slot]:
-    """List the matrices of all blocks; raise Crash if attention heads cannot be shared out."""
+    """List the matrices of all blocks; raise Crash if heads cannot be divided among the cards."""
     dims, tp = target.dimensions, target.tp
     if dims.heads % tp or (dims.kv_heads % tp and tp % dims.kv_heads):
         raise Crash(f"{dims.heads} heads, {dims.kv_heads} of K and V, on {tp} cards", TP)
@@ -88,7 +88,7 @@ def slots(target: Target) -> Iterator[Slot]:
             yield Slot(name, full, linears[parts[0]][0], outputs, local, target)
 
 
-def need(slot: Slot, parts: list[Stored], *suffixes: str) -> None:
+def need(slot: Slot, parts: list[LayerTensors], *suffixes: str) -> None:
     """Raise Crash naming a tensor that is not in the file."""
     for name, part in zip(slot.parts, parts, strict=True):
         for suffix in suffixes:

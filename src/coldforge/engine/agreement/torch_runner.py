@@ -1,27 +1,19 @@
-"""Torch and ONNX Runtime as Polygraphy runs them, by the same names of inputs and outputs.
-
-Polygraphy reaches for TensorRT only where a runner of it is asked for, and none is here.
-"""
+"""Torch as a runner of Polygraphy, with the inputs and outputs of an engine's graph."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 from polygraphy.backend.base import BaseRunner
-from polygraphy.backend.onnxrt import OnnxrtRunner, SessionFromOnnx
 from polygraphy.common import TensorMetadata
-from polygraphy.logger import G_LOGGER
 
 from coldforge.engine.agreement.feeds import Feed, run
+from coldforge.engine.agreement.logits import LOGITS
 from coldforge.engine.onnxruntime.graph.export import cache_names
-from coldforge.engine.onnxruntime.graph.graph import GRAPH
 from coldforge.model.families.dimensions import Dimensions
 
-LOGITS = "logits"
 
-
-class TorchBackend(BaseRunner):  # type: ignore[misc]  # untyped
-    """A Transformers model that takes what an engine's graph takes."""
+class TorchRunner(BaseRunner):  # type: ignore[misc]  # untyped
+    """A Transformers model with the inputs of an engine's graph."""
 
     def __init__(self, name: str, model: Any, size: Dimensions) -> None:  # noqa: ANN401
         """Run a loaded model under a name."""
@@ -29,7 +21,7 @@ class TorchBackend(BaseRunner):  # type: ignore[misc]  # untyped
         self._model, self._size = model, size
 
     def get_input_metadata_impl(self) -> Any:  # noqa: ANN401 - a TensorMetadata
-        """Name the inputs, with their types and sides."""
+        """Name the inputs, with their types and shapes."""
         import numpy as np
 
         size = self._size
@@ -46,9 +38,3 @@ class TorchBackend(BaseRunner):  # type: ignore[misc]  # untyped
         logits, _ = run(self._model, self._size, feed_dict)
         self.inference_time = time.perf_counter() - begun
         return {LOGITS: logits.numpy()}
-
-
-def onnxruntime_backend(name: str, folder: Path) -> Any:  # noqa: ANN401 - a BaseRunner
-    """Return an engine's graph in ONNX Runtime, loaded once."""
-    with G_LOGGER.verbosity(G_LOGGER.CRITICAL):  # it speaks on stdout
-        return OnnxrtRunner(SessionFromOnnx(str(folder / GRAPH))(), name=name)

@@ -1,6 +1,6 @@
 import pytest
 
-from coldforge.engine.agreement.prompts import cut_prompts
+from coldforge.engine.agreement.held_out_prompts import cut_prompts
 from coldforge.errors import ColdforgeError
 from coldforge.model.corpus import Corpus, Document
 
@@ -35,7 +35,7 @@ def test_a_short_text_gives_fewer_prompts() -> None:
 
 @pytest.mark.parametrize(
     ("count", "most", "said"),
-    [(4, 1, "no room for a prompt"), (0, 64, "nothing to compare")],
+    [(4, 1, "no prompt of two tokens"), (0, 64, "no prompt of two tokens")],
 )
 def test_where_nothing_can_be_asked_it_says_so(count: int, most: int, said: str) -> None:
     with pytest.raises(ColdforgeError, match=said):

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.engine.generate.batches import AHEAD, batches, in_order
+from coldforge.engine.commands.run import AHEAD, batches, in_order
 
 LENGTHS = st.lists(st.integers(1, 4), max_size=120)
 SIZES = st.integers(1, 5)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.engine.bench import memory
+from coldforge.engine.bench import process_memory
 
 PROBE = """
-from coldforge.engine.bench import memory
+from coldforge.engine.bench import process_memory as memory
 taken = bytearray(b"x") * 80_000_000
 before = memory.peak()
 del taken
@@ -30,7 +30,7 @@ def test_the_mark_starts_anew_and_shared_bytes_count_by_their_share() -> None:
 def test_a_system_that_says_nothing_is_not_asked_twice(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(memory, "ROLLUP", tmp_path / "missing")
-    monkeypatch.setattr(memory, "CLEAR", tmp_path / "missing" / "too")
-    assert memory.pss() is None
-    assert not memory.reset_peak()
+    monkeypatch.setattr(process_memory, "ROLLUP", tmp_path / "missing")
+    monkeypatch.setattr(process_memory, "CLEAR", tmp_path / "missing" / "too")
+    assert process_memory.pss() is None
+    assert not process_memory.reset_peak()

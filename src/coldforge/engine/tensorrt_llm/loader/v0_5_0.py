@@ -3,15 +3,20 @@
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
-from coldforge.engine.tensorrt_llm.loader.decoded import Held, check_group, fit, from_gptq
 from coldforge.engine.tensorrt_llm.loader.failure import FP16, NEWER, REQUANTISE, TP, Crash
+from coldforge.engine.tensorrt_llm.loader.loaded_weights import (
+    LoadedWeights,
+    check_group,
+    fit,
+    from_gptq,
+)
 from coldforge.engine.tensorrt_llm.loader.loader import (
     group_of,
     half_alone,
     refuse_family,
     refuse_format,
 )
-from coldforge.engine.tensorrt_llm.loader.weight_layout import QKV, Slot, Stored, Target, need
+from coldforge.engine.tensorrt_llm.loader.weight_layout import QKV, LayerTensors, Slot, Target, need
 from coldforge.model.families.dimensions import Dimensions
 
 SUFFIXES = (".qweight", ".qzeros", ".scales")
@@ -36,7 +41,7 @@ class V0_5:  # noqa: N801 - a version
         check_group(group_of(checkpoint))
         return Target(dims, dims.hidden // dims.heads, tp, group_of(checkpoint))
 
-    def hold(self, slot: Slot, parts: list[Stored], rank: int) -> Held:
+    def load(self, slot: Slot, parts: list[LayerTensors], rank: int) -> LoadedWeights:
         """Cut, then decode."""
         need(slot, parts, *SUFFIXES)
         half_alone([part[".scales"] for part in parts])
@@ -44,17 +49,17 @@ class V0_5:  # noqa: N801 - a version
         return fit(from_gptq(*shares), slot.rows, slot.columns, slot.target.group)
 
     def cut(self, slot: Slot, tensors: list[Any], rank: int) -> Any:  # noqa: ANN401 - tensors
-        """Return a card's share of one kind of tensor; a remainder is nobody's."""
+        """Return a card's share of one kind of tensor; a remainder is lost."""
         import torch
 
         if len({tuple(item.shape) for item in tensors}) > 1:
             widths = ", ".join(str(item) for item in slot.outputs)
             raise Crash(f"joins q, k and v as if equally wide; here {widths}", NEWER)
-        side = 0 if slot.by_rows else 1
-        width = tensors[0].shape[side] // slot.target.tp
+        axis = 0 if slot.by_rows else 1
+        width = tensors[0].shape[axis] // slot.target.tp
         if not width:
-            raise Crash(f"{tensors[0].shape[side]} groups for {slot.target.tp} cards", TP)
-        return torch.cat([item.narrow(side, rank * width, width) for item in tensors], dim=1)
+            raise Crash(f"{tensors[0].shape[axis]} groups for {slot.target.tp} cards", TP)
+        return torch.cat([item.narrow(axis, rank * width, width) for item in tensors], dim=1)
 
     def share(self, slot: Slot) -> int:
         """Divide evenly."""
@@ -72,3 +77,6 @@ class V0_5:  # noqa: N801 - a version
         if found and found.shape[0] % tp:
             raise Crash(f"a vocabulary of {found.shape[0]} on {tp} cards", TP)
         return "lm_head.weight" if found else ""
+
+
+LOADER = V0_5()

@@ -1,17 +1,17 @@
-"""What the engine computes with beside what the checkpoint means, weight by weight."""
+"""The weights of an engine compared with the checkpoint's, one by one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from coldforge.checkpoint.formats.quantized import Quantized
-from coldforge.engine.tensorrt_llm.loader.decoded import Held
+from coldforge.engine.tensorrt_llm.loader.loaded_weights import LoadedWeights
 from coldforge.engine.tensorrt_llm.loader.weight_layout import Slot
 
 ROWS = 1024
-"""Inputs looked at together: what bounds the memory."""
+"""Inputs compared at a time; bounds the memory."""
 STEP = 0.1
-"""How far from a whole number of steps a difference may be and still be one."""
+"""Tolerance, in steps, for a difference to count as a whole number of steps."""
 
 
 @dataclass(frozen=True)
@@ -20,25 +20,25 @@ class Piece:
 
     row: int
     column: int
-    held: Held
+    loaded: LoadedWeights
     """Its rows are the first rows of the card's share: groups count from here."""
 
 
 @dataclass
-class Difference:
+class WeightDifference:
     """Counts of weights, and the largest distance."""
 
     weights: int = 0
     same: int = 0
     rounded: int = 0
-    """Off by no more than the type of scales and products explains."""
+    """Off by no more than the rounding of scales and scaled zeros."""
     below: int = 0
     """One whole step too low."""
     above: int = 0
     whole: int = 0
     """Any other whole number of steps."""
     unread: int = 0
-    """Beyond the last group that the card holds: what is there, nobody knows."""
+    """Beyond the last group that the card holds: undefined."""
     largest: float = 0.0
 
     @property
@@ -47,10 +47,10 @@ class Difference:
         return self.weights - self.same - self.rounded
 
 
-def pieces(slot: Slot, held: list[Held], share: int) -> list[list[Piece]]:
+def pieces(slot: Slot, loaded: list[LoadedWeights], share: int) -> list[list[Piece]]:
     """Find each part's rectangles among the shares of the cards."""
     found: list[list[Piece]] = [[] for _ in slot.parts]
-    for rank, item in enumerate(held):
+    for rank, item in enumerate(loaded):
         if slot.by_rows:
             rows = slice(0, max(0, min(share, slot.inputs - rank * share)))
             found[0].append(Piece(rank * share, 0, item.cut(rows, slice(0, slot.outputs[0]))))
@@ -64,49 +64,52 @@ def pieces(slot: Slot, held: list[Held], share: int) -> list[list[Piece]]:
     return found
 
 
-def compare(truth: Quantized, found: list[Piece], group: int) -> Difference:
-    """Count where the pieces differ from the truth; what no piece covers is wrong."""
-    total = Difference(weights=truth.codes.numel())
+def compare(truth: Quantized, found: list[Piece], group: int) -> WeightDifference:
+    """Count where the pieces differ from the truth; weights that no piece covers are wrong."""
+    total = WeightDifference(weights=truth.codes.numel())
     for piece in found:
-        for engine, meant, step, slack in _blocks(truth, piece, group):
-            _count(total, engine, meant, step, slack)
-    covered = sum(piece.held.codes.numel() for piece in found)
+        for engine, expected, step, slack in _blocks(truth, piece, group):
+            _count(total, engine, expected, step, slack)
+    covered = sum(piece.loaded.codes.numel() for piece in found)
     total.unread += max(0, total.weights - covered)
     return total
 
 
 def _blocks(truth: Quantized, piece: Piece, group: int) -> Iterator[tuple[Any, ...]]:
-    """Yield float32 (rows, columns): the engine's weights, those meant, the step, the slack."""
+    """Yield float32 (rows, columns): the engine's weights, the true ones, the step, the slack."""
     import torch
 
-    held, order = piece.held, truth.order
-    rows, width = held.codes.shape
+    loaded, order = piece.loaded, truth.order
+    rows, width = loaded.codes.shape
     columns = slice(piece.column, piece.column + width)
-    kind = torch.finfo(held.scales.dtype)
+    kind = torch.finfo(loaded.scales.dtype)
     for start in range(0, rows, ROWS):
         local = torch.arange(start, min(start + ROWS, rows))
         inputs = local + piece.row
-        mine = order[inputs].long() if order is not None else inputs // truth.group_size
-        step = truth.scales[mine, columns].float()
-        meant = (truth.codes[inputs, columns].float() - truth.zeros[mine, columns].float()) * step
-        theirs = local // group
-        known = theirs < len(held.scales)
-        theirs = theirs.clamp(max=len(held.scales) - 1)
-        engine = held.codes[local].float() * held.scales[theirs].float()
+        groups = order[inputs].long() if order is not None else inputs // truth.group_size
+        step = truth.scales[groups, columns].float()
+        expected = (
+            truth.codes[inputs, columns].float() - truth.zeros[groups, columns].float()
+        ) * step
+        loaded_groups = local // group
+        known = loaded_groups < len(loaded.scales)
+        loaded_groups = loaded_groups.clamp(max=len(loaded.scales) - 1)
+        engine = loaded.codes[local].float() * loaded.scales[loaded_groups].float()
         slack = engine.abs()
-        if held.products is not None:
-            engine, slack = engine + (z := held.products[theirs].float()), slack + z.abs()
+        if loaded.scaled_zeros is not None:
+            zeros = loaded.scaled_zeros[loaded_groups].float()
+            engine, slack = engine + zeros, slack + zeros.abs()
         engine[~known] = torch.nan
-        yield engine, meant, step, (slack + kind.smallest_normal) * kind.eps
+        yield engine, expected, step, (slack + kind.smallest_normal) * kind.eps
 
 
-def _count(total: Difference, engine: Any, meant: Any, step: Any, slack: Any) -> None:  # noqa: ANN401
+def _count(total: WeightDifference, engine: Any, expected: Any, step: Any, slack: Any) -> None:  # noqa: ANN401
     import torch
 
-    if torch.equal(engine, meant):
+    if torch.equal(engine, expected):
         total.same += engine.numel()
         return
-    far = engine - meant
+    far = engine - expected
     unread = far.isnan()
     near = ~(far.abs() > slack) & ~unread
     same = (far == 0) & ~unread

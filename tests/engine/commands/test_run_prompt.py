@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.engine.commands.generate import run_generate
+from coldforge.engine.commands.run import run_generate
 from coldforge.errors import ColdforgeError
 from coldforge.model.generation import command as model
 

@@ -7,9 +7,9 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
 from coldforge.engine.onnxruntime.graph import head
-from coldforge.engine.onnxruntime.graph.check import check
 from coldforge.engine.onnxruntime.graph.export import export
-from coldforge.engine.onnxruntime.graph.stored import Stored
+from coldforge.engine.onnxruntime.graph.stored_graph import StoredGraph
+from coldforge.engine.onnxruntime.graph.verify_graph import verify_graph
 from coldforge.errors import ColdforgeError
 from tests.checkpoint.formats.folders import make, rounded
 from tests.engine.onnxruntime.graph.rig import decoder
@@ -43,7 +43,7 @@ def engine(checkpoint: Checkpoint, tmp_path: Path) -> Path:
 
 
 def test_a_graph_as_it_should_be_is_counted(engine: Path, checkpoint: Checkpoint) -> None:
-    assert check(engine, checkpoint) == {"exact": 14, "head": "float32"}
+    assert verify_graph(engine, checkpoint) == {"exact": 14, "head": "float32"}
 
 
 @pytest.mark.parametrize("part", ["codes", "scales", "zeros", "order"])
@@ -59,7 +59,7 @@ def test_one_flipped_bit_is_found(engine: Path, checkpoint: Checkpoint, part: st
         held.raw_data = held.raw_data[:16] + bytes([held.raw_data[16] ^ 1]) + held.raw_data[17:]
         onnx.save(model, engine / "model.onnx")
     with pytest.raises(ColdforgeError, match=f"the graph changes the weights of {UP}$"):
-        check(engine, checkpoint)
+        verify_graph(engine, checkpoint)
 
 
 def without_product(graph: Any) -> None:
@@ -91,7 +91,7 @@ def named(graph: Any, output: str) -> Any:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (without_product, f"disagree on the layer {UP}"),
+        (without_product, f"the layer {UP} is not in both"),
         (without_order, f"changes the weights of {UP}"),
         (with_anothers_order, f"changes the weights of {UP}"),
         (with_anothers_scales, f"changes the weights of {UP}"),
@@ -105,7 +105,7 @@ def test_a_node_that_does_otherwise_is_named(
     spoil(model.graph)
     onnx.save(model, engine / "model.onnx")
     with pytest.raises(ColdforgeError, match=said) as refused:
-        check(engine, checkpoint)
+        verify_graph(engine, checkpoint)
     assert "do not use this engine" in refused.value.hint
 
 
@@ -115,16 +115,16 @@ def test_a_head_rounded_unasked_is_found(
     silently = head.head_weight
     monkeypatch.setattr(head, "head_weight", lambda weights, size, _: silently(weights, size, True))
     export(checkpoint, tmp_path)
-    assert Stored(tmp_path).kind("lm_head") == "int8 weights, float32 inputs"
+    assert StoredGraph(tmp_path).kind("lm_head") == "int8 weights, float32 inputs"
     with pytest.raises(ColdforgeError, match="the graph changes the weights of lm_head"):
-        check(tmp_path, checkpoint)
+        verify_graph(tmp_path, checkpoint)
 
 
 def test_with_int8_inputs_the_weights_are_still_the_checkpoints(
     checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
-    export(checkpoint, tmp_path, eight=True)
-    said = check(tmp_path, checkpoint, eight=True)
+    export(checkpoint, tmp_path, int8_activations=True)
+    said = verify_graph(tmp_path, checkpoint, int8_activations=True)
     assert said == {"exact": 14, "head": "int8 weights, int8 inputs"}
     with pytest.raises(ColdforgeError, match="the graph rounds the inputs of lm_head"):
-        check(tmp_path, checkpoint)
+        verify_graph(tmp_path, checkpoint)

@@ -5,8 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 torch: Any = pytest.importorskip("torch")
-from coldforge.engine.tensorrt_llm.loader.decoded import Held, check_group, fit, from_gptq, nibbles  # noqa: E402
 from coldforge.engine.tensorrt_llm.loader.failure import Crash  # noqa: E402
+from coldforge.engine.tensorrt_llm.loader.loaded_weights import (  # noqa: E402
+    LoadedWeights,
+    check_group,
+    fit,
+    from_gptq,
+    nibbles,
+)
 
 pytestmark = pytest.mark.model
 WORD = st.lists(st.integers(0, 15), min_size=8, max_size=8)
@@ -30,8 +36,8 @@ def test_a_weight_is_its_code_less_the_stored_zero_point_and_one_times_the_scale
 ) -> None:
     qweight = torch.tensor([[pack(codes)] * 8], dtype=torch.int32)
     qzeros = torch.tensor([[pack(zeros)]], dtype=torch.int32)
-    held = from_gptq(qweight, qzeros, torch.full((1, 8), scale).half())
-    found = held.codes.float() * held.scales.float() + held.products.float()
+    loaded = from_gptq(qweight, qzeros, torch.full((1, 8), scale).half())
+    found = loaded.codes.float() * loaded.scales.float() + loaded.scaled_zeros.float()
     for row, code in enumerate(codes):
         for column, zero in enumerate(zeros):
             meant = (code - (zero + 1)) * scale
@@ -47,12 +53,12 @@ def test_a_group_without_a_kernel_is_refused(group: int) -> None:
 
 
 def test_a_share_must_have_the_size_of_its_place() -> None:
-    held = Held(torch.zeros(64, 64), torch.zeros(1, 64), None)
-    assert fit(held, 64, 64, 64) is held
-    for rows, columns, words in [(128, 64, "its place 128 by 64"), (64, 128, "64 by 64")]:
+    loaded = LoadedWeights(torch.zeros(64, 64), torch.zeros(1, 64), None)
+    assert fit(loaded, 64, 64, 64) is loaded
+    for rows, columns, words in [(128, 64, "takes 128 by 64"), (64, 128, "64 by 64")]:
         with pytest.raises(Crash, match=words):
-            fit(held, rows, columns, 64)
+            fit(loaded, rows, columns, 64)
     with pytest.raises(Crash, match="scales"):
-        fit(held, 64, 64, 32)
+        fit(loaded, 64, 64, 32)
     with pytest.raises(Crash, match="multiples of 64"):
-        fit(Held(torch.zeros(64, 8), torch.zeros(1, 8), None), 64, 8, 64)
+        fit(LoadedWeights(torch.zeros(64, 8), torch.zeros(1, 8), None), 64, 8, 64)

@@ -20,7 +20,7 @@ def read_prompts(place: str) -> list[str]:
     except UnicodeDecodeError as error:
         raise ColdforgeError(f"{name} is not UTF-8: {error.reason}", "convert it") from error
     if not found:
-        raise ColdforgeError(f"{name} holds no prompt", "write one a line")
+        raise ColdforgeError(f"{name} is empty", "write a prompt a line")
     return found
 
 
@@ -38,7 +38,7 @@ def parse(text: str, name: str) -> list[str]:
         prompt = _prompt(line)
         if not prompt:
             raise ColdforgeError(
-                f'{name}: line {at} is no JSON object with a "prompt"',
+                f'{name}: line {at} is not a JSON object with a "prompt"',
                 'write {"prompt": "…"} on every line, or plain text on every line',
             )
         found.append(prompt)

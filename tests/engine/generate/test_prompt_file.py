@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.engine.generate.prompts import parse, read_prompts
+from coldforge.engine.generate.prompt_file import parse, read_prompts
 from coldforge.errors import ColdforgeError
 
 PROMPTS = st.lists(st.text(min_size=1, max_size=20), max_size=5)
@@ -33,7 +33,7 @@ def test_any_other_line_is_a_prompt_itself(lines: list[str]) -> None:
     "second", ['{"text": "x"}', '{"prompt": 5}', '{"prompt": ""}', "plain", "[1]"]
 )
 def test_a_line_unlike_the_first_is_named(second: str) -> None:
-    with pytest.raises(ColdforgeError, match='it: line 3 is no JSON object with a "prompt"'):
+    with pytest.raises(ColdforgeError, match='it: line 3 is not a JSON object with a "prompt"'):
         parse('{"prompt": "a"}\n\n' + second, "it")
 
 
@@ -48,6 +48,6 @@ def test_stdin_is_read_and_nothing_is_refused(
     assert read_prompts("-") == ["é", "b"]
     (tmp_path / "empty").write_text("\n \n", "utf-8")
     (tmp_path / "latin").write_bytes(b"\xe9")
-    for name, said in (("empty", "holds no prompt"), ("latin", "not UTF-8"), ("none", "No such")):
+    for name, said in (("empty", "empty is empty"), ("latin", "not UTF-8"), ("none", "No such")):
         with pytest.raises(ColdforgeError, match=said):
             read_prompts(str(tmp_path / name))

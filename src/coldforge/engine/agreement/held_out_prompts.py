@@ -1,4 +1,4 @@
-"""What backends are compared on: the beginnings of held-out texts, of several lengths."""
+"""Prompts for comparisons: the beginnings of held-out texts, of several lengths."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +9,12 @@ from coldforge.model.corpus import Corpus
 from coldforge.model.tokens import Tokens
 
 LENGTHS = (64, 2, 33, 17)
-"""Tokens of the prompts, in turn; short, for each gives as many rows of logits."""
+"""Tokens of the prompts, in turn; short, because each token gives a row of logits."""
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """Token ids, and the facts that tell which."""
+    """Token ids, and the facts that identify them."""
 
     ids: list[list[int]]
     facts: dict[str, Any]
@@ -28,7 +28,7 @@ def cut_prompts(tokens: Tokens, corpus: Corpus, count: int, most: int) -> Prompt
     length = min(LENGTHS[0], most)
     if length < 2 or count < 1:
         raise ColdforgeError(
-            "nothing to compare: no room for a prompt of two tokens",
+            "no prompt of two tokens or more is left",
             "choose fewer --tokens, and --prompts of 1 or more",
         )
     encoded = (tokens.encode([text])[0] for text in corpus.texts)

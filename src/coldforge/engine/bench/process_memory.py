@@ -1,4 +1,4 @@
-"""Memory of this process: what it holds, and the most it held since the mark was reset."""
+"""Resident memory of this process: now, and its peak since the last reset."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +11,7 @@ RESET, WHOLE = "since the cell began", "since the process began: its mark cannot
 
 
 def reset_peak() -> bool:
-    """Let the mark of the most memory held start anew; tell whether the system did (proc(5))."""
+    """Reset the peak of resident memory; tell whether the system did (proc(5))."""
     try:
         CLEAR.write_text("5", "ascii")
     except OSError:
@@ -20,12 +20,12 @@ def reset_peak() -> bool:
 
 
 def peak() -> int:
-    """Return the most bytes held since the last reset that worked."""
+    """Return the peak of resident memory since the last reset that worked, bytes."""
     return peak_rss()
 
 
 def pss() -> int | None:
-    """Return the bytes held, those shared with other processes counted by their share of them.
+    """Return the proportional set size, bytes: shared pages are divided by their processes.
 
     None where the system does not say.
     """
@@ -37,5 +37,5 @@ def pss() -> int | None:
 
 
 def held() -> dict[str, int | None]:
-    """Say what is held now, bytes."""
+    """Return resident and proportional memory now, bytes."""
     return {"rss_bytes": rss(), "pss_bytes": pss()}

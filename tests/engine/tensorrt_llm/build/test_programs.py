@@ -6,11 +6,15 @@ from typing import Any, BinaryIO
 import pytest
 
 from coldforge.engine.card import read_engine
-from coldforge.engine.tensorrt_llm.build.build import Shop, make, tensorrt_version
 from coldforge.engine.tensorrt_llm.build.gpu import Gpu
-from coldforge.engine.tensorrt_llm.build.preflight import Ready
-from coldforge.engine.tensorrt_llm.build.sources import lay_out
-from coldforge.engine.tensorrt_llm.build.timing_cache import timing_cache
+from coldforge.engine.tensorrt_llm.build.preflight import Prerequisites
+from coldforge.engine.tensorrt_llm.build.programs import (
+    ReleaseImage,
+    lay_out,
+    make,
+    tensorrt_version,
+    timing_cache,
+)
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, read_lock
@@ -20,10 +24,10 @@ A10 = Gpu("NVIDIA A10", "8.6", "550.54.14")
 
 
 @pytest.fixture
-def ready(checkout: Path) -> Ready:
+def ready(checkout: Path) -> Prerequisites:
     space = Workspace(checkout)
     stack = read_stack(space, "trtllm-0.5.0")
-    return Ready(A10, stack, read_lock(space.lock("trtllm-0.5.0")))
+    return Prerequisites(A10, stack, read_lock(space.lock("trtllm-0.5.0")))
 
 
 class Programs:
@@ -44,17 +48,19 @@ class Programs:
         return self.status
 
 
-def shop(tmp_path: Path, run: Programs) -> Shop:
+def release_image(tmp_path: Path, run: Programs) -> ReleaseImage:
     cache = timing_cache(tmp_path / "build", A10, "9.1.0.4")
-    return Shop(run, "sha256:ab", tmp_path / "sources", cache, tmp_path / "log" / "engine.log")
+    return ReleaseImage(
+        run, "sha256:ab", tmp_path / "sources", cache, tmp_path / "log" / "engine.log"
+    )
 
 
 def test_an_engine_has_its_log_its_card_and_its_commands(
-    wish: Any, gptq: dict[str, Any], ready: Ready, tmp_path: Path
+    build_request: Any, gptq: dict[str, Any], ready: Prerequisites, tmp_path: Path
 ) -> None:
     run = Programs()
     place, out = tmp_path / "part" / "one", tmp_path / "one"
-    make(wish("0.5.0", gptq), ready, shop(tmp_path, run), place, out)
+    make(build_request("0.5.0", gptq), ready, release_image(tmp_path, run), place, out)
     card = read_engine(place).card
     assert (card["backend"], card["precision"], card["release"]) == (
         "tensorrt-llm",
@@ -70,11 +76,17 @@ def test_an_engine_has_its_log_its_card_and_its_commands(
 
 
 def test_the_timing_cache_outlives_the_engine_and_is_used_again(
-    wish: Any, ready: Ready, tmp_path: Path
+    build_request: Any, ready: Prerequisites, tmp_path: Path
 ) -> None:
     run = Programs()
     for name in ("one", "two"):
-        make(wish("0.5.0"), ready, shop(tmp_path, run), tmp_path / name, tmp_path / name)
+        make(
+            build_request("0.5.0"),
+            ready,
+            release_image(tmp_path, run),
+            tmp_path / name,
+            tmp_path / name,
+        )
     kept = tmp_path / "build" / "timing" / "nvidia-a10-8.6-tensorrt-9.1.0.4.cache"
     assert kept.read_bytes() == b"timings"
     assert not (tmp_path / "two" / "model.cache").exists()
@@ -82,33 +94,53 @@ def test_the_timing_cache_outlives_the_engine_and_is_used_again(
     assert run.calls[1][run.calls[1].index("--timing_cache") + 1] == str(kept)
 
 
-def test_what_was_converted_is_not_kept(wish: Any, ready: Ready, tmp_path: Path) -> None:
+def test_what_was_converted_is_not_kept(
+    build_request: Any, ready: Prerequisites, tmp_path: Path
+) -> None:
     run = Programs()
-    make(wish("1.2"), ready, shop(tmp_path, run), tmp_path / "one", tmp_path / "one")
+    make(
+        build_request("1.2"),
+        ready,
+        release_image(tmp_path, run),
+        tmp_path / "one",
+        tmp_path / "one",
+    )
     assert [Path(call[0]).name for call in run.calls] == ["python3", "trtllm-build"]
     assert not (tmp_path / "one.checkpoint").exists()
 
 
 def test_a_program_that_fails_ends_it_and_its_log_stays(
-    wish: Any, ready: Ready, tmp_path: Path
+    build_request: Any, ready: Prerequisites, tmp_path: Path
 ) -> None:
     run = Programs(status=1)
     with pytest.raises(ColdforgeError, match="convert failed with status 1") as caught:
-        make(wish("1.2"), ready, shop(tmp_path, run), tmp_path / "one", tmp_path / "one")
+        make(
+            build_request("1.2"),
+            ready,
+            release_image(tmp_path, run),
+            tmp_path / "one",
+            tmp_path / "one",
+        )
     assert len(run.calls) == 1
     assert "building" in (tmp_path / "log" / "engine.log").read_text()
     assert str(tmp_path / "log" / "engine.log") in caught.value.hint
 
 
 def test_programs_that_make_no_engine_are_not_believed(
-    wish: Any, ready: Ready, tmp_path: Path
+    build_request: Any, ready: Prerequisites, tmp_path: Path
 ) -> None:
     run = Programs(engine=False)
     with pytest.raises(ColdforgeError, match="made no engine"):
-        make(wish("0.5.0"), ready, shop(tmp_path, run), tmp_path / "one", tmp_path / "one")
+        make(
+            build_request("0.5.0"),
+            ready,
+            release_image(tmp_path, run),
+            tmp_path / "one",
+            tmp_path / "one",
+        )
 
 
-def test_the_version_of_tensorrt_is_that_of_the_file_that_was_brought(ready: Ready) -> None:
+def test_the_version_of_tensorrt_is_that_of_the_file_that_was_brought(ready: Prerequisites) -> None:
     assert tensorrt_version(ready) == "9.1.0.4"
     brought = Entry("tensorrt-runtime", "file", "tensorrt", "9.0.1.4", "t.tar.gz", 1, "a" * 64)
     ready.lock.entries.append(brought)
