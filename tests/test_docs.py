@@ -147,3 +147,16 @@ def test_the_paths_that_a_page_names_exist(page: Path) -> None:
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     links = {link for link in LINK.findall(page.read_text("utf-8")) if "://" not in link}
     assert {link for link in links if not (page.parent / link).exists()} == set()
+
+
+TERM = re.compile(r"^- \*\*(.+?)\*\* — (?:.|\n  )+?\*([^*\n]+)\*$", re.MULTILINE)
+
+
+def test_the_glossary_is_in_order_and_each_word_has_its_source() -> None:
+    words, sources = (DOCS / "glossary.md").read_text("utf-8").split("\n## Sources\n")
+    known = set(re.findall(r"^- \*(.+?)\* —", sources, re.MULTILINE))
+    found = TERM.findall(words)
+    terms = [term for term, _ in found]
+    assert len(terms) == len(re.findall(r"^- ", words, re.MULTILINE))
+    assert terms == sorted(terms, key=str.casefold)
+    assert {one for _, named in found for one in named.split(", ")} == known
