@@ -160,3 +160,20 @@ def test_the_glossary_is_in_order_and_each_word_has_its_source() -> None:
     assert len(terms) == len(re.findall(r"^- ", words, re.MULTILINE))
     assert terms == sorted(terms, key=str.casefold)
     assert {one for _, named in found for one in named.split(", ")} == known
+
+
+SECTIONS = ["Status", "Context", "Decision", "Consequences"]
+DECISIONS = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=ids)
+def test_a_decision_is_one_short_page_in_the_list(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
+    assert len(text.splitlines()) <= 40
+    assert text.startswith(f"# {page.name[:4]}: ")
+    assert f"]({page.name})" in (page.parent / "README.md").read_text("utf-8")
+
+
+def test_decisions_are_numbered_through() -> None:
+    assert [int(page.name[:4]) for page in DECISIONS] == list(range(1, len(DECISIONS) + 1))
