@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.structure import closure, folder_graphs, graph, modules
+from tests.test_style import LEVELS
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SOURCE = CHECKOUT / "src" / "coldforge"
@@ -76,7 +77,7 @@ def is_defined(name: str) -> bool:
 
 
 def dotted(text: str) -> Iterator[str]:
-    """List the names of our code in a text: dotted, the first part a package or a module of ours."""
+    """List the dotted names of our code in a text."""
     first = TOP | {name for name in KNOWN if "." not in name}
     for name in DOTTED.findall(text):
         ours = name.removeprefix("coldforge.")
@@ -177,3 +178,55 @@ def test_a_decision_is_one_short_page_in_the_list(page: Path) -> None:
 
 def test_decisions_are_numbered_through() -> None:
     assert [int(page.name[:4]) for page in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+
+
+TREE = re.compile(r"^## Where things are\n.*?^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CHANGES = (
+    "A model family",
+    "A quantisation method",
+    "An origin",
+    "A compression of layers",
+    "A TensorRT-LLM release",
+    "An engine backend",
+    "The look of the report",
+    "A flag of quantize",
+    "A kind of hand-carried file",
+    "The retry policy",
+)
+"""What CONTRIBUTING has a recipe for, in this order."""
+
+
+def tree_paths(text: str) -> Iterator[Path]:
+    """List the paths of the tree: two spaces deeper is one folder further in."""
+    above: list[Path] = [CHECKOUT]
+    for line in text.splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        names = line.strip().partition("  ")[0].split(", ")
+        found = [above[depth] / name for name in names]
+        yield from found
+        above[depth + 1 :] = found[:1]
+
+
+def test_where_things_are_is_where_they_are() -> None:
+    match = TREE.search((CHECKOUT / "CONTRIBUTING.md").read_text("utf-8"))
+    assert match is not None
+    found = list(tree_paths(match[1]))
+    assert [str(path) for path in found if not path.exists()] == []
+    assert {path for path in found if path.parent == SOURCE} >= {SOURCE / name for name in TOP}
+
+
+def test_contributing_has_a_recipe_for_each_change() -> None:
+    text = (CHECKOUT / "CONTRIBUTING.md").read_text("utf-8")
+    parts = re.split(r"^### \d+\. ", text.partition("\n## Also\n")[0], flags=re.MULTILINE)[1:]
+    assert tuple(part.partition("\n")[0] for part in parts) == CHANGES
+    for part in parts:
+        assert "src/coldforge/" in part
+        assert "```" in part
+        tests = re.findall(r"`(tests/[^`]+)`", part)
+        assert tests
+        assert all((CHECKOUT / name).exists() for name in tests)
+
+
+def test_the_levels_of_contributing_are_those_of_the_style_test() -> None:
+    text = " ".join((CHECKOUT / "CONTRIBUTING.md").read_text("utf-8").split())
+    assert " → ".join(", ".join(row) for row in LEVELS) in text
