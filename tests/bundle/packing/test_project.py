@@ -75,6 +75,16 @@ def test_the_same_files_are_the_same_bytes_with_git_and_without(tmp_path: Path) 
     assert pack_project(there, store, 0) == first
 
 
+def test_without_git_no_file_of_this_checkout_is_taken_for_a_persons_own(
+    checkout: Path, tmp_path: Path
+) -> None:
+    tracked = files(Workspace(checkout))
+    for name in tracked:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert files(Workspace(tmp_path)) == tracked
+
+
 def test_links_are_carried_as_links(tmp_path: Path) -> None:
     space = open_side(tmp_path / "here")
     (space.root / "link").symlink_to("invokew")

@@ -33,7 +33,7 @@ def test_the_project_s_wheel_depends_on_its_sources_alone(
     assert here.read_bytes() == there.read_bytes()
     with zipfile.ZipFile(here) as archive:
         names = archive.namelist()
-    assert "coldforge/errors.py" in names
+    assert {"coldforge/errors.py", "coldforge/py.typed"} <= set(names)
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 

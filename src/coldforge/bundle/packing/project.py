@@ -17,6 +17,8 @@ from coldforge.paths import Workspace
 # What a new stack is made of may lie here before it is committed. Elsewhere what git does not
 # know is a person's own, a key perhaps, and stays.
 NEW = ("docker", "offline-mirror", "src", "toolchain", "wheels")
+HIDDEN = {".ci", ".editorconfig", ".gitattributes", ".gitignore", ".pre-commit-config.yaml"}
+"""Hidden files and folders that belong to the project."""
 MADE = {"build", "dist", "offline-mirror/blobs", "offline-mirror/site"}
 """What a checkout without git holds beside its own files."""
 LEFT = {".egg-info", ".part"}
@@ -63,7 +65,7 @@ def _git(space: Workspace, *arguments: str) -> list[str]:
 
 
 def _walk(root: Path) -> Iterator[str]:
-    """List what a carried tree holds; what is hidden came to be there, but for two."""
+    """List what a carried tree holds; hidden files came to be there, but for the project's own."""
     for parent, folders, names in os.walk(root):
         here = Path(parent).relative_to(root)
         left = [name for name in (*folders, *names) if not _made(here / name)]
@@ -73,7 +75,7 @@ def _walk(root: Path) -> Iterator[str]:
 
 
 def _made(path: Path) -> bool:
-    hidden = path.name.startswith(".") and str(path) not in {".ci", ".gitignore"}
+    hidden = path.name.startswith(".") and str(path) not in HIDDEN
     return hidden or str(path) in MADE or path.name == "__pycache__" or path.suffix in LEFT
 
 
