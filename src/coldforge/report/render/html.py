@@ -12,7 +12,7 @@ import msgspec
 
 from coldforge.report.page.formatting import WORDS, form
 from coldforge.report.page.model import Column, LeftOut, Page, Source, Table
-from coldforge.report.render.charts.draw import draw
+from coldforge.report.render.charts import draw
 
 SOURCES = files("coldforge.report.render")
 """Where the template lies, with the page's style and script."""

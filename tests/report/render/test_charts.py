@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from coldforge.report.page.model import Chart, Column, Mark, Row, Section, Table
-from coldforge.report.render.charts.draw import KINDS, draw
+from coldforge.report.render.charts import KINDS, draw
 
 GIB = 2.0**30
 
