@@ -216,7 +216,7 @@ def test_status_shows_what_must_be_brought(
 
 @pytest.mark.parametrize("name", ["add", "fetch", "status", "verify"])
 def test_every_task_has_an_example_in_its_help(name: str) -> None:
-    task = mirror.namespace.tasks[name]
+    task = mirror.NAMESPACE.tasks[name]
     assert f"Example: invoke mirror.{name}" in (task.__doc__ or "")
     assert set(task.help) <= {"stack", "json", "jobs", "missing", "file", "also"}
 

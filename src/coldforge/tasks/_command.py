@@ -8,12 +8,38 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
+from invoke.collection import Collection
 from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
 from coldforge.errors import ColdforgeError
+
+Item = Collection | Task[Any]
+
+
+class Registered(NamedTuple):
+    """What a module adds to the command line, and where it runs."""
+
+    items: tuple[Item, ...]
+    on_host: bool = True
+    in_image: bool = True
+
+
+def everywhere(*items: Item) -> Registered:
+    """Register tasks or collections for the host and for images."""
+    return Registered(items)
+
+
+def on_host(*items: Item) -> Registered:
+    """Register tasks or collections for the host only."""
+    return Registered(items, in_image=False)
+
+
+def in_image(*items: Item) -> Registered:
+    """Register tasks or collections for images only."""
+    return Registered(items, on_host=False)
 
 
 def task(body: Callable[..., None], **options: Any) -> "Task[Callable[..., None]]":  # noqa: ANN401

@@ -8,7 +8,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, making, outside
 
 
@@ -150,4 +150,4 @@ def _columns(rows: list[tuple[str, ...]]) -> list[str]:
     ]
 
 
-namespace = Collection("checkpoint", diff, inspect, convert, join)
+TASKS = everywhere(Collection("checkpoint", diff, inspect, convert, join))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, on_host, task
 from coldforge.tasks._docker import YES, engine
 from coldforge.tasks.deploy import install, push, rollback
 from coldforge.tasks.evidence import attest, evidence, kept
@@ -152,6 +152,19 @@ def _verdict_line(verdict: "Verdict") -> str:
     return "\n".join([*lines, *(f"  {line}" for line in verdict.differs)])
 
 
-namespace = Collection(
-    "image", build, plan, verify, export, prune, shell, install, push, rollback, evidence, attest
+TASKS = on_host(
+    Collection(
+        "image",
+        build,
+        plan,
+        verify,
+        export,
+        prune,
+        shell,
+        install,
+        push,
+        rollback,
+        evidence,
+        attest,
+    )
 )

@@ -8,7 +8,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, on_host, task
 
 if TYPE_CHECKING:
     from coldforge.trust.envelope import Envelope
@@ -183,4 +183,4 @@ def _trust_text(trust: "Trust") -> str:
     return "\n".join([title, *lines])
 
 
-namespace = Collection("key", make, show, trust, rotate, list_)
+TASKS = on_host(Collection("key", make, show, trust, rotate, list_))

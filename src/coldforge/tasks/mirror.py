@@ -8,7 +8,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, on_host, task
 from coldforge.tasks.bundle import have, inspect, pack, receive, sign
 
 if TYPE_CHECKING:
@@ -202,4 +202,5 @@ def _verify_text(found: "Verified") -> str:
     return "\n".join(lines)
 
 
-namespace = Collection("mirror", add, fetch, status, verify, have, pack, sign, inspect, receive)
+NAMESPACE = Collection("mirror", add, fetch, status, verify, have, pack, sign, inspect, receive)
+TASKS = on_host(NAMESPACE)

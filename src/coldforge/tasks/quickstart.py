@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, on_host, task
 from coldforge.tasks._docker import YES
 from coldforge.tasks._memo import Remembered, Result, Seconds
 
@@ -182,3 +182,6 @@ def _result(built: "Built", demo: Result, int4: Result, before: Result, after: R
         "image": built.json(),
         "folder": str(Path("build") / "quickstart"),
     }
+
+
+TASKS = on_host(quickstart)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, everywhere, task
 
 
 @partial(
@@ -34,3 +34,6 @@ def report(context: Context, runs: str, out: str, json: bool = False) -> None:
         made.page,
     ]
     emit({**made.said, "page": made.page}, json, "\n".join(lines))
+
+
+TASKS = everywhere(report)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, on_host, task
 
 if TYPE_CHECKING:
     from coldforge.mirror.resolve import Change
@@ -86,4 +86,4 @@ def _builtin(move: "Change") -> dict[str, str]:
     return built
 
 
-namespace = Collection("stack", lock)
+TASKS = on_host(Collection("stack", lock))

@@ -7,7 +7,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, on_host, task
 from coldforge.tasks._docker import YES, engine
 
 if TYPE_CHECKING:
@@ -126,4 +126,4 @@ def audit_lines(audit: "Audit") -> list[str]:
     return [*lines, "; ".join(audit.faults) or verdict]
 
 
-namespace = Collection("wheel", build)
+TASKS = on_host(Collection("wheel", build))
