@@ -5,6 +5,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.files.output import CARD
+from coldforge.report import sections
 from coldforge.report.page.model import Page, Section, Table, read_page
 from coldforge.report.render.html import html
 from coldforge.report.render.markdown import markdown
@@ -29,13 +30,23 @@ from tests.report.samples import (
     sweep,
 )
 
+FAKE_SECTION = """
+from coldforge.report.page.model import Section
+from coldforge.report.sections import SectionMaker
+
+def make(runs, models):
+    return Section("fake", "Fake", f"{len(runs.results)} results")
+
+SECTION = SectionMaker(order=25, make=make)
+"""
+
 
 def test_the_readable_forms_are_made_of_the_json_alone(tmp_path: Path) -> None:
     out = tmp_path / "out"
     made = make_report(everything(tmp_path / "runs"), out)
     assert made.page == str(out / "report.html")
     page = read_page((out / "report.json").read_bytes())
-    assert json.loads((out / "report.json").read_text("utf-8")) == made.said
+    assert json.loads((out / "report.json").read_text("utf-8")) == made.json
     assert html(page) == (out / "report.html").read_text("utf-8")
     assert markdown(page) == (out / "report.md").read_text("utf-8")
 
@@ -100,13 +111,26 @@ def test_sections_stand_in_the_order_in_which_they_are_read(tmp_path: Path) -> N
     ]  # fmt: skip
 
 
+def test_a_module_adds_a_section_at_its_position(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    (folder / "fake.py").write_text(FAKE_SECTION, "utf-8")
+    monkeypatch.setattr(sections, "__path__", [*sections.__path__, str(folder)])
+    page = compose(gather(everything(tmp_path / "runs")))
+    assert ids(page)[1:4] == ["flow", "fake", "speed"]
+    assert "11 results" in html(page)
+
+
 def test_what_has_no_result_has_no_section_but_is_named_as_not_run(tmp_path: Path) -> None:
     page = paged(tmp_path, one=original())
     assert ids(page) == ["accuracy", "missing", "provenance"]
     assert page.line == "1 result"
     rows = tables(page, "missing")["missing"].rows
     assert [row["what"] for row in rows if row["why"] == "no result"] == [
-        "speed and memory of engines", "HumanEval", "what TensorRT-LLM decodes", "memory on a card"
+        "speed and memory of engines", "HumanEval", "how TensorRT-LLM decodes the weights",
+        "memory on a card",
     ]  # fmt: skip
 
 
@@ -254,10 +278,10 @@ def test_surveys_and_sweeps_show_what_they_made_and_what_failed(tmp_path: Path) 
     assert (done["kl"], done["rate"], done["status"]) == (0.00126, 100.0, None)
     assert (lost["kl"], lost["status"]) == (None, "failed at quantize")
     rows = tables(page, "missing")["missing"].rows
-    said = {(row["what"], row["why"]) for row in rows}
-    assert ("w8a8-static", "skipped: no such layer") in said
-    assert ("llama-awq", "failed at quantize: no room") in said
-    assert ("nvml", "skipped: no driver") in said
+    result = {(row["what"], row["why"]) for row in rows}
+    assert ("w8a8-static", "skipped: no such layer") in result
+    assert ("llama-awq", "failed at quantize: no room") in result
+    assert ("nvml", "skipped: no driver") in result
 
 
 def test_numbers_that_were_lost_are_named_as_such(tmp_path: Path) -> None:

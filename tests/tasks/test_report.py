@@ -68,5 +68,5 @@ def test_the_commands_to_rebuild_are_commands_of_ours(
         "--act-order --dtype float32 --device cpu --samples 8 --length 512 --seed 3 --out int4"
     )
     assert "--calibration calibration.json" in commands["Quantise own"]
-    assert "--text book.txt" in commands["Judge int4"]
+    assert "--text book.txt" in commands["Evaluate int4"]
     assert "--out 'x'" in commands["Build x"] or "--out x" in commands["Build x"]

@@ -26,14 +26,14 @@ def report(context: Context, runs: str, out: str, json: bool = False) -> None:
     from coldforge.report.report import make_report
 
     made = make_report(Path(runs), Path(out).absolute())
-    used, left = (len(made.said[name]) for name in ("sources", "left_out"))
+    used, left = (len(made.json[name]) for name in ("sources", "left_out"))
     lines = [
-        made.said["title"],
-        made.said["line"],
+        made.json["title"],
+        made.json["line"],
         f"{used} results, {left} other files",
         made.page,
     ]
-    emit({**made.said, "page": made.page}, json, "\n".join(lines))
+    emit({**made.json, "page": made.page}, json, "\n".join(lines))
 
 
 TASKS = everywhere(report)

@@ -91,7 +91,7 @@ def number(value: Value) -> float | None:
 
 def _caption(chart: Chart) -> Caption:
     name = f"{chart.table}-{chart.kind}-{chart.values[0]}"
-    return Caption(name, chart.title, chart.says)
+    return Caption(name, chart.title, chart.description)
 
 
 def _groups(chart: Chart, table: Table) -> list[Group]:
