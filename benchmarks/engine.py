@@ -44,11 +44,14 @@ def main() -> int:
 def in_image(asked: argparse.Namespace) -> int:
     """Run this file in the image; return its exit status."""
     from coldforge.image.containers.launch import Launch, launch
-    from coldforge.tasks._docker import engine
+    from coldforge.tasks._docker import docker_engine
 
     here = Path(__file__).resolve()
     (ROOT / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as work, engine(yes=False) as connect:
+    with (
+        tempfile.TemporaryDirectory(dir=ROOT / "build") as work,
+        docker_engine(yes=False) as connect,
+    ):
         flags = [f"--{name}={getattr(asked, name)}" for name in ("grid", "repeats", "threads")]
         command = ["python3", str(here), *flags, f"--work={work}"]
         run = Launch(IMAGE, command, [here.parent], [Path(work)])

@@ -52,11 +52,14 @@ def main() -> int:
 def in_image(asked: argparse.Namespace) -> int:
     """Run this file in the image; return its exit status."""
     from coldforge.image.containers.launch import Launch, launch
-    from coldforge.tasks._docker import engine
+    from coldforge.tasks._docker import docker_engine
 
     model, here = asked.model.resolve(), str(Path(__file__).resolve())
     (ROOT / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as work, engine(yes=False) as connect:
+    with (
+        tempfile.TemporaryDirectory(dir=ROOT / "build") as work,
+        docker_engine(yes=False) as connect,
+    ):
         command = ["python3", here, f"--model={model}", f"--runs={asked.runs}"]
         command += [f"--samples={asked.samples}", f"--work={work}"]
         reads, writes = [model, Path(here).parent], [Path(work)]

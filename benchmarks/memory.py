@@ -55,11 +55,14 @@ def main() -> int:
 def in_image() -> int:
     """Run this file in the image; return its exit status."""
     from coldforge.image.containers.launch import Launch, launch
-    from coldforge.tasks._docker import engine
+    from coldforge.tasks._docker import docker_engine
 
     here = Path(__file__).resolve()
     (ROOT / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as work, engine(yes=False) as connect:
+    with (
+        tempfile.TemporaryDirectory(dir=ROOT / "build") as work,
+        docker_engine(yes=False) as connect,
+    ):
         env = {"PYTHONPYCACHEPREFIX": f"{work}/pycache", "TMPDIR": work}
         run = Launch(IMAGE, ["python3", str(here), "--here"], [here.parent], [Path(work)], env)
         return launch(connect(), run, sys.stdout.buffer.write, sys.stderr.buffer.write)

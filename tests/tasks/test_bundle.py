@@ -119,4 +119,4 @@ def test_what_makes_no_sense_is_one_line(gap: Gap, given: dict[str, Any], said: 
 def test_signing_wants_a_key(gap: Gap) -> None:
     gap.pack()
     _, message = gap.fails(tasks.sign, gap.open, 1, folder=str(gap.out), key=[])
-    assert "no key to sign with" in message
+    assert "no private key was given" in message

@@ -54,7 +54,7 @@ def test_an_attestation_is_made_once(
     attest(Context(), key=str(tmp_path / "anna"), stack="trio")
     first, second = capsys.readouterr().out.splitlines()
     assert " attested by SHA256:" in first
-    assert " was attested already by SHA256:" in second
+    assert " was already attested by SHA256:" in second
 
 
 def test_a_build_whose_inputs_are_gone_still_ends_well(

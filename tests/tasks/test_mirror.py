@@ -72,7 +72,7 @@ def test_fetch_brings_what_is_missing_and_then_nothing(
 
 def test_fetch_for_people_says_what_it_did(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     mirror.fetch(Context())
-    assert capsys.readouterr().out == "cpu: 3 fetched (3.0 kB), 0 were there\n"
+    assert capsys.readouterr().out == "cpu: 3 fetched (3.0 kB), 0 were there already\n"
 
 
 def test_what_cannot_be_had_is_exit_code_3_with_a_hint(
@@ -134,7 +134,7 @@ def test_status_tells_where_each_missing_file_would_come_from(
     ]
     mirror.status(Context(), missing=True)
     said = capsys.readouterr().out
-    assert "demo1.whl (1.0 kB) from nowhere" in said
+    assert "demo1.whl (1.0 kB) from an unknown source" in said
     assert "run: ./invokew mirror.fetch --stack cpu" in said
 
 
@@ -182,7 +182,7 @@ def test_add_takes_several_files_and_says_what_each_is(
     mirror.add(Context(), **given)
     said = capsys.readouterr().out
     assert f"{files[0].name}: tensorrt 9.0.1.4" in said
-    assert "it was pinned already" in said
+    assert "it was already pinned" in said
 
 
 def test_a_refused_file_is_two_lines_and_the_others_are_added(

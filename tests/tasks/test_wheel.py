@@ -30,7 +30,7 @@ def test_a_bare_number_is_machine_code_alone(asked: str, read: list[str]) -> Non
 
 @pytest.mark.parametrize("asked", ["sm_80", "8.0", "80-fast", "80;86"])
 def test_what_is_no_architecture_is_refused(asked: str) -> None:
-    with pytest.raises(ColdforgeError, match="is no CUDA architecture"):
+    with pytest.raises(ColdforgeError, match="is not a CUDA architecture"):
         architectures(asked)
 
 
@@ -72,4 +72,4 @@ def test_an_audit_is_readable() -> None:
     assert "device code  sm_80; PTX: none" in text
     assert "needs        GLIBC 2.34" in text
     assert "note: searches /x" in text
-    assert text.endswith("holds what was asked for: 80-real")
+    assert text.endswith("contains the requested architectures: 80-real")

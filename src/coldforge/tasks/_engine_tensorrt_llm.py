@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._docker import engine
+from coldforge.tasks._docker import docker_engine
 
 if TYPE_CHECKING:
     from coldforge.engine.tensorrt_llm.build.build import Run, Shop
@@ -69,7 +69,7 @@ def build_engine(space: "Workspace", wish: "Wish", out: Path, yes: bool) -> dict
     refuse_foreign(out, ENGINE)
     found = ready(space, wish)
     refuse_changed(wish.checkpoint)
-    with engine(yes) as connect, staged(out, ENGINE) as place:
+    with docker_engine(yes) as connect, staged(out, ENGINE) as place:
         shop = _shop(space, wish, found, connect, place)
         card = make(wish, found, shop, place, out)
     return {"out": str(out), **card}

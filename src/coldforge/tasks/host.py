@@ -1,4 +1,4 @@
-"""Tasks about this machine and this checkout: `doctor` and `test`."""
+"""doctor, test: check this machine, and this checkout."""
 
 from dataclasses import asdict
 from functools import partial

@@ -1,4 +1,4 @@
-"""report: what quantising cost and gained, on one page."""
+"""report: the results of a folder on one page."""
 
 from functools import partial
 from pathlib import Path
@@ -11,15 +11,15 @@ from coldforge.tasks._command import emit, everywhere, task
 @partial(
     task,
     help={
-        "runs": "Folder of results: what tasks print with --json, and cards of what they made.",
+        "runs": "Folder of results: what tasks print with --json, and coldforge.json files.",
         "out": "Folder for report.html, report.md and report.json.",
         "json": "Print the result for programs.",
     },
 )
 def report(context: Context, runs: str, out: str, json: bool = False) -> None:
-    """Put results together on one page: bytes, speed, memory, accuracy, every digest.
+    """Show results on one page: bytes, speed, memory, accuracy, every digest.
 
-    Reads every *.json below --runs; says which it could not use. The page needs no network.
+    Reads every *.json below --runs and lists those it cannot use. The page needs no network.
 
     Example: invoke report --runs runs --out report
     """

@@ -32,7 +32,7 @@ def make(runs: Runs, models: Models) -> Section | None:
 def _protocols(evaluated: list[Found[Evaluated]]) -> str:
     texts = dict.fromkeys(
         f"{how.windows} windows of {how.window} tokens"
-        + (f", {how.tokens:,} evaluated" if how.tokens else "")
+        + (f", {how.tokens:,} tokens scored" if how.tokens else "")
         + (f", {how.corpus}" if how.corpus else "")
         + (f", {how.dtype}" if how.dtype else "")
         + (f"; intervals: {how.interval}" if how.interval else "")

@@ -32,7 +32,7 @@ def make(runs: Runs, models: Models) -> Section | None:
         "loader", "Loader check",
         "How a release would decode each checkpoint, computed by its weight loader's rules.",
     )  # fmt: skip
-    found.tables.append(Table("loader", "How the weight loader decodes", columns, rows))
+    found.tables.append(Table("loader", "Weights as the release decodes them", columns, rows))
     if wrong := _wrong(checks, models):
         found.tables.append(wrong)
     return found

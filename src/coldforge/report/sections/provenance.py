@@ -100,14 +100,14 @@ def _calibrations(runs: Runs) -> Table:
     ]
     rows: dict[str, Row] = {}
     for item in runs.of(Quantised):
-        drawn = item.result.calibration
-        if drawn and drawn.digest:
-            rows[drawn.digest] = {
-                "name": drawn.corpus or drawn.way,
-                "digest": drawn.digest,
-                "samples": drawn.samples,
-                "length": drawn.length,
-                "tokenizer": drawn.tokenizer,
+        calibration = item.result.calibration
+        if calibration and calibration.digest:
+            rows[calibration.digest] = {
+                "name": calibration.corpus or calibration.way,
+                "digest": calibration.digest,
+                "samples": calibration.samples,
+                "length": calibration.length,
+                "tokenizer": calibration.tokenizer,
             }
     return Table("calibrations", "Calibration sets", columns, list(rows.values()))
 

@@ -68,7 +68,7 @@ def _chart(table: Table, model: str) -> Chart | None:
     title = f"{model}: KL with a layer in {shown.removeprefix('kl-')} bits, and the bits it got"
     return Chart(
         "heat", title,
-        "Blocks from top to bottom, their layers side by side; darker cells do more damage.",
+        "Blocks from top to bottom, their layers side by side; stronger shades mean more damage.",
         table.id, "block", [shown], across="part", text="bits", log=True,
     )  # fmt: skip
 
