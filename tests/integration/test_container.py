@@ -8,7 +8,7 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers import step as container
 from coldforge.image.containers.step import Step, ran
-from tests.integration.conftest import Ground
+from tests.integration.conftest import BuildCheckout
 
 pytestmark = pytest.mark.engine
 
@@ -110,16 +110,16 @@ def test_a_step_that_is_interrupted_leaves_nothing(
 
 
 def test_inputs_by_volume_give_the_same_layer_as_by_bind(
-    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: Left
+    checkout: BuildCheckout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: Left
 ) -> None:
     """A Docker Engine on another machine gets its inputs by volume."""
-    ground.script(
+    checkout.script(
         "mkdir /opt/in\ncp -r /coldforge/in/. /opt/in\n"
         "if touch /coldforge/in/new; then exit 9; fi\nls -d /coldforge/in/* >/opt/list"
     )
-    bound = ground.extra()
+    bound = checkout.extra()
     monkeypatch.setattr(container, "shares_files", lambda *_: False)
-    sent = ground.extra(tmp_path / "elsewhere")
+    sent = checkout.extra(tmp_path / "elsewhere")
     with tarfile.open(sent) as archive:
         assert "opt/in/build.sh" in archive.getnames()
     assert sent.name == bound.name

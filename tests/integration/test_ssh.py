@@ -22,7 +22,7 @@ from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.host.engine import connect
 from coldforge.image.containers.docker_engine import image_name
 from coldforge.image.oci.layout import Layout
-from tests.integration.installed import forget, small_image
+from tests.integration.installed import remove_tags, small_image
 
 pytestmark = pytest.mark.engine
 
@@ -157,4 +157,4 @@ def test_a_fleet_over_ssh_gets_the_image_and_a_rerun_does_nothing(
         (again,) = roll_out([at("good")], connect, act)
         assert again.state == "already"
     finally:
-        forget(engine, stack)
+        remove_tags(engine, stack)
