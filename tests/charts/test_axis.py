@@ -39,14 +39,14 @@ def test_a_logarithmic_axis_ends_in_decades() -> None:
     assert scale.at(0.1) == pytest.approx(0.4)
 
 
-def test_nothing_stands_a_decade_below_the_least() -> None:
+def test_zero_is_a_decade_below_the_smallest_value() -> None:
     scale = Axis("x", log=True).scale([0.0, 0.01, 1])
     assert scale.ticks[0] == (pytest.approx(0.001), "0")
     assert scale.at(0.0) == 0
 
 
 @pytest.mark.parametrize("log", [True, False])
-def test_one_value_or_none_still_makes_an_axis(log: bool) -> None:
+def test_one_value_or_none_gives_a_valid_axis(log: bool) -> None:
     for values in ([], [3.0], [3.0, 3.0], [0.0]):
         scale = Axis("x", log).scale(values)
         assert scale.low < scale.high

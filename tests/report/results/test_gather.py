@@ -91,7 +91,7 @@ def test_text_that_utf_8_cannot_encode_is_replaced(tmp_path: Path) -> None:
     assert item.result.model == "\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}/a"
 
 
-def test_a_folder_without_results_is_refused_with_what_was_there(tmp_path: Path) -> None:
+def test_a_folder_without_results_is_refused_with_the_reason(tmp_path: Path) -> None:
     put(tmp_path, broken={"task": "bench"})
     with pytest.raises(
         ColdforgeError, match=r"no results in .*broken\.json: is not a result of bench"
@@ -114,7 +114,7 @@ def test_any_json_is_a_result_or_refused_with_a_reason(value: Any, task: str) ->
 
 
 @given(st.sampled_from(["engines", "protocol", "device", "versions"]), JSON)
-def test_a_bench_with_a_strange_part_is_read_or_refused(part: str, value: Any) -> None:
+def test_a_bench_with_an_unexpected_part_is_read_or_refused(part: str, value: Any) -> None:
     try:
         read_result("x.json", json.dumps({**bench(), part: value}).encode())
     except NotAResultError as error:
