@@ -1,6 +1,6 @@
 from xml.etree import ElementTree as ET
 
-from coldforge.charts.drawing import DARK, LIGHT, Caption, Drawing, series_look
+from coldforge.charts.drawing import DARK, LIGHT, Caption, Drawing, series_class
 from tests.charts.drawn import SVG, texts
 
 
@@ -43,7 +43,7 @@ def test_widths_are_written_in_the_drawing_s_unit_or_in_their_own() -> None:
 
 
 def test_more_series_than_colours_start_again() -> None:
-    assert series_look(0) == series_look(len(LIGHT)) == "s0"
+    assert series_class(0) == series_class(len(LIGHT)) == "s0"
 
 
 def test_a_legend_names_each_series_that_has_a_name() -> None:

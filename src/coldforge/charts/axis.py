@@ -15,7 +15,7 @@ def six_digits(value: float) -> str:
 
 @dataclass(frozen=True)
 class Scale:
-    """Where values stand between the ends of an axis; `ticks` pairs a value with its text."""
+    """Where values are between the ends of an axis; `ticks` pairs a value with its text."""
 
     low: float
     high: float
@@ -47,7 +47,7 @@ class Axis:
     def scale(self, values: Sequence[float]) -> Scale:
         """Span finite values with round ends.
 
-        A logarithmic axis ends in decades. Zero and negative values stand at its lower end, one
+        A logarithmic axis ends in decades. Zero and negative values are at its lower end, one
         decade below all others, whose tick is written 0.
         """
         counted = [value / self.unit for value in values]
@@ -77,7 +77,7 @@ class Ruler:
 
 
 def _even(values: Sequence[float]) -> tuple[float, float, list[float], bool]:
-    """Return low and high end, the places of ticks, and False: nothing stands below the axis."""
+    """Return low and high end, the places of ticks, and False: no end stands for 0."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     if low == high:
         low, high = low - 1, high + 1

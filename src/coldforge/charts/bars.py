@@ -10,7 +10,7 @@ from coldforge.charts.drawing import (
     Caption,
     Drawing,
     Reference,
-    series_look,
+    series_class,
 )
 
 TOP = 64.0
@@ -20,7 +20,7 @@ COLOURS = 4
 
 @dataclass(frozen=True)
 class Bar:
-    """A labelled length; `note` stands at its end."""
+    """A labelled length; `note` is written at its end."""
 
     label: str
     value: float
@@ -54,9 +54,9 @@ def bars(title: str, axis: Axis, rows: Sequence[Bar]) -> str:
     drawing.axis_titled(ruler, axis.title, (TOP, bottom))
     for row, item in enumerate(rows):
         y, end = TOP + 13 + 18 * row, ruler.at(item.value)
-        look = series_look(series.index(item.series))
+        css = series_class(series.index(item.series))
         drawing.text(left - 8, y + 4, item.label, "end")
-        drawing.rect(min(start, end), y - 6, (abs(end - start), 12), look)
+        drawing.rect(min(start, end), y - 6, (abs(end - start), 12), css)
         drawing.text(max(start, end) + 6, y + 4, item.note)
     return drawing.file(title)
 
@@ -81,8 +81,8 @@ def grouped_bars(
             if value is not None:
                 drawing.text(0, drawing.height + 11, name, "label")
                 drawing.text(100, drawing.height + 11, axis.write(value), "value end")
-                look = f"s{at % COLOURS}"
-                drawing.rect(0, drawing.height + 16, (ruler.at(value), 9), look)
+                css = f"s{at % COLOURS}"
+                drawing.rect(0, drawing.height + 16, (ruler.at(value), 9), css)
                 drawing.height += 31
         drawing.height += 7
     drawing.references(ruler, top, references)

@@ -37,7 +37,7 @@ class Reference:
 
 @dataclass
 class Drawing:
-    """Elements in three layers; y and heights are pixels, looks are CSS classes."""
+    """Elements in three layers; y and heights are pixels, `css` names CSS classes."""
 
     unit: str = ""
     """Of x and widths: "%" of the page's width, or pixels."""
@@ -45,37 +45,37 @@ class Drawing:
     grid: list[str] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
-    """Text stands above all else."""
+    """Text is drawn above everything else."""
 
-    def text(self, x: Length, y: float, words: str, look: str = "", dx: float = 0) -> None:
+    def text(self, x: Length, y: float, words: str, css: str = "", dx: float = 0) -> None:
         """Write words with their baseline at y; `dx` moves them by pixels."""
         moved = f' dx="{dx:g}"' if dx else ""
         self.words.append(
-            f'<text x="{self._width(x)}" y="{y:.1f}"{moved}{_class(look)}>{escape(words)}</text>'
+            f'<text x="{self._width(x)}" y="{y:.1f}"{moved}{_class(css)}>{escape(words)}</text>'
         )
 
-    def line(self, x: tuple[float, float], y: tuple[float, float], look: str) -> None:
+    def line(self, x: tuple[float, float], y: tuple[float, float], css: str) -> None:
         """Draw a line among the marks."""
-        self.marks.append(self._line(x, y, look))
+        self.marks.append(self._line(x, y, css))
 
-    def rule(self, x: tuple[float, float], y: tuple[float, float], look: str = "grid") -> None:
+    def rule(self, x: tuple[float, float], y: tuple[float, float], css: str = "grid") -> None:
         """Draw a line below the marks."""
-        self.grid.append(self._line(x, y, look))
+        self.grid.append(self._line(x, y, css))
 
     def rect(
-        self, x: Length, y: float, size: tuple[Length, float], look: str, tip: str = ""
+        self, x: Length, y: float, size: tuple[Length, float], css: str, tip: str = ""
     ) -> None:
         """Draw a rectangle of (width, height); `tip` is shown under the pointer."""
         width = size[0] if isinstance(size[0], str) else max(0.0, size[0])
         self.marks.append(
             f'<rect x="{self._width(x)}" y="{y:.1f}" width="{self._width(width)}" '
-            f'height="{size[1]:.1f}"{_class(look)}>{_tip(tip)}</rect>'
+            f'height="{size[1]:.1f}"{_class(css)}>{_tip(tip)}</rect>'
         )
 
-    def circle(self, x: Length, y: float, radius: float, look: str, tip: str = "") -> None:
+    def circle(self, x: Length, y: float, radius: float, css: str, tip: str = "") -> None:
         """Draw a dot of `radius` pixels; `tip` is shown under the pointer."""
         self.marks.append(
-            f'<circle cx="{self._width(x)}" cy="{y:.1f}" r="{radius:g}"{_class(look)}>'
+            f'<circle cx="{self._width(x)}" cy="{y:.1f}" r="{radius:g}"{_class(css)}>'
             f"{_tip(tip)}</circle>"
         )
 
@@ -83,7 +83,7 @@ class Drawing:
         """Name each series that has a name in one row, beside a dot of its colour."""
         for at, name in enumerate(series):
             if name:
-                self.circle(left, y, 4, series_look(at))
+                self.circle(left, y, 4, series_class(at))
                 self.text(left + 9, y + 4, name)
                 left += 26 + LETTER * len(name)
 
@@ -101,8 +101,8 @@ class Drawing:
         """Close a drawing in per cent with an axis, whose grid begins at `top`."""
         for x, words in ruler.ticks(MOST_TICKS):
             self.rule((x, x), (top, self.height))
-            look = "tick start" if x < 8 else "tick end" if x > 92 else "tick middle"
-            self.text(x if 8 <= x <= 92 else 0 if x < 8 else 100, self.height + 15, words, look)
+            css = "tick start" if x < 8 else "tick end" if x > 92 else "tick middle"
+            self.text(x if 8 <= x <= 92 else 0 if x < 8 else 100, self.height + 15, words, css)
         self.height += 20
 
     def references(self, ruler: Ruler, top: float, references: Sequence[Reference]) -> None:
@@ -130,28 +130,28 @@ class Drawing:
             f'{size} role="img" font-family="system-ui, sans-serif" font-size="{FONT}">'
         )
         name = f'<text x="16" y="24" class="title">{escape(title)}</text>'
-        ground = f'<rect {size} class="ground"/>'
+        background = f'<rect {size} class="background"/>'
         body = [*self.grid, *self.marks, *self.words]
         title = f"<title>{escape(title)}</title>"
-        return "\n".join([head, title, _style(), ground, name, *body, "</svg>", ""])
+        return "\n".join([head, title, _style(), background, name, *body, "</svg>", ""])
 
-    def _line(self, x: tuple[float, float], y: tuple[float, float], look: str) -> str:
+    def _line(self, x: tuple[float, float], y: tuple[float, float], css: str) -> str:
         return (
             f'<line x1="{self._width(x[0])}" y1="{y[0]:.1f}" '
-            f'x2="{self._width(x[1])}" y2="{y[1]:.1f}"{_class(look)}/>'
+            f'x2="{self._width(x[1])}" y2="{y[1]:.1f}"{_class(css)}/>'
         )
 
     def _width(self, value: Length) -> str:
         return value if isinstance(value, str) else f"{value:.2f}{self.unit}"
 
 
-def series_look(at: int) -> str:
+def series_class(at: int) -> str:
     """Name the class that colours the series at a position."""
     return f"s{at % len(LIGHT)}"
 
 
-def _class(look: str) -> str:
-    return f' class="{look}"' if look else ""
+def _class(css: str) -> str:
+    return f' class="{css}"' if css else ""
 
 
 def _tip(words: str) -> str:
@@ -170,9 +170,9 @@ def _style() -> str:
     )
 
 
-def _colours(ground: str, ink: str, faint: str, series: Sequence[str]) -> str:
+def _colours(background: str, ink: str, faint: str, series: Sequence[str]) -> str:
     each = " ".join(f".s{at}{{fill:{item};stroke:{item}}}" for at, item in enumerate(series))
     return (
-        f".ground{{fill:{ground}}} text{{fill:{ink}}} .axis{{stroke:{ink}}} "
+        f".background{{fill:{background}}} text{{fill:{ink}}} .axis{{stroke:{ink}}} "
         f".grid{{stroke:{faint}}} {each}"
     )

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from html import escape
 
 from coldforge.charts.axis import Axis, Ruler
-from coldforge.charts.drawing import FONT, LETTER, WIDTH, Drawing, series_look
+from coldforge.charts.drawing import FONT, LETTER, WIDTH, Drawing, series_class
 
 LEFT, TOP, RIGHT, BOTTOM = 76.0, 64.0, WIDTH - 24.0, 420.0
 """The plot area, pixels."""
 REACH = 15 * FONT
-"""Pixels above or below its point that a label may stand at most."""
+"""Pixels above or below its point that a label may be at most."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,18 @@ def scatter(title: str, x: Axis, y: Axis, points: Sequence[Point]) -> str:
     across, up = _rulers(x, y, points)
     drawing.legend(series, LEFT, 44)
     _axes(drawing, (across, x.title), (up, y.title))
-    taken: list[_Box] = []
+    used: list[_Box] = []
     places = [(across.at(item.x), up.at(item.y)) for item in points]
     for item, place in zip(points, places, strict=True):
-        taken.append(_Box(place[0] - 5, place[1] - 5, place[0] + 5, place[1] + 5))
+        used.append(_Box(place[0] - 5, place[1] - 5, place[0] + 5, place[1] + 5))
         if item.interval:
             low, high = (up.at(bound) for bound in item.interval)
-            look = f"span {series_look(series.index(item.series))}"
-            drawing.line((place[0], place[0]), (low, high), look)
+            css = f"span {series_class(series.index(item.series))}"
+            drawing.line((place[0], place[0]), (low, high), css)
     for item, place in zip(points, places, strict=True):
         tip = f"{item.label}: {item.x:.4g}, {item.y:.4g}"
-        drawing.circle(*place, 4, series_look(series.index(item.series)), tip)
-        _label(drawing, item.label, place, taken)
+        drawing.circle(*place, 4, series_class(series.index(item.series)), tip)
+        _label(drawing, item.label, place, used)
     return drawing.file(title)
 
 
@@ -84,7 +84,7 @@ def _axes(drawing: Drawing, across: tuple[Ruler, str], up: tuple[Ruler, str]) ->
     )
 
 
-def _label(drawing: Drawing, label: str, place: tuple[float, float], taken: list[_Box]) -> None:
+def _label(drawing: Drawing, label: str, place: tuple[float, float], used: list[_Box]) -> None:
     """Write a label as near to its point as nothing is covered; join it by a line from afar."""
     x, y = place
     width = LETTER * len(label)
@@ -96,8 +96,8 @@ def _label(drawing: Drawing, label: str, place: tuple[float, float], taken: list
             box = _Box(left, middle - FONT / 2, left + width, middle + FONT / 2)
             inside = box.left > LEFT and box.right < WIDTH
             inside = inside and box.top > TOP - 6 and box.bottom < BOTTOM
-            if inside and not any(box.overlaps(other) for other in taken):
-                taken.append(box)
+            if inside and not any(box.overlaps(other) for other in used):
+                used.append(box)
                 if far >= FONT:
                     drawing.line((x, x + side * (gap - 2)), (y, middle), "grid")
                 drawing.text(left, middle + 4, label)

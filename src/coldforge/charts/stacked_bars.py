@@ -49,17 +49,17 @@ def _bar(drawing: Drawing, ruler: Ruler, axis: Axis, series: Sequence[str], row:
         if value is not None:
             total += value
             end = max(ruler.at(total), x + LEAST)
-            for look in (f"s{at}", f"p{at}"):
+            for css in (f"s{at}", f"p{at}"):
                 tip = f"{name}: {axis.write(value)}"
-                drawing.rect(x, drawing.height + 18, (end - x, 14), look, tip)
+                drawing.rect(x, drawing.height + 18, (end - x, 14), css, tip)
             x = end
 
 
 def _legend(drawing: Drawing, series: Sequence[str]) -> None:
     left = 0.0
     for at, name in enumerate(series):
-        for look in (f"s{at}", f"p{at}"):
-            drawing.rect(f"{left:.0f}", 2, ("14", 12), look)
+        for css in (f"s{at}", f"p{at}"):
+            drawing.rect(f"{left:.0f}", 2, ("14", 12), css)
         drawing.text(f"{left + 20:.0f}", 12, name, "label")
         left += 40 + LETTER * len(name)
     drawing.height = 28
@@ -79,8 +79,8 @@ def _reference_labels(drawing: Drawing, ruler: Ruler, shown: Sequence[Reference]
         row = next((at for at, end in enumerate(ends) if end + 6 < left), len(ends))
         ends[row : row + 1] = [right]
         y = drawing.height + 11 + 15 * row
-        look, shift = ("note", 4) if rightwards else ("note end", -4)
-        drawing.text(x, y, item.label, look, shift)
+        css, shift = ("note", 4) if rightwards else ("note end", -4)
+        drawing.text(x, y, item.label, css, shift)
         drawing.line((x, x), (y - 10, drawing.height + 15 * len(shown)), "mark faint")
     drawing.height += 15 * len(ends) + 4
     return drawing.height - 4

@@ -39,7 +39,7 @@ def make_report(runs: Path, out: Path) -> Made:
             f"the folder of results {runs} lies in {out}, which is replaced", "give another --out"
         )
     refuse_foreign(out, REPORT)
-    page = compose(gather(runs, besides=out))
+    page = compose(gather(runs, exclude=out))
     with whole(out, REPORT) as folder:
         found = page.json()
         text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)

@@ -62,7 +62,7 @@ def have(context: Context, out: str, qr: str = "", json: bool = False) -> None:
         "stack": "Name of docker/stacks/NAME.toml.",
         "for": "build: all files that a build reads. install: the built image and its evidence.",
         "have": "Inventory of the receiver, from mirror.have; or its scanned QR codes as text.",
-        "split": "Largest volume, such as 4G, which any file system holds. Default: one volume.",
+        "split": "Largest volume, such as 4G for FAT32. Default: one volume.",
         "parity": "Share of the data that can be lost or damaged and rebuilt, such as 10%.",
         "sign": "Private key to sign with; repeatable.",
         "json": JSON,

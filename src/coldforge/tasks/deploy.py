@@ -205,8 +205,8 @@ def _fleet_text(outcomes: list["Outcome"]) -> str:
     wide = max(len(one.host) for one in outcomes)
     lines = []
     for one in outcomes:
-        said = f"generation {one.generation}" if one.generation else one.why
-        lines.append(f"{one.host:<{wide}}  {one.state:<9}  {said}")
+        text = f"generation {one.generation}" if one.generation else one.why
+        lines.append(f"{one.host:<{wide}}  {one.state:<9}  {text}")
         lines += [f"{'':<{wide}}  {'hint:':<9}  {one.hint}"] * bool(one.hint)
     failed = sum(one.state == "failed" for one in outcomes)
     if failed:

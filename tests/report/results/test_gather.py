@@ -68,7 +68,7 @@ def test_hidden_files_and_the_report_itself_are_skipped(tmp_path: Path) -> None:
     put(tmp_path, good=evaluated())
     put(tmp_path / ".part", half=evaluated())
     put(tmp_path / "out", report={"task": "report"})
-    runs = gather(tmp_path, besides=tmp_path / "out")
+    runs = gather(tmp_path, exclude=tmp_path / "out")
     assert [item.path for item in runs.sources] == ["good.json"]
     assert runs.left_out == []
 

@@ -52,7 +52,7 @@ def memory(count: float) -> str:
 
 def fit(count: float) -> str:
     """Say whether something fits a card, given the bytes that stay free."""
-    return f"fits, {memory(count)} free" if count >= 0 else f"lacks {memory(-count)}"
+    return f"fits, {memory(count)} free" if count >= 0 else f"needs {memory(-count)} more"
 
 
 def seconds(value: float) -> str:

@@ -138,7 +138,7 @@ class Card(msgspec.Struct):
 
 
 class MemoryPrediction(Result):
-    """Memory of an engine, predicted from its configuration alone; bytes."""
+    """Memory of an engine, predicted from its configuration; bytes."""
 
     weights_bytes: int
     kv_bytes: int

@@ -75,8 +75,8 @@ class Runs:
         return [item for item in self.results if type(item.result) is kind]
 
 
-def gather(folder: Path, besides: Path | None = None) -> Runs:
-    """Read every *.json below `folder`, except hidden ones and those below `besides`.
+def gather(folder: Path, exclude: Path | None = None) -> Runs:
+    """Read every *.json below `folder`, except hidden ones and those below `exclude`.
 
     Raise ColdforgeError if the folder does not exist or holds no result.
     """
@@ -86,7 +86,7 @@ def gather(folder: Path, besides: Path | None = None) -> Runs:
     for path in sorted(folder.rglob("*.json")):
         place = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in place.parts)
-        if hidden or (besides and path.resolve().is_relative_to(besides.resolve())):
+        if hidden or (exclude and path.resolve().is_relative_to(exclude.resolve())):
             continue
         _take(runs, path, writable(place.as_posix()), first)
     if not runs.results:
@@ -106,7 +106,7 @@ def _take(runs: Runs, path: Path, place: str, first: dict[str, str]) -> None:
     except OSError as error:
         runs.left_out.append(LeftOut(place, f"cannot be read: {error.strerror}"))
         return
-    # A card holds what its task printed, and a kind besides.
+    # A card holds what its task printed, and its kind.
     digest = sha256_json({**found.raw, "kind": "", "task": found.task})
     if first.setdefault(digest, place) != place:
         runs.left_out.append(LeftOut(place, f"holds the same result as {first[digest]}"))

@@ -97,7 +97,7 @@ def _compared(found: Models, runs: Runs) -> None:
 
 
 def _evaluated(found: Models, runs: Runs) -> None:
-    """Add evaluations; of several, the last one beside an original counts."""
+    """Add evaluations; of several, the last one with an original counts."""
     results = [item.result for item in runs.of(Evaluated)]
     by_path = {result.model: result.digest for result in results if result.model}
     for result in results:

@@ -17,7 +17,7 @@ NAMES = frozenset({"HumanEval pass@1"})
 
 @dataclass(frozen=True)
 class Subject:
-    """A quantised model beside its original."""
+    """A quantised model and its original."""
 
     model: Model
     original: Model | None
@@ -146,14 +146,14 @@ def _perplexity(model: Model, original: Model | None) -> Figure | None:
     evaluation = model.evaluation
     if not evaluation or not evaluation.reference:
         return None
-    beside = evaluation.reference
-    note = f"KL {form(beside.kl, 'nats')} nats a token"
-    if grown := beside.perplexity_ratio_interval:
+    reference = evaluation.reference
+    note = f"KL {form(reference.kl, 'nats')} nats a token"
+    if grown := reference.perplexity_ratio_interval:
         low, high = (form(bound - 1, "change") for bound in grown)
         note = f"95 %: {low} to {high}; {note}"
     return Figure(
-        "Perplexity", "perplexity", evaluation.perplexity, beside.perplexity,
-        beside.perplexity_ratio - 1, "change", note,
+        "Perplexity", "perplexity", evaluation.perplexity, reference.perplexity,
+        reference.perplexity_ratio - 1, "change", note,
     )  # fmt: skip
 
 

@@ -65,15 +65,15 @@ def _row(result: Evaluated, models: Models) -> Row:
         "ppl": result.perplexity,
         **_bounds("ppl", result.perplexity_interval),
     }
-    if beside := result.reference:
-        grown = beside.perplexity_ratio_interval
+    if reference := result.reference:
+        grown = reference.perplexity_ratio_interval
         row |= {
-            "ratio": beside.perplexity_ratio - 1,
+            "ratio": reference.perplexity_ratio - 1,
             **_bounds("ratio", (grown[0] - 1, grown[1] - 1) if grown else None),
-            "kl": beside.kl,
-            **_bounds("kl", beside.kl_interval),
-            "top1": beside.top1_agreement,
-            **_bounds("top1", beside.top1_agreement_interval),
+            "kl": reference.kl,
+            **_bounds("kl", reference.kl_interval),
+            "top1": reference.top1_agreement,
+            **_bounds("top1", reference.top1_agreement_interval),
         }
     return row
 

@@ -43,8 +43,8 @@ def _built(runs: Runs, model: Model) -> list[Step]:
 def _ran(compared: Compared | None, engine: BenchedEngine | None) -> list[Step]:
     """Load and infer: in the engine if one was measured, else in PyTorch."""
     if engine:
-        taken = (cell.tpot_ms for cell in engine.cells)
-        rates = [item.p50 for item in taken if item and item.p50 is not None]
+        latency = (cell.tpot_ms for cell in engine.cells)
+        rates = [item.p50 for item in latency if item and item.p50 is not None]
         rate = min(rates) / 1000 if rates else None
         return [
             Step("Load", engine.load_seconds, "seconds", "the engine"),

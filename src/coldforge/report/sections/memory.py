@@ -28,7 +28,7 @@ def make(runs: Runs, models: Models) -> Section | None:
         parts, cards, formulas = _parts(predictions), _cards(predictions), _formulas(predictions)
         found.tables += [table for table in (parts, cards, formulas) if table.rows]
         found.charts.append(_chart(parts, predictions))
-        lead.append("Predicted from the configuration alone.")
+        lead.append("Predicted from the configuration only.")
     found.lead = " ".join(lead)
     return found if found.tables else None
 

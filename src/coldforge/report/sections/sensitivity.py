@@ -1,4 +1,4 @@
-"""How much quantising each layer alone damages the model, and the bits each got."""
+"""How much quantising one layer damages the model, and the bits each got."""
 
 from coldforge.report.page.formatting import form
 from coldforge.report.page.model import Chart, Column, Row, Section, Table
@@ -26,7 +26,7 @@ def make(runs: Runs, models: Models) -> Section | None:
 
 
 def _lead(measured: list[Found[Quantised]], models: Models) -> list[str]:
-    lead = ["Each layer's damage is the KL to the original with that layer alone quantised."]
+    lead = ["Each layer's damage is the KL to the original with only that layer quantised."]
     for item in measured:
         found, name = item.result.sensitivity, models.name(item.result.digest)
         if found and found.predicted_kl is not None:

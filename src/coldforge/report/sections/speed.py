@@ -100,8 +100,8 @@ def _latency(bench: Bench, kind: str, name: str, where_it_ran: str) -> Table:
     for place in places:
         for engine in bench.engines:
             for cell in (item for item in engine.cells if item.place == place):
-                taken = getattr(cell, f"{kind}_ms")
-                figures = {item: getattr(taken, item, None) for item in PERCENTILES}
+                latency = getattr(cell, f"{kind}_ms")
+                figures = {item: getattr(latency, item, None) for item in PERCENTILES}
                 rows.append({"cell": cell.title, "engine": engine.name, **figures})
     return Table(name, f"{LATENCIES[kind]}, ms{where_it_ran}", columns, rows, split="cell")
 

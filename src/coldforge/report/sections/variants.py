@@ -78,19 +78,21 @@ def _cell(cell: SweepCell) -> Row:
         "status": f"failed at {cell.error.get('step')}" if cell.error else None,
     }
     facts, evaluated = cell.quantize or {}, cell.evaluate or {}
-    beside = evaluated.get("reference") or {}
+    reference = evaluated.get("reference") or {}
     row |= {
         "bits": number(evaluated, "bits_per_weight"),
         "disk": number(facts, "disk_bytes") or number(evaluated, "disk_bytes"),
         "seconds": number(facts, "seconds"),
         "peak": number(facts, "peak_rss_bytes"),
         "ppl": number(evaluated, "perplexity"),
-        "kl": number(beside, "kl"),
-        "top1": number(beside, "top1_agreement"),
+        "kl": number(reference, "kl"),
+        "top1": number(reference, "top1_agreement"),
     }
     for key, side, name in (
-        ("ppl", evaluated, "perplexity"), ("kl", beside, "kl"), ("top1", beside, "top1_agreement")
-    ):  # fmt: skip
+        ("ppl", evaluated, "perplexity"),
+        ("kl", reference, "kl"),
+        ("top1", reference, "top1_agreement"),
+    ):
         row |= _interval(key, side, f"{name}_interval")
     return row | _speed(cell.bench or {})
 
