@@ -1,10 +1,10 @@
-"""Time a bundle and its receive, beside `tar | zstd` and `sha256sum` of the same bytes.
+"""Time packing and receiving a bundle, and `tar | zstd` and `sha256sum` of the same files.
 
-For each kind of bundle of stack cpu: pack it for a place that has nothing, with nothing encoded
-before; tar and pack the same blobs; receive the bundle in an empty place; hash the same blobs. MB
-are of the blobs, not of what becomes of them. Both writers wait until their bytes are on the disk.
-Needs the stack built from this commit (image.build), the tool's blobs (mirror.fetch --stack tool)
-and zstd. Run: .venv/bin/python benchmarks/bundle.py
+For each kind of bundle of stack cpu: pack it for an empty receiver, without a cache of packed
+layers; tar and compress the same blobs; receive the bundle; hash the same blobs. MB are of the
+blobs before compression. Both writers sync their output to disk. Needs the stack built from this
+commit (image.build), the tool's blobs (mirror.fetch --stack tool) and zstd.
+Run: .venv/bin/python benchmarks/bundle.py
 """
 
 import os
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def report(kind: Kind, speeds: list[float]) -> None:
-    """Print two lines: writing and taking in, each beside its peer."""
+    """Print two lines: packing and receiving, each with its peer."""
     ours, peer, taking, hashing = speeds
     print(f"{kind:<8} bundle   {ours:5.0f} MB/s    tar | zstd {peer:5.0f} MB/s", end="")
     print(f"    ratio of times {peer / ours:.2f}")
@@ -49,7 +49,7 @@ def report(kind: Kind, speeds: list[float]) -> None:
 
 
 def run(space: Workspace, kind: Kind, folder: Path) -> list[float]:
-    """Do all four once; return the MB/s of each."""
+    """Run all four once; return the MB/s of each."""
     out, closed = folder / "bundle", Workspace(folder / "closed")
     shutil.rmtree(space.build / "bundle" / "encoded", ignore_errors=True)
     start = time.perf_counter()
@@ -68,7 +68,7 @@ def run(space: Workspace, kind: Kind, folder: Path) -> list[float]:
 
 
 def clone(root: Path) -> Workspace:
-    """Make a checkout of this commit that shares its blobs and what is built."""
+    """Make a checkout of this commit that shares its blobs and built images."""
     subprocess.run(["git", "clone", "-q", str(ROOT), str(root)], check=True)
     for folder in ("offline-mirror/blobs", "build/oci/blobs", "build/wheels"):
         shutil.copytree(ROOT / folder, root / folder, copy_function=os.link)
@@ -84,7 +84,7 @@ def blobs_of(index: Index, space: Workspace) -> list[str]:
 
 
 def tar_zstd(blobs: list[str], out: Path) -> str:
-    """Spell the peer's command; its output is removed again."""
+    """Return the peer's command, which removes its output afterwards."""
     return f"tar -cPf - {shlex.join(blobs)} | zstd -q -T0 -o {out} && sync {out} && rm {out}"
 
 

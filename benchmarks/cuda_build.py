@@ -1,8 +1,8 @@
-"""Time the CUDA layer from its wheels into the engine, beside BuildKit's build of the same files.
+"""Time the CUDA layer from its wheels into Docker Engine, and BuildKit's build of the same files.
 
-Both add one layer to the same image of base and toolchain, in turn, on the same engine, from
-wheels that are already on this disk; then every file of both images is compared. Needs the wheels
-(mirror.fetch --stack cuda13) and `docker buildx` (or Docker's own BuildKit).
+Both add one layer to the same image of base and toolchain, alternately, on the same Docker Engine,
+from wheels that are already on this disk; then every file of both images is compared. Needs the
+wheels (mirror.fetch --stack cuda13) and `docker buildx` (or Docker's own BuildKit).
 Run: .venv/bin/python benchmarks/cuda_build.py
 BuildKit keeps about 10 GB of cache afterwards: `docker builder prune`.
 """
@@ -110,7 +110,7 @@ def workspace(root: Path) -> Workspace:
 
 
 def only(lock: Lock, stack: str, uses: list[str]) -> Lock:
-    """Keep of a lock what some layers use."""
+    """Select the part of a lock that some layers use."""
     requests = {use: lock.requests[use] for use in uses}
     entries = [entry for entry in lock.entries if entry.use in uses]
     return msgspec.structs.replace(lock, stack=stack, requests=requests, entries=entries)
@@ -136,7 +136,7 @@ def peer(context: Path) -> list[str]:
 
 
 def build(space: Workspace, command: list[str]) -> float:
-    """Forget the CUDA layer here and in the engine, then time its making."""
+    """Remove the CUDA layer here and from Docker Engine, then time making it."""
     forget(f"localhost/coldforge/{WHOLE}")
     for blob in (space.build / "oci" / "blobs" / "sha256").iterdir():
         if blob.stat().st_size > CUDA:
@@ -145,7 +145,7 @@ def build(space: Workspace, command: list[str]) -> float:
 
 
 def rebuild(command: list[str]) -> float:
-    """Forget the peer's image, then time its making."""
+    """Remove the peer's image, then time making it."""
     forget(PEER)
     return timed(command)
 

@@ -1,10 +1,11 @@
-"""Weigh the bundle that follows when one wheel of stack cpu moved a version, beside `docker save`.
+"""Measure the bundle after an update of one wheel of stack cpu, and `docker save`.
 
-In a clone of this commit: lock and build the stack with pillow a version back, send it to an empty
-place, both kinds, and take what that has then. Then build with the checkout's own lock, and bundle
-for that place. The place receives both and must come to the same image. Needs the network once (an
-older pillow), the stack built (image.build), the tool's blobs (mirror.fetch --stack tool) and an
-engine. Run: .venv/bin/python benchmarks/delta.py
+In a clone of this commit: lock and build the stack with the previous pillow, send both kinds of
+bundle to an empty receiver, and take its inventory. Then build with the checkout's own lock, and
+bundle for that inventory. The receiver imports both and must have the same image. Needs the
+network once (the previous pillow), the stack built (image.build), the tool's blobs (mirror.fetch
+--stack tool) and Docker Engine.
+Run: .venv/bin/python benchmarks/delta.py
 """
 
 import os
@@ -61,7 +62,7 @@ def copy_lock(space: Workspace) -> None:
 
 
 def older(space: Workspace) -> None:
-    """Ask for a wheel before the one locked; fetch and build."""
+    """Lock the version of the wheel before the locked one; fetch and build."""
     entries = read_lock(space.lock(STACK)).entries
     (version,) = {entry.version for entry in entries if entry.name == WHEEL}
     recipe = space.layers / "python" / "layer.toml"
@@ -72,7 +73,7 @@ def older(space: Workspace) -> None:
 
 
 def newer(space: Workspace) -> None:
-    """Go back to the recipe and the lock of the checkout; build."""
+    """Restore the recipe and the lock of the checkout; build."""
     subprocess.run(["git", "-C", str(space.root), "checkout", "-q", "docker/layers"], check=True)
     copy_lock(space)
     invoke(space, "image.build")
@@ -86,7 +87,7 @@ def invoke(space: Workspace, task: str) -> None:
 
 
 def send(space: Workspace, closed: Workspace, kind: Kind, have: Have | None) -> int:
-    """Bundle for a place, and have it received there; return the bytes of the bundle's files."""
+    """Bundle for a receiver and receive it there; return the bytes of the bundle's files."""
     out = space.build / "out"
     made = bundle(space, STACK, kind, out, Terms(have))
     receive(closed, out, Options(digest=made.bundle))

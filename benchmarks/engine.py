@@ -1,9 +1,10 @@
-"""Weigh int4 engines for ONNX Runtime beside an fp32 one: speed of writing, memory, disk.
+"""Compare int4 engines for ONNX Runtime with an fp32 one: time per token, memory, disk.
 
-A Llama of 160 million random weights is made on the spot, rounded to int4 in groups of 128, and
-built three times: fp32, int4 lossless, int4 with int8 activations. `bench` measures them in turn.
-Needs the image of stack cpu, built from this tree; on a Python that has torch and onnxruntime it
-runs right there. Run: .venv/bin/python benchmarks/engine.py
+A Llama of 160 million random weights is made, rounded to int4 in groups of 128, and built three
+times: fp32, int4 lossless, int4 with int8 activations. `bench` measures them alternately. Needs
+the image of stack cpu, built from this tree; a Python that has torch and onnxruntime runs it
+directly.
+Run: .venv/bin/python benchmarks/engine.py
 """
 
 import argparse
@@ -21,7 +22,7 @@ SIZE = {
     "intermediate_size": 3072, "vocab_size": 32000, "max_position_embeddings": 2048,
 }  # fmt: skip
 PLAIN, LOSSLESS, ROUNDED = "fp32", "int4", "int4-int8"
-"""The engines' names: the last one's layers take their inputs in int8."""
+"""Names of the engines; ROUNDED has int8 activations."""
 WANTED = {LOSSLESS: 2.2, ROUNDED: 3.5}
 
 
@@ -29,8 +30,8 @@ def main() -> int:
     """Print the bench's table and the ratios, then these as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--grid", default="128,128", help="tokens in and out")
-    parser.add_argument("--repeats", type=int, default=7, help="of each engine, in turn")
-    parser.add_argument("--threads", type=int, default=0, help="0: every core")
+    parser.add_argument("--repeats", type=int, default=7, help="runs of each engine, alternately")
+    parser.add_argument("--threads", type=int, default=0, help="0 for every core")
     parser.add_argument("--work", type=Path, help="folder to write to; a temporary one by default")
     asked = parser.parse_args()
     if importlib.util.find_spec("torch") is None:
@@ -44,11 +45,14 @@ def main() -> int:
 def in_image(asked: argparse.Namespace) -> int:
     """Run this file in the image; return its exit status."""
     from coldforge.image.containers.launch import Launch, launch
-    from coldforge.tasks._docker import engine
+    from coldforge.tasks._docker import docker_engine
 
     here = Path(__file__).resolve()
     (ROOT / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as work, engine(yes=False) as connect:
+    with (
+        tempfile.TemporaryDirectory(dir=ROOT / "build") as work,
+        docker_engine(yes=False) as connect,
+    ):
         flags = [f"--{name}={getattr(asked, name)}" for name in ("grid", "repeats", "threads")]
         command = ["python3", str(here), *flags, f"--work={work}"]
         run = Launch(IMAGE, command, [here.parent], [Path(work)])
@@ -56,7 +60,7 @@ def in_image(asked: argparse.Namespace) -> int:
 
 
 def compare(asked: argparse.Namespace, work: Path) -> dict[str, Any]:
-    """Make the engines, measure them, and divide by what fp32 takes."""
+    """Make the engines, measure them, and divide by the fp32 engine's values."""
     from coldforge.engine.bench.plan import Measuring
     from coldforge.engine.commands.bench import run_bench
     from coldforge.tasks.bench import table
@@ -88,7 +92,7 @@ def make(work: Path, engines: list[str]) -> None:
 
 
 def write_model(out: Path) -> None:
-    """Write a Llama of random weights in float16, and a tokenizer of bytes that nobody asks."""
+    """Write a Llama of random weights in float16, and an unused byte tokenizer."""
     from coldforge.model.runtime import prepare
 
     prepare()
@@ -105,7 +109,7 @@ def write_model(out: Path) -> None:
 
 
 def ratios(plain: dict[str, Any], engine: dict[str, Any]) -> dict[str, Any]:
-    """Say, cell by cell, how much faster tokens come; and the shares of memory and disk."""
+    """Return the speed-up in each cell, and the ratios of memory and disk."""
     return {
         "decode": {
             f"{one['input_len']},{one['output_len']}": one["tpot_ms"]["p50"] / two["tpot_ms"]["p50"]

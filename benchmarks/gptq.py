@@ -1,9 +1,10 @@
-"""Weigh our GPTQ, int4 in groups of 128, beside GPTQModel's: time, peak memory, divergence.
+"""Compare our GPTQ, int4 in groups of 128, with GPTQModel's: time, peak memory, KL divergence.
 
-Both quantise the same model with the same calibration windows, each in a process of its own, in
-turn, on all cores; then each result is judged against the original on the same held-out text.
-Needs the demo model (./invokew quickstart) and the image of stack cpu, built from this tree; on a
-Python that has torch and gptqmodel it runs right there. Run: .venv/bin/python benchmarks/gptq.py
+Both quantise the same model with the same calibration windows, each in a process of its own,
+alternately, on all cores; then each result is compared with the original on the same held-out
+text. Needs the demo model (./invokew quickstart) and the image of stack cpu, built from this tree;
+a Python that has torch and gptqmodel runs it directly.
+Run: .venv/bin/python benchmarks/gptq.py
 """
 
 import argparse
@@ -32,10 +33,10 @@ def main() -> int:
     """Print medians, ratios and divergences, as a table and as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=MODEL)
-    parser.add_argument("--runs", type=int, default=3, help="of each, in turn")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each side, alternately")
     parser.add_argument("--samples", type=int, default=128, help="calibration windows")
     parser.add_argument("--work", type=Path, help="folder to write to; a temporary one by default")
-    parser.add_argument("--side", choices=sorted(SIDES), help="run one side alone, into --work")
+    parser.add_argument("--side", choices=sorted(SIDES), help="run only one side, into --work")
     asked = parser.parse_args()
     if asked.side:
         print(json.dumps(SIDES[asked.side](asked.model.resolve(), asked.work)))
@@ -52,11 +53,14 @@ def main() -> int:
 def in_image(asked: argparse.Namespace) -> int:
     """Run this file in the image; return its exit status."""
     from coldforge.image.containers.launch import Launch, launch
-    from coldforge.tasks._docker import engine
+    from coldforge.tasks._docker import docker_engine
 
     model, here = asked.model.resolve(), str(Path(__file__).resolve())
     (ROOT / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as work, engine(yes=False) as connect:
+    with (
+        tempfile.TemporaryDirectory(dir=ROOT / "build") as work,
+        docker_engine(yes=False) as connect,
+    ):
         command = ["python3", here, f"--model={model}", f"--runs={asked.runs}"]
         command += [f"--samples={asked.samples}", f"--work={work}"]
         reads, writes = [model, Path(here).parent], [Path(work)]
@@ -66,7 +70,7 @@ def in_image(asked: argparse.Namespace) -> int:
 
 
 def compare(asked: argparse.Namespace, work: Path) -> dict[str, Any]:
-    """Quantise with both, in turn; judge what each made last."""
+    """Quantise with both, alternately; evaluate the last result of each."""
     from coldforge.checkpoint.checkpoint import read_checkpoint
     from coldforge.model.runtime import prepare
     from coldforge.quantize.calibration.find import calibration_for
@@ -115,7 +119,7 @@ def ours(model: Path, work: Path) -> dict[str, float]:
 
 
 def peer(model: Path, work: Path) -> dict[str, float]:
-    """Quantise with GPTQModel, its own choices but for what decides the format."""
+    """Quantise with GPTQModel, with its defaults except for the format."""
     from coldforge.model.runtime import prepare
     from coldforge.quantize.calibration.frozen import read_frozen
 
@@ -181,7 +185,7 @@ def judge(made: Path, original: Path) -> dict[str, Any]:
 
 
 def table(found: dict[str, Any]) -> str:
-    """Lay out both sides and the ratios; less is better in every column."""
+    """Lay out both sides and the ratios; lower is better in every column."""
     heads = f"{'quantising':>12}{'processor':>11}{'whole':>10}{'peak':>10}"
     lines = [f"{'':<12}{heads}{'KL to the original':>32}"]
     for side, row in found["sides"].items():

@@ -1,10 +1,11 @@
-"""Weigh ONNX Runtime engines: bytes of the process as engine.memory predicts them, and measured.
+"""Measure the memory of ONNX Runtime engines, and compare it with engine.memory's predictions.
 
-A random Llama of 162 million parameters, float32, int4 in groups of 128, and int4 with int8 inputs.
-Each engine is loaded and run in a process of its own that has run a tiny engine before; measured is
-what its resident memory grew by: loaded, at most while loading, and at most in the run. Prompts are
-tokens drawn at random. Needs the image of stack cpu, built from this tree; on a Python that has
-torch and onnxruntime-genai it runs right there. Run: .venv/bin/python benchmarks/memory.py
+A random Llama of 162 million parameters, float32, int4 in groups of 128, and int4 with int8
+inputs. Each engine is loaded and run in a process of its own that has run a tiny engine before.
+Measured is the growth of resident memory: after loading, at the peak of loading, at the peak of
+the run. Prompts are random tokens. Needs the image of stack cpu, built from this tree; a Python
+that has torch and onnxruntime-genai runs it directly.
+Run: .venv/bin/python benchmarks/memory.py
 """
 
 import argparse
@@ -55,18 +56,21 @@ def main() -> int:
 def in_image() -> int:
     """Run this file in the image; return its exit status."""
     from coldforge.image.containers.launch import Launch, launch
-    from coldforge.tasks._docker import engine
+    from coldforge.tasks._docker import docker_engine
 
     here = Path(__file__).resolve()
     (ROOT / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as work, engine(yes=False) as connect:
+    with (
+        tempfile.TemporaryDirectory(dir=ROOT / "build") as work,
+        docker_engine(yes=False) as connect,
+    ):
         env = {"PYTHONPYCACHEPREFIX": f"{work}/pycache", "TMPDIR": work}
         run = Launch(IMAGE, ["python3", str(here), "--here"], [here.parent], [Path(work)], env)
         return launch(connect(), run, sys.stdout.buffer.write, sys.stderr.buffer.write)
 
 
 def weigh(work: Path) -> list[dict[str, Any]]:
-    """Build the engines and go through the lengths."""
+    """Build the engines and measure them at every length."""
     from coldforge.engine.commands.build import run_build
     from coldforge.engine.commands.memory import run_memory
     from coldforge.quantize.quantize import run_quantize
@@ -95,7 +99,7 @@ def weigh(work: Path) -> list[dict[str, Any]]:
 
 
 def measure(engine: Path, tiny: Path, into: int, out: int) -> dict[str, int]:
-    """Load and run an engine in this process; return the bytes it grew by."""
+    """Load and run an engine in this process; return the growth of its memory in bytes."""
     import numpy as np
 
     from coldforge.engine.bench.process_memory import peak, reset_peak
@@ -114,7 +118,7 @@ def measure(engine: Path, tiny: Path, into: int, out: int) -> dict[str, int]:
 
 
 def write(folder: Path, config: dict[str, Any]) -> None:
-    """Write a random Llama in float16 with a tokenizer nobody uses."""
+    """Write a random Llama in float16 with an unused tokenizer."""
     import torch
     from safetensors.torch import save_file
 
@@ -143,7 +147,7 @@ def write(folder: Path, config: dict[str, Any]) -> None:
 
 
 def table(found: list[dict[str, Any]]) -> str:
-    """Lay out megabytes, predicted / measured, and by how much the prediction is off."""
+    """Lay out megabytes, predicted / measured, and the error of the prediction."""
     lines = [f"{'':<36}{'loaded':>24}{'while loading':>24}{'in the run':>24}"]
     for row in found:
         cells = [

@@ -1,7 +1,8 @@
-"""Time a build with nothing to do, beside BuildKit's cached build of the same layers.
+"""Time a build with everything cached, and BuildKit's cached build of the same layers.
 
-Both run as whole processes, in turn, on the same engine. Needs the stack built and loaded, and
-`docker buildx` (or Docker's own BuildKit). Run: .venv/bin/python benchmarks/noop_build.py
+Both run as whole processes, alternately, on the same Docker Engine. Needs the stack built and
+loaded, and `docker buildx` (or Docker's own BuildKit).
+Run: .venv/bin/python benchmarks/noop_build.py
 """
 
 import json

@@ -30,3 +30,8 @@ def test_a_module_that_fails_to_import_is_an_error_and_not_left_out(
     (tmp_path / "grown" / "c.py").write_text("import nothing_like_this", "utf-8")
     with pytest.raises(ModuleNotFoundError, match="nothing_like_this"):
         provided(package, "THING")
+
+
+def test_a_private_module_is_neither_listed_nor_imported(package: str, tmp_path: Path) -> None:
+    (tmp_path / "grown" / "_private.py").write_text("raise AssertionError", "utf-8")
+    assert "_private" not in provided(package, "THING")

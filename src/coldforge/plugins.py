@@ -13,9 +13,11 @@ from typing import Any
 def provided(package: str, attribute: str) -> dict[str, Any]:
     """Import the modules of `package` and map the name of each that has `attribute` to its value.
 
-    A subpackage counts as a module. The order is that of the names.
+    A subpackage counts as a module; names that begin with _ are skipped. Ordered by name.
     """
     place = import_module(package)
-    names = sorted(item.name for item in pkgutil.iter_modules(place.__path__))
+    names = sorted(
+        item.name for item in pkgutil.iter_modules(place.__path__) if item.name[0] != "_"
+    )
     found = {name: getattr(import_module(f"{package}.{name}"), attribute, None) for name in names}
     return {name: thing for name, thing in found.items() if thing is not None}

@@ -1,4 +1,4 @@
-"""The README's story runs once a session; what it left is what the other tests look at."""
+"""The README's quickstart runs once a session; the other tests check its results."""
 
 import json
 import os
@@ -13,13 +13,13 @@ import pytest
 
 @dataclass(frozen=True)
 class Cli:
-    """`./invokew` of a checkout, as a user calls it."""
+    """Runs `./invokew` of a checkout as a user does."""
 
     root: Path
     env: Mapping[str, str]
 
     def run(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
-        """Call it; with `ok`, a failure shows what was said."""
+        """Run it; with `ok`, fail the test if it fails."""
         command = ["./invokew", *arguments]
         env = {**os.environ, "COLDFORGE_YES": "1", **self.env}
         env.pop("COLDFORGE_ROOT", None)
@@ -30,7 +30,7 @@ class Cli:
         return done
 
     def json(self, *arguments: str) -> Any:
-        """Call it with --json and read what it printed."""
+        """Run it with --json and decode its output."""
         return json.loads(self.run(*arguments, "--json").stdout)
 
 
@@ -41,5 +41,5 @@ def cli() -> Cli:
 
 @pytest.fixture(scope="session")
 def quickstart(cli: Cli) -> Any:
-    """What `quickstart` printed for programs."""
+    """The JSON that `quickstart` printed."""
     return cli.json("quickstart")

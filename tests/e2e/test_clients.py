@@ -1,4 +1,4 @@
-"""Other people's tools accept what we export and load."""
+"""Standard tools accept the images that we export and load."""
 
 import json
 import os
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.network]
 
 
 def tool(name: str) -> str:
-    """Find a Debian tool, installing it in CI; skip where it is missing."""
+    """Find a Debian tool, installed in CI if missing; skip the test without it."""
     if not shutil.which(name) and os.environ.get("COLDFORGE_YES") == "1" and os.geteuid() == 0:
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "-qq", "update"], env=quiet, check=True, capture_output=True)
@@ -57,7 +57,7 @@ def test_umoci_unpacks_the_exported_layout(layout: Path, tmp_path: Path) -> None
     shutil.rmtree(bundle)
 
 
-def test_the_engine_shows_our_digest(quickstart: Any, engine: Any) -> None:
+def test_docker_engine_shows_our_digest(quickstart: Any, engine: Any) -> None:
     shown = engine.api.inspect_image("localhost/coldforge/cpu:latest")
     ours = (quickstart["image"]["image_id"], quickstart["image"]["digest"])
     assert shown["Id"] in ours  # a graph driver shows the config's, containerd the manifest's

@@ -1,4 +1,4 @@
-"""Two checkouts, two environments, the same bytes."""
+"""Two checkouts in two environments give the same bytes."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ def here(quickstart: Any, cli: Cli) -> Any:
     return cli.json("image.build")
 
 
-def test_the_layers_are_those_on_record(here: Any) -> None:
+def test_layer_digests_equal_the_recorded_ones(here: Any) -> None:
     golden = json.loads(GOLDEN.read_text())
     assert {name: here["layers"][name] for name in golden} == golden
 
@@ -34,7 +34,7 @@ def test_a_clone_under_another_umask_clock_and_locale_gives_the_same_image(
         ["sh", "-c", 'umask 077 && exec git clone -q "$0" "$1"', str(cli.root), str(clone)],
         check=True,
     )
-    _carry_mirror(cli.root, clone)
+    _link_mirror(cli.root, clone)
     command = 'umask 077 && exec ./invokew image.build --json "$@"'
     built = json.loads(_shell(clone, command, environment))
     shutil.rmtree(clone)
@@ -43,8 +43,8 @@ def test_a_clone_under_another_umask_clock_and_locale_gives_the_same_image(
         assert (built["digest"], built["image_id"]) == (here["digest"], here["image_id"])
 
 
-def _carry_mirror(source: Path, clone: Path) -> None:
-    """Link every blob, and touch it: no time stamp may matter."""
+def _link_mirror(source: Path, clone: Path) -> None:
+    """Link every blob and change its time stamp, which must not matter."""
     for blob in (source / "offline-mirror" / "blobs" / "sha256").glob("*/*"):
         place = clone / "offline-mirror" / "blobs" / "sha256" / blob.parent.name / blob.name
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The CUDA base: the layers on record, and what devel compiles the slim runtime runs."""
+"""The CUDA images: recorded layer digests, and a program compiled in devel runs in runtime."""
 
 import io
 import json
@@ -34,7 +34,7 @@ def runtime(cli: Cli) -> Any:
     return cli.json("image.build", "--stack", "cuda13-runtime")
 
 
-def test_the_layers_are_those_on_record(devel: Any, runtime: Any) -> None:
+def test_layer_digests_equal_the_recorded_ones(devel: Any, runtime: Any) -> None:
     for built in (devel, runtime):
         assert built["layers"] == json.loads((GOLDEN / f"{built['stack']}.json").read_text())
 
@@ -44,7 +44,7 @@ def test_the_runtime_is_the_smaller_image(devel: Any, runtime: Any) -> None:
 
 
 @pytest.mark.usefixtures("devel", "runtime")
-def test_what_devel_compiles_the_runtime_runs(engine: Any) -> None:
+def test_a_program_compiled_in_devel_runs_in_runtime(engine: Any) -> None:
     sources = {path.name: path for path in PROBE.iterdir() if path.suffix in (".cu", ".cpp")}
     with ran(engine, "cuda13", COMPILE, b"".join(archive_of(sources))) as box:
         program = b"".join(box.get_archive("/probe/probe")[0])
@@ -56,7 +56,7 @@ def test_what_devel_compiles_the_runtime_runs(engine: Any) -> None:
 
 @contextmanager
 def ran(engine: Any, stack: str, command: str, files: bytes) -> Iterator[Any]:
-    """Run a command where the tar `files` lies; yield the stopped container."""
+    """Run a command in a folder with the files of a tar; yield the stopped container."""
     container = engine.containers.create(
         image_name(stack),
         ["sh", "-c", command],

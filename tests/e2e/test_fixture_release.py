@@ -1,4 +1,4 @@
-"""The fixture release, end to end: real kernels, a real extension, a stub in TensorRT's place."""
+"""The fixture release, end to end: real kernels, a real extension, a stub of TensorRT."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ IMPORT = "import json, tensorrt_llm as t; print(json.dumps([t.__version__, t.ver
 
 @pytest.fixture(scope="module")
 def tarball(quickstart: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The fixture TensorRT, compiled here as a person would."""
+    """The stub of TensorRT, compiled here."""
     out = tmp_path_factory.mktemp("tensorrt")
     subprocess.run([sys.executable, str(MAKE), str(out)], cwd=ROOT, check=True)
     (found,) = out.iterdir()
@@ -43,7 +43,7 @@ def tarball(quickstart: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def built(cli: Cli, tarball: Path) -> Any:
-    """What `image.build` printed for programs."""
+    """The JSON that `image.build` printed."""
     cli.run("mirror.add", "--stack", STACK, str(tarball))
     cli.run("mirror.fetch", "--stack", STACK)
     return cli.json("image.build", "--stack", STACK)
@@ -55,8 +55,8 @@ def wheel(cli: Cli, built: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def shop(built: Any, engine: Any) -> tuple[Workshop, Site]:
-    """Where the wheel is compiled: the builder stack's image."""
+def workshop(built: Any, engine: Any) -> tuple[Workshop, Site]:
+    """The builder stack's image, in which the wheel is compiled."""
     place = site(Workspace(ROOT), STACK)
     assert place.builder
     deliver(place.builder, Builder(place.builder, lambda: engine).build(), lambda: engine)
@@ -66,31 +66,31 @@ def shop(built: Any, engine: Any) -> tuple[Workshop, Site]:
 
 @pytest.fixture
 def volume(engine: Any) -> Iterator[str]:
-    """Name of a volume for a compiler cache that is empty at first."""
+    """Name of a volume for a compiler cache, empty at first."""
     name = f"coldforge-test-{uuid.uuid4().hex[:8]}"
     yield name
     engine.volumes.get(name).remove(force=True)
 
 
-def test_the_stub_is_the_one_the_locks_pin(tarball: Path) -> None:
+def test_the_stub_is_pinned_by_the_locks(tarball: Path) -> None:
     for stack in (STACK, f"{STACK}-devel"):
         lock = read_lock(Workspace(ROOT).lock(stack))
         (pinned,) = [entry for entry in lock.entries if entry.origin == "file"]
         assert hashlib.sha256(tarball.read_bytes()).hexdigest() == pinned.sha256
 
 
-def test_the_layers_are_those_on_record(built: Any) -> None:
+def test_layer_digests_equal_the_recorded_ones(built: Any) -> None:
     assert built["layers"] == json.loads(GOLDEN.read_text())
 
 
-def test_the_wheel_holds_machine_code_for_what_was_asked_and_no_ptx(wheel: Any) -> None:
+def test_the_wheel_has_machine_code_for_the_requested_architectures_and_no_ptx(wheel: Any) -> None:
     held = {one["file"]: one["device"] for one in wheel["audit"]["binaries"]}
     three = {"elf": ["sm_80", "sm_86", "sm_89"], "ptx": []}
     assert held["tensorrt_llm/libs/libth_common.so"] == three
     assert wheel["audit"]["faults"] == []
 
 
-def test_the_wheel_finds_tensorrt_and_nccl_where_the_image_has_them(wheel: Any) -> None:
+def test_the_wheel_resolves_tensorrt_and_nccl_to_the_image_s_paths(wheel: Any) -> None:
     found = {one["file"]: one["libraries"] for one in wheel["audit"]["binaries"]}
     libraries = found["tensorrt_llm/libs/libth_common.so"]
     assert libraries["libnvinfer.so.9"].startswith("/TensorRT-9.9.9.9/")
@@ -114,15 +114,15 @@ def test_it_imports_in_the_runtime_image_without_a_gpu(engine: Any) -> None:
     assert libraries["nccl"] > 22000
 
 
-def test_no_cache_a_cold_one_and_a_warm_one_give_the_same_bytes(
-    shop: tuple[Workshop, Site], wheel: Any, volume: str, tmp_path: Path
+def test_no_cache_a_cold_cache_and_a_warm_cache_give_the_same_bytes(
+    workshop: tuple[Workshop, Site], wheel: Any, volume: str, tmp_path: Path
 ) -> None:
     """One compiler at a time the first time, two at a time after that."""
-    workshop, place = shop
+    shop, place = workshop
     place = replace(place, root=tmp_path / "root")
     efforts = {"none": Effort(1, ""), "cold": Effort(2, volume), "warm": Effort(2, volume)}
     made = {
-        name: built_wheel(replace(workshop, effort=effort), place, "tensorrt_llm", tmp_path / name)
+        name: built_wheel(replace(shop, effort=effort), place, "tensorrt_llm", tmp_path / name)
         for name, effort in efforts.items()
     }
     digests = {name: sha256_file(path) for name, path in made.items()}
@@ -134,6 +134,6 @@ def test_no_cache_a_cold_one_and_a_warm_one_give_the_same_bytes(
 
 
 def hits(log: str) -> str:
-    """Read how many compilations the cache spared, of how many."""
+    """Read the cache hits and the number of compilations."""
     line = next(line for line in log.splitlines() if line.strip().startswith("Hits:"))
     return " ".join(line.split()[1:4])

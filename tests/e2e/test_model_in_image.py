@@ -1,4 +1,4 @@
-"""The model half's tests run where the model half runs: in the image."""
+"""The tests of the model code pass in the image, where that code runs."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.network]
 # Pure Python, so the image's interpreter runs the host's copy.
 RUNNER = ("pytest", "pluggy", "iniconfig", "pytest-timeout", "hypothesis", "sortedcontainers",
           "pytest-xdist", "execnet")  # fmt: skip
-ROOMS = ("checkpoint", "model", "quantize", "evaluate", "engine", "experiments", "demo")
+FOLDERS = ("checkpoint", "model", "quantize", "evaluate", "engine", "experiments", "demo")
 
 
 @pytest.mark.timeout(900)
@@ -34,7 +34,7 @@ def test_the_model_tests_pass_in_the_image(
     work = Launch(
         image="localhost/coldforge/cpu:latest",
         command=[*command, "--rootdir", str(cli.root), "-c", str(cli.root / "pyproject.toml"),
-                 *(str(cli.root / "tests" / room) for room in ROOMS)],
+                 *(str(cli.root / "tests" / folder) for folder in FOLDERS)],
         reads=[cli.root / "tests", cli.root / "pyproject.toml", runner],
         writes=[compiled],
         env={
@@ -53,7 +53,7 @@ def test_the_model_tests_pass_in_the_image(
 
 
 def _copy(name: str, folder: Path) -> None:
-    """Copy a distribution's files, its metadata too: pytest finds plugins by it."""
+    """Copy a distribution's files, with its metadata, by which pytest finds plugins."""
     for file in distribution(name).files or []:
         if ".." not in file.parts and file.suffix != ".pyc":
             place = folder / file

@@ -1,4 +1,4 @@
-"""After a build there is nothing to do, and the plan says so."""
+"""After a build the plan has nothing to do."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ def test_after_a_build_every_step_is_cached(quickstart: Any, cli: Cli) -> None:
     assert {step["name"] for step in steps} > {"base", "toolchain", "python", "runtime"}
 
 
-def test_the_mirror_is_complete_and_sound(quickstart: Any, cli: Cli) -> None:
+def test_the_mirror_is_complete_and_intact(quickstart: Any, cli: Cli) -> None:
     assert all(use["missing"] == 0 for use in cli.json("mirror.status")["uses"])
     assert cli.json("mirror.verify")["damaged"] == []
 
 
-def test_the_lock_names_no_host(cli: Cli) -> None:
+def test_the_lock_does_not_name_hosts(cli: Cli) -> None:
     text = (cli.root / "offline-mirror" / "cpu.lock").read_text()
     assert "://" not in text

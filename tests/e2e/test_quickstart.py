@@ -1,4 +1,4 @@
-"""What the README promises of its first command."""
+"""What the README promises about its first command."""
 
 import json
 import os
@@ -21,13 +21,15 @@ def test_int4_linear_weights_take_at_most_three_tenths_of_fp16(quickstart: Any) 
     assert quickstart["int4"]["disk_bytes"] < quickstart["original"]["disk_bytes"]
 
 
-def test_training_teaches_and_quantising_costs_less_than_a_twentieth(quickstart: Any) -> None:
+def test_training_lowers_perplexity_and_quantising_costs_under_5_percent(
+    quickstart: Any,
+) -> None:
     assert quickstart["original"]["perplexity"] < quickstart["perplexity_untrained"] / 10
     assert quickstart["perplexity_loss"] < 0.05
     assert quickstart["kl"] > 0
 
 
-def test_a_second_run_makes_nothing_anew(quickstart: Any, cli: Cli) -> None:
+def test_a_second_run_rebuilds_nothing(quickstart: Any, cli: Cli) -> None:
     weights = sorted((cli.root / "build" / "quickstart").glob("*/model.safetensors"))
     before = [path.stat().st_mtime_ns for path in weights]
     again = cli.json("quickstart")
@@ -54,7 +56,7 @@ def test_both_models_write_text(quickstart: Any, cli: Cli) -> None:
         assert said["text"]
 
 
-def test_a_model_directory_without_weights_is_one_clear_line(
+def test_a_model_directory_without_weights_is_refused_in_one_line(
     quickstart: Any, cli: Cli, tmp_path: Any
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -68,7 +70,7 @@ def test_a_model_directory_without_weights_is_one_clear_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_quantising_that_is_interrupted_goes_on_to_the_same_checkpoint(
+def test_interrupted_quantising_continues_to_the_same_checkpoint(
     quickstart: Any, cli: Cli, tmp_path: Any
 ) -> None:
     model, out = cli.root / "build" / "quickstart" / "model", tmp_path / "int4"
@@ -88,7 +90,7 @@ def test_quantising_that_is_interrupted_goes_on_to_the_same_checkpoint(
     assert [path.name for path in tmp_path.iterdir()] == ["int4"]
 
 
-def test_a_gate_that_is_broken_fails_a_pipeline(quickstart: Any, cli: Cli) -> None:
+def test_a_failed_gate_exits_with_1(quickstart: Any, cli: Cli) -> None:
     home = cli.root / "build" / "quickstart"
     asked = ["evaluate", "--model", str(home / "int4"), "--reference", str(home / "model"),
              "--limit", "2"]  # fmt: skip
@@ -119,7 +121,7 @@ def numbers(value: Any) -> list[float]:
     return [value] if isinstance(value, int | float) else []
 
 
-def test_the_loader_of_release_0_5_0_reads_every_layer_exactly(quickstart: Any) -> None:
+def test_the_weight_loader_of_release_0_5_0_decodes_every_layer_exactly(quickstart: Any) -> None:
     runs = Path(quickstart["report"]).parents[1] / "runs"
     assert json.loads((runs / "check.json").read_text("utf-8"))["verdict"] == "exact"
 
@@ -137,15 +139,13 @@ def test_the_int4_engine_gives_its_checkpoints_logits_and_tokens(quickstart: Any
     assert "error:" in other.stderr
 
 
-def test_an_engine_built_again_is_the_same_to_the_byte(
-    quickstart: Any, cli: Cli, tmp_path: Path
-) -> None:
+def test_an_engine_built_again_is_byte_identical(quickstart: Any, cli: Cli, tmp_path: Path) -> None:
     checkpoint = cli.root / "build" / "quickstart" / "int4"
     made = cli.json("engine.build", f"--checkpoint={checkpoint}", f"--out={tmp_path / 'again'}")
     assert made["digest"] == quickstart["engines"]["engine-int4"]["digest"]
 
 
-def test_an_engine_answers_a_file_of_prompts_in_its_order(
+def test_an_engine_answers_a_file_of_prompts_in_order(
     quickstart: Any, cli: Cli, tmp_path: Path
 ) -> None:
     engine = cli.root / "build" / "quickstart" / "engine-int4"
@@ -159,7 +159,7 @@ def test_an_engine_answers_a_file_of_prompts_in_its_order(
     assert one["text"] == said[0]["text"]
 
 
-def test_an_engine_for_tensorrt_without_a_gpu_is_refused_before_anything(
+def test_a_tensorrt_engine_without_a_gpu_is_refused_at_once(
     quickstart: Any, cli: Cli, tmp_path: Path
 ) -> None:
     checkpoint = cli.root / "build" / "quickstart" / "int4"

@@ -1,4 +1,4 @@
-"""A sweep on a Ray cluster of two workers gives what it gives without one."""
+"""A sweep on a Ray cluster of two workers gives the same results as without Ray."""
 
 import json
 import socket
@@ -40,18 +40,18 @@ limit = 2
 
 @dataclass(frozen=True)
 class Cluster:
-    """Two workers on loopback, and the one folder besides the model that they see."""
+    """Two workers on loopback, and the folder that they share."""
 
     address: str
     folder: Path
     matrix: Path
     head: Any
-    """Its container."""
+    """Container of its head."""
 
 
 @pytest.fixture(scope="module")
 def built(quickstart: Any, cli: Cli) -> dict[str, Any]:
-    """The image with Ray; all but two of its layers are those of `cpu`."""
+    """The image with Ray, which shares all but two layers with `cpu`."""
     cli.run("mirror.fetch", "--stack", STACK)
     found: dict[str, Any] = cli.json("image.build", "--stack", STACK)
     return found
@@ -81,12 +81,12 @@ def cluster(
         yield Cluster(f"127.0.0.1:{port}", folder, matrix, nodes[0])
 
 
-def test_the_layers_are_those_of_the_golden_build(built: dict[str, Any]) -> None:
+def test_layer_digests_equal_the_recorded_ones(built: dict[str, Any]) -> None:
     golden = json.loads(GOLDEN.read_text("utf-8"))
     assert {name: built["layers"][name] for name in golden} == golden
 
 
-def test_two_ray_workers_find_what_one_process_finds(cluster: Cluster, cli: Cli) -> None:
+def test_two_ray_workers_give_the_results_of_one_process(cluster: Cluster, cli: Cli) -> None:
     spread = cluster.folder / "spread"
     asked = ["--matrix", str(cluster.matrix), "--out"]
     found = cli.json("sweep", *asked, str(spread), "--ray", cluster.address)
@@ -96,7 +96,7 @@ def test_two_ray_workers_find_what_one_process_finds(cluster: Cluster, cli: Cli)
     assert found["cells"][1]["evaluate"]["reference"]["kl"] > 0
 
 
-def test_a_worker_that_does_not_see_the_folder_is_named(
+def test_a_worker_that_cannot_see_the_folder_is_reported(
     cluster: Cluster, cli: Cli, tmp_path: Path
 ) -> None:
     asked = ["--matrix", str(cluster.matrix), "--out", str(tmp_path / "out")]
@@ -107,14 +107,14 @@ def test_a_worker_that_does_not_see_the_folder_is_named(
 
 
 def _without_ray(head: Any, asked: list[str]) -> Any:
-    """Sweep on a node, but by ourselves."""
+    """Sweep on a node, without Ray."""
     done = head.exec_run(["invoke", "sweep", *asked], demux=True)
     assert done.exit_code == 0, done.output[1][-3000:]
     return json.loads(done.output[0])
 
 
 def _facts(found: dict[str, Any]) -> list[Any]:
-    """Take of each cell all that time, place and memory do not show in."""
+    """Select the results of each cell that do not depend on time, folder or memory."""
     return [
         [cell["name"], cell["digest"], cell["error"], cell["quantize"]["digest"],
          cell["quantize"]["layers"], cell["evaluate"]["perplexity"],

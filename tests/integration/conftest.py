@@ -1,4 +1,4 @@
-"""A small real image to build on: stack cpu's base layer, built once and kept."""
+"""A small real image to build on: the base layer of stack cpu, built once and kept."""
 
 import os
 import shutil
@@ -34,13 +34,13 @@ layers = {layers}
 
 
 @dataclass(frozen=True)
-class Ground:
-    """A checkout of its own whose stack is the base layer and, above it, layer `extra`."""
+class BuildCheckout:
+    """A checkout whose stack is the base layer with layer `extra` above it."""
 
     space: Workspace
     stack: str
     base: Path
-    """Where the base layer was built."""
+    """Root in which the base layer was built."""
     engine: Any
 
     def recipe(self, text: str, **files: str) -> None:
@@ -52,11 +52,11 @@ class Ground:
             (folder / name.replace("_", ".")).write_text(content, "utf-8")
 
     def script(self, text: str, recipe: str = "") -> None:
-        """Make layer `extra` one that is built by a shell script."""
+        """Build layer `extra` by a shell script."""
         self.recipe(f'script = "build.sh"\n{recipe}', build_sh=f"#!/bin/sh\nset -eu\n{text}\n")
 
     def site(self, scratch: Path | None = None) -> Site:
-        """Open the stack for building in a root where the base layer is there already."""
+        """Open the stack in a root that has the base layer already."""
         place = site(Workspace(self.space.root), self.stack, scratch)
         if not place.root.exists():
             shutil.copytree(self.base / "cache", place.root / "cache")
@@ -77,7 +77,7 @@ class Ground:
         return self.site(scratch).layout.blob(built.layers["extra"].digest)
 
     def made(self) -> set[str]:
-        """Name the records, layers and scratch files that building has left so far."""
+        """Name the records, layers and scratch files that builds have left."""
         root = self.site().root
         records = {path for path in (root / "cache").rglob("*") if path.is_file()}
         blobs = {path for path in (root / "oci").rglob("*") if path.is_file()}
@@ -92,13 +92,13 @@ def is_json(path: Path) -> bool:
 
 @pytest.fixture(scope="session")
 def base(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Build stack cpu's base layer alone, in a place where later runs find it.
+    """Build only the base layer of stack cpu, in a folder where later runs find it.
 
-    While this lives the engine has the layer, so that no test need send it again.
+    During the session Docker Engine has the layer, so that tests do not send it again.
     """
     space = Workspace(tmp_path_factory.mktemp("base") / "checkout")
     name = f"test-{uuid.uuid4().hex[:8]}"
-    lay_ground(space, name, ["base"])
+    write_checkout(space, name, ["base"])
     place = site(space, name, CHECKOUT.build / "test-cache")
     seed(place)
     built = build(place, lambda: engine)
@@ -109,7 +109,7 @@ def base(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site
 
 
 def seed(place: Site) -> None:
-    """Take the base layer from the checkout's own build, if it is there and true to its digest."""
+    """Copy the base layer from the checkout's own build, if its digest is right."""
     description = layer_description(place, "base", {}, [])
     cache = Cache(place.root / "cache")
     record = Cache(CHECKOUT.build / "cache").get(description)
@@ -126,14 +126,14 @@ def seed(place: Site) -> None:
 
 
 def tidy(layout: Layout, digest: str) -> None:
-    """Drop what earlier states of the base layer left, and this run's name."""
+    """Delete earlier versions of the base layer, and this run's tag."""
     for blob in (layout.root / "blobs" / "sha256").glob("[0-9a-f]*"):
         if blob.stat().st_size > 1 << 20 and blob != layout.blob(digest):
             blob.unlink(missing_ok=True)
     layout.write_index([])
 
 
-def lay_ground(space: Workspace, name: str, layers: list[str]) -> None:
+def write_checkout(space: Workspace, name: str, layers: list[str]) -> None:
     """Write a checkout with the base layer's recipe, its part of the lock and its blobs."""
     lock = read_lock(CHECKOUT.lock("cpu"))
     store = Store(CHECKOUT.mirror / "blobs")
@@ -155,25 +155,25 @@ def lay_ground(space: Workspace, name: str, layers: list[str]) -> None:
 
 
 @pytest.fixture
-def ground(base: Site, engine: Any, tmp_path: Path) -> Iterator[Ground]:
-    """A checkout whose stack is Debian and one layer more, for a test to write."""
+def checkout(base: Site, engine: Any, tmp_path: Path) -> Iterator[BuildCheckout]:
+    """A checkout whose stack is Debian with one more layer, which the test writes."""
     space = Workspace(tmp_path / "checkout")
     name = f"test-{uuid.uuid4().hex[:8]}"
-    lay_ground(space, name, ["base", "extra"])
-    yield Ground(space, name, base.root, engine)
+    write_checkout(space, name, ["base", "extra"])
+    yield BuildCheckout(space, name, base.root, engine)
     for tag in ("latest", "below", "bootstrap"):
         unname(engine, image_name(name, tag))
 
 
 @pytest.fixture(scope="session")
 def debian(base: Site) -> str:
-    """Name, in the engine, of an image of the base layer."""
+    """Name an image of the base layer in Docker Engine."""
     return image_name(base.stack.name)
 
 
 @pytest.fixture
 def left(engine: Any) -> Callable[[str], list[Any]]:
-    """List the containers and volumes that steps of a name have left in the engine."""
+    """List the containers and volumes that steps of a name left in Docker Engine."""
 
     def find(step: str) -> list[Any]:
         wanted = {"label": f"coldforge.step={step}"}

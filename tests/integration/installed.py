@@ -1,4 +1,4 @@
-"""Small images of our own to deploy, and their names in an engine."""
+"""Small images to deploy, and their tags in Docker Engine."""
 
 import io
 import os
@@ -13,7 +13,7 @@ from coldforge.image.oci.layout import CONFIG, LAYER, MANIFEST, Layout
 
 
 def small_image(layout: Layout, stack: str, *sizes: int) -> Image:
-    """Make an image of layers of so many random bytes: no engine or registry has seen them."""
+    """Make an image of layers of random bytes, of the given sizes."""
     layers = []
     for number, size in enumerate(sizes):
         with layout.scratch() as stream:
@@ -31,8 +31,8 @@ def small_image(layout: Layout, stack: str, *sizes: int) -> Image:
     return find_image(layout, stack)
 
 
-def forget(engine: Any, stack: str) -> None:
-    """Drop every name of a stack."""
+def remove_tags(engine: Any, stack: str) -> None:
+    """Remove every tag of a stack from Docker Engine."""
     prefix = image_name(stack, "")
     for image in engine.api.images():
         for name in image.get("RepoTags") or []:

@@ -15,14 +15,14 @@ from coldforge.errors import ColdforgeError
 from coldforge.image.build.build import deliver
 from coldforge.image.containers.docker_engine import diff_ids
 from coldforge.image.filesystem.tree import read_tree
-from tests.integration.conftest import Ground
+from tests.integration.conftest import BuildCheckout
 
 pytestmark = pytest.mark.engine
 
 
 @pytest.fixture
 def listener() -> Iterator[int]:
-    """Port of a server on this host's 127.0.0.1 that fails the test if anyone comes."""
+    """Port of a server on this host's 127.0.0.1 that fails the test on any connection."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
         server.setblocking(False)
@@ -44,28 +44,32 @@ def contents(layer: Path) -> dict[str, bytes]:
         ("socket.getaddrinfo('example.org', 80)", "name resolution"),
     ],
 )
-def test_a_script_that_opens_a_connection_fails_and_nothing_is_kept(
-    ground: Ground, listener: int, left: Callable[[str], list[Any]], attempt: str, why: str
+def test_a_script_that_opens_a_connection_fails_and_leaves_nothing(
+    checkout: BuildCheckout,
+    listener: int,
+    left: Callable[[str], list[Any]],
+    attempt: str,
+    why: str,
 ) -> None:
     code = f"import socket; {attempt.replace('PORT', str(listener))}"
-    ground.script(f'echo kept >/opt/early\npython3 -c "{code}"')
-    before = ground.made()
+    checkout.script(f'echo kept >/opt/early\npython3 -c "{code}"')
+    before = checkout.made()
     with pytest.raises(ColdforgeError, match=r"^layer extra failed with status 1$") as caught:
-        ground.build()
+        checkout.build()
     log = re.fullmatch("the whole log: (.*)", caught.value.hint)
     assert log
     assert why in Path(log[1]).read_text("utf-8")
-    assert ground.made() == before
+    assert checkout.made() == before
     assert left("layer extra") == []
 
 
-def test_a_script_gets_the_capabilities_it_declares_and_no_more(ground: Ground) -> None:
-    ground.script(
+def test_a_script_has_only_the_capabilities_it_declares(checkout: BuildCheckout) -> None:
+    checkout.script(
         "mkdir /opt/saw\ngrep -E 'Cap|NoNew' /proc/self/status >/opt/saw/status\n"
         "ls /sys/class/net >/opt/saw/net\nid -u >/opt/saw/id",
         'capabilities = ["CHOWN"]',
     )
-    saw = contents(ground.extra())
+    saw = contents(checkout.extra())
     status = dict(line.split(":\t") for line in saw["opt/saw/status"].decode().splitlines())
     held = {name: int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd")}
     assert held | {"CapInh": 1} == {"CapInh": 1, "CapPrm": 1, "CapEff": 1, "CapBnd": 1}
@@ -75,63 +79,69 @@ def test_a_script_gets_the_capabilities_it_declares_and_no_more(ground: Ground) 
     assert saw["opt/saw/id"] == b"0\n"
 
 
-def test_a_script_cannot_write_its_inputs(ground: Ground) -> None:
-    ground.script(
+def test_a_script_cannot_write_its_inputs(checkout: BuildCheckout) -> None:
+    checkout.script(
         "mkdir /opt/saw\n"
         "if echo x >>/coldforge/in/build.sh; then exit 9; fi 2>/opt/saw/append\n"
         "if touch /coldforge/in/new; then exit 9; fi 2>/opt/saw/new\n"
         "if rm /coldforge/in/build.sh; then exit 9; fi 2>/opt/saw/remove",
         'capabilities = ["DAC_OVERRIDE", "FOWNER"]',
     )
-    saw = contents(ground.extra())
+    saw = contents(checkout.extra())
     assert len(saw) == 3
     assert all(b"Read-only file system" in said for said in saw.values())
 
 
-def test_only_declared_outputs_are_kept(ground: Ground) -> None:
-    ground.script(
+def test_only_declared_outputs_are_kept(checkout: BuildCheckout) -> None:
+    checkout.script(
         "mkdir -p /opt/kept /opt/other\ntouch /opt/kept/a /opt/other/b /etc/c /srv/d /tmp/e\n"
         "rm /etc/debian_version",
         'outputs = ["/opt/kept", "/srv/d"]',
     )
-    assert set(read_tree(ground.extra())) == {"opt", "opt/kept", "opt/kept/a", "srv", "srv/d"}
+    assert set(read_tree(checkout.extra())) == {
+        "opt",
+        "opt/kept",
+        "opt/kept/a",
+        "srv",
+        "srv/d",
+    }
 
 
-def test_a_file_rewritten_at_the_same_size_and_time_is_kept(ground: Ground) -> None:
-    ground.script(
+def test_a_file_rewritten_at_the_same_size_and_time_is_kept(checkout: BuildCheckout) -> None:
+    checkout.script(
         "touch -r /etc/debian_version /tmp/time\n"
         "tr 0-9 1-90 </etc/debian_version >/tmp/new\ncat /tmp/new >/etc/debian_version\n"
         "touch -r /tmp/time /etc/debian_version"
     )
-    assert list(contents(ground.extra())) == ["etc/debian_version"]
+    assert list(contents(checkout.extra())) == ["etc/debian_version"]
 
 
-def test_a_failing_script_leaves_nothing_and_mended_goes_on(
-    ground: Ground, left: Callable[[str], list[Any]]
+def test_a_failing_script_leaves_nothing_and_builds_once_fixed(
+    checkout: BuildCheckout, left: Callable[[str], list[Any]]
 ) -> None:
-    ground.script("echo half >/opt/a; echo the reason; exit 3")
-    before = ground.made()
+    checkout.script("echo half >/opt/a; echo the reason; exit 3")
+    before = checkout.made()
     with pytest.raises(ColdforgeError, match="layer extra failed with status 3"):
-        ground.build()
-    assert ground.made() == before
+        checkout.build()
+    assert checkout.made() == before
     assert left("layer extra") == []
-    ground.script("echo whole >/opt/a")
-    assert contents(ground.extra()) == {"opt/a": b"whole\n"}
+    checkout.script("echo whole >/opt/a")
+    assert contents(checkout.extra()) == {"opt/a": b"whole\n"}
 
 
-def test_a_failing_check_keeps_the_layer_but_builds_no_image(ground: Ground) -> None:
+def test_a_failing_check_keeps_the_layer_but_builds_no_image(checkout: BuildCheckout) -> None:
     script = "#!/bin/sh\necho 1 >/opt/a\n"
-    ground.recipe(
+    checkout.recipe(
         'script = "build.sh"\ncheck = "check.sh"', build_sh=script, check_sh="#!/bin/sh\nexit 1\n"
     )
     with pytest.raises(ColdforgeError, match="check extra failed with status 1"):
-        ground.build()
-    assert ground.site().layout.tags() == {}
+        checkout.build()
+    assert checkout.site().layout.tags() == {}
 
 
-def test_the_engine_applies_a_layer_as_it_was_meant(ground: Ground) -> None:
+def test_docker_engine_applies_removals_and_changes_of_type(checkout: BuildCheckout) -> None:
     """Removals, changes of type and parents, as the layer's own check sees them."""
-    ground.recipe(
+    checkout.recipe(
         'script = "build.sh"\ncheck = "check.sh"\n'
         'capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER"]',
         build_sh="""#!/bin/sh
@@ -161,22 +171,22 @@ test "$(id -u)" = 65534
 ! touch /opt/new
 """,
     )
-    tree = read_tree(ground.extra())
+    tree = read_tree(checkout.extra())
     assert {path for path in tree if "/.wh." in path} == {
         "home/coldforge/.wh..profile",
         "usr/share/zoneinfo/.wh.Europe",
     }
 
 
-def test_what_was_built_is_delivered_and_its_helpers_are_dropped(
-    ground: Ground, engine: Any
+def test_a_built_image_is_loaded_and_its_helper_images_are_removed(
+    checkout: BuildCheckout, engine: Any
 ) -> None:
-    ground.script("echo 1 >/opt/a")
-    built = ground.build()
-    name = deliver(ground.site(), built, lambda: engine)
+    checkout.script("echo 1 >/opt/a")
+    built = checkout.build()
+    name = deliver(checkout.site(), built, lambda: engine)
     assert diff_ids(engine, name) == [layer.digest for layer in built.layers.values()]
     assert diff_ids(engine, name.replace(":latest", ":below")) == []
-    assert ground.build() == built
+    assert checkout.build() == built
 
 
 CODE = """
@@ -192,19 +202,28 @@ client.close()
 """
 
 
-def test_two_builds_on_different_hosts_are_the_same(ground: Ground, tmp_path: Path) -> None:
+def test_two_builds_on_different_hosts_give_the_same_layers(
+    checkout: BuildCheckout, tmp_path: Path
+) -> None:
     """Another folder, umask, time zone, locale and working directory; private mirror files."""
-    ground.script(
+    checkout.script(
         "date >/opt/date; umask >/opt/umask; env | sort >/opt/env; ls -l / | cut -c 1-10 >/opt/ls\n"
         "hostname >/opt/hostname; date +%Z >/opt/zone; rm /opt/date\n"
         "python3 -c 'import sys; print(hash(\"a\"), sys.flags)' >/opt/hash"
     )
-    first = ground.build()
+    first = checkout.build()
     scratch = tmp_path / "ünother root"
-    ground.site(scratch)
-    (ground.space.layers / "extra" / "build.sh").chmod(0o700)
+    checkout.site(scratch)
+    (checkout.space.layers / "extra" / "build.sh").chmod(0o700)
     environment = os.environ | {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "7"}
-    command = [sys.executable, "-c", CODE, str(ground.space.root), ground.stack, str(scratch)]
+    command = [
+        sys.executable,
+        "-c",
+        CODE,
+        str(checkout.space.root),
+        checkout.stack,
+        str(scratch),
+    ]
     again = subprocess.run(
         command, cwd="/", env=environment, umask=0o077, check=True, stdout=subprocess.PIPE
     )

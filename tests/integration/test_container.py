@@ -8,7 +8,7 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers import step as container
 from coldforge.image.containers.step import Step, ran
-from tests.integration.conftest import Ground
+from tests.integration.conftest import BuildCheckout
 
 pytestmark = pytest.mark.engine
 
@@ -22,7 +22,7 @@ def run(engine: Any, step: Step, log: Path) -> str:
 
 @pytest.fixture
 def step(debian: str, tmp_path: Path) -> Callable[..., Step]:
-    """Make a step of the test's own name that runs a line of shell."""
+    """Make a step, named for one test, that runs a line of shell."""
 
     def make(line: str, **options: Any) -> Step:
         command = ["/bin/sh", "-euc", line]
@@ -31,7 +31,7 @@ def step(debian: str, tmp_path: Path) -> Callable[..., Step]:
     return make
 
 
-def test_what_a_step_prints_is_its_log(
+def test_the_output_of_a_step_is_its_log(
     engine: Any, step: Callable[..., Step], tmp_path: Path
 ) -> None:
     line = "echo one; echo two >&2; printf three"
@@ -68,7 +68,7 @@ def test_a_failing_step_shows_the_end_of_its_log(
     assert "  | 86\n" not in shown
 
 
-def test_a_read_only_step_may_write_to_its_tmp_alone(
+def test_a_read_only_step_can_write_only_to_tmp(
     engine: Any, step: Callable[..., Step], tmp_path: Path
 ) -> None:
     line = "id -u; touch /tmp/a; ! touch /opt/a; ! touch /a"
@@ -77,13 +77,13 @@ def test_a_read_only_step_may_write_to_its_tmp_alone(
     assert said.count("Read-only file system") == 2
 
 
-def test_a_step_of_an_image_that_is_not_there_is_one_line(engine: Any, tmp_path: Path) -> None:
+def test_a_step_of_a_missing_image_fails_in_one_line(engine: Any, tmp_path: Path) -> None:
     step = Step("it", "localhost/coldforge/none:latest", ["true"])
     with pytest.raises(ColdforgeError, match=r"it: the engine says: .*localhost/coldforge/none"):
         run(engine, step, tmp_path / "log")
 
 
-def test_a_command_that_is_not_there_is_one_line(
+def test_a_missing_command_fails_in_one_line(
     engine: Any, debian: str, tmp_path: Path, left: Left
 ) -> None:
     work = Step(f"none of {tmp_path.name}", debian, ["/bin/none"])
@@ -110,16 +110,16 @@ def test_a_step_that_is_interrupted_leaves_nothing(
 
 
 def test_inputs_by_volume_give_the_same_layer_as_by_bind(
-    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: Left
+    checkout: BuildCheckout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: Left
 ) -> None:
-    """As an engine on another machine gets them."""
-    ground.script(
+    """A Docker Engine on another machine gets its inputs by volume."""
+    checkout.script(
         "mkdir /opt/in\ncp -r /coldforge/in/. /opt/in\n"
         "if touch /coldforge/in/new; then exit 9; fi\nls -d /coldforge/in/* >/opt/list"
     )
-    bound = ground.extra()
+    bound = checkout.extra()
     monkeypatch.setattr(container, "shares_files", lambda *_: False)
-    sent = ground.extra(tmp_path / "elsewhere")
+    sent = checkout.extra(tmp_path / "elsewhere")
     with tarfile.open(sent) as archive:
         assert "opt/in/build.sh" in archive.getnames()
     assert sent.name == bound.name

@@ -1,4 +1,4 @@
-"""An engine that dies in the middle of a step: one clear line, and nothing half-written."""
+"""Docker Engine dies in the middle of a step: one clear line, and no partial files."""
 
 import gc
 import os
@@ -17,20 +17,20 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.build.build import build
-from tests.integration.conftest import Ground
+from tests.integration.conftest import BuildCheckout
 
 pytestmark = pytest.mark.engine
 
 
 @dataclass
-class Mortal:
-    """An engine of this test's own."""
+class OwnDockerEngine:
+    """A Docker Engine started for one test."""
 
     client: Any
     process: subprocess.Popen[bytes]
 
     def kill_when_running(self) -> None:
-        """End the engine, with no time to tidy up, once a container of it runs."""
+        """Kill Docker Engine once one of its containers runs."""
         with suppress(Exception):  # its own death is what this waits for
             while not self.client.containers.list():
                 time.sleep(0.1)
@@ -38,7 +38,7 @@ class Mortal:
 
 
 @pytest.fixture
-def mortal() -> Iterator[Mortal]:
+def own_engine() -> Iterator[OwnDockerEngine]:
     if os.geteuid() or not shutil.which("dockerd"):
         pytest.skip("starting an engine needs root and dockerd")
     import docker
@@ -57,17 +57,17 @@ def mortal() -> Iterator[Mortal]:
                 client.ping()
                 break
             time.sleep(0.25)
-        yield Mortal(client, process)
+        yield OwnDockerEngine(client, process)
         client.close()
     finally:
         process.kill()
         process.wait(timeout=60)
-        _end_containers(home)
+        _kill_containers(home)
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _end_containers(home: Path) -> None:
-    """End what the engine started; it was not allowed to do so itself."""
+def _kill_containers(home: Path) -> None:
+    """Kill what Docker Engine started, which it could not do itself."""
     for pid in home.glob("exec-root/containerd/daemon/**/init.pid"):
         with suppress(OSError, ValueError):
             os.kill(int(pid.read_text()), 9)
@@ -84,22 +84,22 @@ def _mounts(home: Path) -> list[str]:
     return [line.split()[1] for line in lines if line.split()[1].startswith(str(home))]
 
 
-# The sockets to the dead engine are nobody's to close.
+# Nothing closes the sockets to the dead Docker Engine.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_engine_killed_during_a_step_is_named_and_nothing_is_kept(
-    ground: Ground, mortal: Mortal
+def test_a_docker_engine_killed_during_a_step_is_reported_and_leaves_nothing(
+    checkout: BuildCheckout, own_engine: OwnDockerEngine
 ) -> None:
-    ground.script("echo started; sleep 60; echo never >/never")
-    before = ground.made()
-    killer = threading.Thread(target=mortal.kill_when_running, daemon=True)
+    checkout.script("echo started; sleep 60; echo never >/never")
+    before = checkout.made()
+    killer = threading.Thread(target=own_engine.kill_when_running, daemon=True)
     killer.start()
     with pytest.raises(ColdforgeError) as caught:
-        build(ground.site(), lambda: mortal.client)
+        build(checkout.site(), lambda: own_engine.client)
     killer.join(timeout=10)
     message, hint = caught.value.message, caught.value.hint
     del caught
     assert "engine stopped answering during layer extra" in message
     assert "same command continues" in hint
-    mortal.client.close()
+    own_engine.client.close()
     gc.collect()  # sockets to a dead engine are found here, where that is allowed
-    assert {path.name for path in ground.made() - before} <= {"extra.log"}
+    assert {path.name for path in checkout.made() - before} <= {"extra.log"}

@@ -58,7 +58,7 @@ def image(layout: Layout) -> Make:
 
 @pytest.fixture
 def name(engine: Any) -> Iterator[str]:
-    """A name that no other test gives an image."""
+    """An image name that no other test uses."""
     made = image_name(f"test-{uuid.uuid4().hex[:8]}")
     yield made
     unname(engine, made)
@@ -74,7 +74,7 @@ def other(engine: Any) -> Iterator[str]:
 
 @pytest.fixture
 def sent(engine: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Count the bytes of each archive that goes to the engine."""
+    """Count the bytes of each archive that is sent to Docker Engine."""
     counts: list[int] = []
     real = engine.api.load_image
 
@@ -92,7 +92,7 @@ def sent(engine: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-def test_the_engine_takes_the_image_and_shows_our_digest(
+def test_docker_engine_loads_the_image_and_shows_our_digest(
     engine: Any, layout: Layout, image: Make, name: str
 ) -> None:
     manifest = image("a", "b")
@@ -112,7 +112,7 @@ def test_a_second_load_sends_nothing(
     assert len(sent) == 1
 
 
-def test_only_lacking_layers_are_sent(
+def test_only_missing_layers_are_sent(
     engine: Any, layout: Layout, image: Make, name: str, other: str, sent: list[int]
 ) -> None:
     load(engine, layout, image("a", "b"), other)
@@ -123,7 +123,7 @@ def test_only_lacking_layers_are_sent(
     assert len(sent) == 2
 
 
-def test_an_engine_that_lost_the_lower_layers_gets_them_again(
+def test_layers_that_docker_engine_lost_are_sent_again(
     engine: Any, layout: Layout, image: Make, name: str, other: str, sent: list[int]
 ) -> None:
     load(engine, layout, image("a", "b"), other)
@@ -133,7 +133,7 @@ def test_an_engine_that_lost_the_lower_layers_gets_them_again(
     assert len(diff_ids(engine, name)) == 3
 
 
-def test_a_load_that_counted_on_layers_that_are_not_there_sends_everything(
+def test_a_load_that_relied_on_missing_layers_sends_everything(
     engine: Any,
     layout: Layout,
     image: Make,
@@ -149,7 +149,7 @@ def test_a_load_that_counted_on_layers_that_are_not_there_sends_everything(
     assert not load(engine, layout, manifest, name)
 
 
-def test_a_rebuilt_image_takes_the_name_and_leaves_nothing_dangling(
+def test_a_rebuilt_image_takes_the_name_and_leaves_no_dangling_image(
     engine: Any, layout: Layout, image: Make, name: str
 ) -> None:
     load(engine, layout, image("a"), name)
@@ -172,7 +172,7 @@ def test_an_image_that_is_in_use_under_another_name_stays(
     assert len(diff_ids(engine, other)) == 1
 
 
-def test_the_engine_holds_the_bytes_that_were_sent(
+def test_docker_engine_has_the_bytes_that_were_sent(
     engine: Any, layout: Layout, image: Make, name: str
 ) -> None:
     load(engine, layout, image("a"), name)

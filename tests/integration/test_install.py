@@ -1,4 +1,4 @@
-"""Generations in a real engine, by the tasks as people run them."""
+"""Generations in a real Docker Engine, through the command line."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from coldforge.deploy.rollback import rollback
 from coldforge.image.containers.docker_engine import image_name
 from coldforge.image.oci.layout import Layout
 from coldforge.paths import Workspace
-from tests.integration.installed import forget, small_image
+from tests.integration.installed import remove_tags, small_image
 
 pytestmark = pytest.mark.engine
 
@@ -30,10 +30,10 @@ Make = Callable[[], Image]
 
 @pytest.fixture
 def stack(engine: Any) -> Iterator[str]:
-    """A name that no other test gives a stack."""
+    """A stack name that no other test uses."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     yield name
-    forget(engine, name)
+    remove_tags(engine, name)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def make(workspace: Workspace, stack: str) -> Make:
 
 @pytest.fixture
 def invoke(workspace: Workspace) -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """Run a task of the checkout under test on the tiny one."""
+    """Run a task of this checkout in the small workspace."""
 
     def run(*words: str) -> "subprocess.CompletedProcess[str]":
         environment = os.environ | {"COLDFORGE_ROOT": str(workspace.root)}
@@ -83,16 +83,16 @@ def test_install_rollback_and_install_again(
     assert latest(engine, stack) in second.ids
 
 
-def test_an_install_of_what_is_installed_takes_no_time(make: Make, stack: str, invoke: Any) -> None:
+def test_installing_an_installed_image_is_quick(make: Make, stack: str, invoke: Any) -> None:
     make()
     invoke("image.install", "--stack", stack)
     started = time.monotonic()
     done = invoke("image.install", "--stack", stack)
-    assert "nothing to do, it is generation 1" in done.stdout
+    assert "already installed as generation 1" in done.stdout
     assert time.monotonic() - started < 2.0
 
 
-def test_a_quorum_that_is_not_there_installs_nothing(
+def test_without_a_quorum_nothing_is_installed(
     engine: Any, make: Make, stack: str, invoke: Any
 ) -> None:
     make()
@@ -103,7 +103,7 @@ def test_a_quorum_that_is_not_there_installs_nothing(
                 if stack in name]  # fmt: skip
 
 
-def test_a_fleet_has_its_own_outcome_for_each_host(
+def test_a_fleet_reports_an_outcome_for_each_host(
     make: Make, stack: str, invoke: Any, tmp_path: Path, engine: Any
 ) -> None:
     make()
@@ -133,7 +133,7 @@ def test_a_generation_that_a_container_uses_is_kept(engine: Any, make: Make, sta
     assert drop(engine, stack, 1) == [1]
 
 
-def test_only_layers_that_the_engine_lacks_are_sent(
+def test_only_layers_that_docker_engine_lacks_are_sent(
     engine: Any, workspace: Workspace, make: Make, stack: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []

@@ -14,7 +14,7 @@ SOMEONE = 12345
 
 
 class Run:
-    """What a launched command printed, said and returned."""
+    """The stdout, stderr and status of a launched command."""
 
     def __init__(self, engine: Any, image: str) -> None:
         self.engine, self.image = engine, image
@@ -39,7 +39,7 @@ def run(engine: Any, debian: str) -> Run:
 
 @pytest.fixture
 def shared(engine: Any, debian: str, tmp_path: Path) -> Path:
-    """A folder that the engine sees too."""
+    """A folder that Docker Engine can see too."""
     if not shares_files(engine, debian, tmp_path):
         pytest.skip("this engine does not see this host's files")
     return tmp_path
@@ -47,7 +47,7 @@ def shared(engine: Any, debian: str, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def someone(monkeypatch: pytest.MonkeyPatch, shared: Path) -> Path:
-    """A folder of the caller's, who is not root even where the tests are."""
+    """A folder of a caller who is not root, even if the tests run as root."""
     folder = shared / "theirs"
     folder.mkdir()
     if os.getuid() == 0:
@@ -62,13 +62,13 @@ def test_the_exit_status_is_passed_on(run: Run) -> None:
     assert run("exit 7") == 7
 
 
-def test_what_is_printed_and_what_is_said_stay_apart(run: Run) -> None:
+def test_stdout_and_stderr_stay_separate(run: Run) -> None:
     assert run("echo result; echo progress >&2; printf '\\377'") == 0
     assert run.out == b"result\n\xff"
     assert run.err == b"progress\n"
 
 
-def test_a_lot_of_output_arrives_whole(run: Run) -> None:
+def test_large_output_arrives_complete(run: Run) -> None:
     assert run("seq 200000; seq 100000 >&2") == 0
     assert run.out == b"".join(b"%d\n" % number for number in range(1, 200_001))
     assert run.err.splitlines()[-1] == b"100000"
@@ -89,7 +89,7 @@ def test_output_comes_while_the_command_runs(run: Run, shared: Path) -> None:
     assert b"".join(seen) == b"ready\ndone\n"
 
 
-def test_what_is_written_belongs_to_the_caller(run: Run, someone: Path) -> None:
+def test_written_files_belong_to_the_caller(run: Run, someone: Path) -> None:
     line = f"id -u; mkdir {someone}/deep && echo x >{someone}/deep/file"
     assert run(line, writes=[someone]) == 0
     assert run.out == b"%d\n" % os.getuid()
@@ -98,7 +98,7 @@ def test_what_is_written_belongs_to_the_caller(run: Run, someone: Path) -> None:
     assert {path.stat().st_gid for path in made} == {os.getgid()}
 
 
-def test_what_is_read_cannot_be_written(run: Run, shared: Path) -> None:
+def test_readable_folders_cannot_be_written(run: Run, shared: Path) -> None:
     (shared / "model").write_text("weights", "utf-8")
     line = f"cat {shared}/model; touch {shared}/new || echo x >{shared}/model"
     assert run(line, reads=[shared]) != 0
@@ -132,34 +132,32 @@ def test_the_root_is_read_only_and_tmp_is_not(run: Run) -> None:
     assert run.err.count(b"Read-only file system") == 2
 
 
-def test_there_are_no_privileges_and_none_to_gain(run: Run) -> None:
+def test_there_are_no_capabilities_and_no_new_privileges(run: Run) -> None:
     assert run("grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status") == 0
     found = dict(line.split(b":\t") for line in run.out.splitlines())
     assert int(found[b"CapEff"], 16) == int(found[b"CapBnd"], 16) == 0
     assert found[b"NoNewPrivs"] == b"1"
 
 
-def test_the_environment_is_the_image_s_and_what_is_asked_for(run: Run) -> None:
+def test_the_environment_is_the_image_s_and_the_launch_s(run: Run) -> None:
     assert run('echo "$PATH $ASKED $HOME"', ASKED="yes") == 0
     assert run.out.startswith(b"/usr/local/sbin:")
     assert run.out.endswith(b" yes /tmp\n")
 
 
-def test_nothing_is_left_in_the_engine(
-    run: Run, left: Callable[[str], list[Any]], shared: Path
-) -> None:
+def test_no_container_is_left(run: Run, left: Callable[[str], list[Any]], shared: Path) -> None:
     run("echo $HOSTNAME; cat /etc/hostname; exit 1", writes=[shared])
     host = run.out.split()[-1].decode()
     assert host not in [container.short_id for container in left("run")]
 
 
-def test_an_image_that_is_not_there_is_named(engine: Any) -> None:
+def test_a_missing_image_is_reported(engine: Any) -> None:
     run = Run(engine, "localhost/coldforge/none:latest")
     with pytest.raises(ColdforgeError, match="localhost/coldforge/none"):
         run("true")
 
 
-def test_an_image_that_is_not_there_is_not_taken_for_a_far_engine(
+def test_a_missing_image_is_not_mistaken_for_a_remote_docker_engine(
     engine: Any, shared: Path
 ) -> None:
     run = Run(engine, "localhost/coldforge/none:latest")
@@ -167,6 +165,6 @@ def test_an_image_that_is_not_there_is_not_taken_for_a_far_engine(
         run("true", reads=[shared])
 
 
-def test_files_that_the_engine_does_not_see_are_one_line(run: Run, tmp_path: Path) -> None:
+def test_files_that_docker_engine_cannot_see_fail_in_one_line(run: Run, tmp_path: Path) -> None:
     with pytest.raises(ColdforgeError, match="does not see this host's files"):
         run("true", reads=[tmp_path / "no" / "such" / "folder" / "file"])

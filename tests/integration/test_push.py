@@ -1,4 +1,4 @@
-"""Pushes to a real registry: cut off, resumed, and taken from there by an engine."""
+"""Push to a real registry: interrupted, resumed, and pulled from there by Docker Engine."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from coldforge.image.containers.docker_engine import image_name
 from coldforge.image.oci.layout import Layout
 from tests.integration import test_registry
 from tests.integration.counting import Counter, counting
-from tests.integration.installed import forget, small_image
+from tests.integration.installed import remove_tags, small_image
 
 pytestmark = pytest.mark.engine
 
@@ -46,8 +46,8 @@ push(find_image(Layout(Path(layout)), stack), parse_target(target), Path(notes))
 
 
 @pytest.fixture
-def wire(registry: tuple[str, Any]) -> Iterator[Counter]:
-    """Count the bytes on their way to the registry."""
+def counter(registry: tuple[str, Any]) -> Iterator[Counter]:
+    """Count the bytes sent to the registry."""
     with counting(registry[0]) as counter:
         yield counter
 
@@ -62,75 +62,75 @@ def size_of(image: Image) -> int:
     return sum(part["size"] for part in [image.document["config"], *image.document["layers"]])
 
 
-def cut_off(image: Image, wire: Counter, notes: Path, blow: signal.Signals) -> None:
-    """Push in a process of its own, and strike when half of the bytes are on their way."""
-    arguments = [str(image.layout.root), image.stack, f"{wire.host}/team/demo", str(notes)]
+def push_and_signal(image: Image, counter: Counter, notes: Path, number: signal.Signals) -> None:
+    """Push in a process, and send it a signal when half of the bytes are sent."""
+    arguments = [str(image.layout.root), image.stack, f"{counter.host}/team/demo", str(notes)]
     process = subprocess.Popen(
         [sys.executable, "-c", PUSH, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
 
-    def strike(count: int) -> None:
+    def interrupt(count: int) -> None:
         if count > size_of(image) / 2:
-            wire.seen = lambda _: None
-            process.send_signal(blow)
+            counter.on_count = lambda _: None
+            process.send_signal(number)
 
-    wire.seen = strike
+    counter.on_count = interrupt
     said, _ = process.communicate(timeout=60)
     assert process.returncode, said
 
 
-def held(host: str, tag: str = "latest") -> str:
+def registry_digest(host: str, tag: str = "latest") -> str:
     """Ask the registry for a tag's digest."""
     accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
     answer = httpx.head(f"http://{host}/v2/team/demo/manifests/{tag}", headers=accept)
     return str(answer.headers.get("docker-content-digest", ""))
 
 
-def test_an_interrupted_push_goes_on_where_it_stopped(
-    image: Image, wire: Counter, tmp_path: Path
+def test_an_interrupted_push_continues_where_it_stopped(
+    image: Image, counter: Counter, tmp_path: Path
 ) -> None:
-    cut_off(image, wire, tmp_path / "push", signal.SIGTERM)
-    assert not held(wire.host)
-    done = push(image, parse_target(f"{wire.host}/team/demo"), tmp_path / "push")
-    assert held(wire.host) == image.manifest.digest
+    push_and_signal(image, counter, tmp_path / "push", signal.SIGTERM)
+    assert not registry_digest(counter.host)
+    done = push(image, parse_target(f"{counter.host}/team/demo"), tmp_path / "push")
+    assert registry_digest(counter.host) == image.manifest.digest
     assert done.size < 0.6 * size_of(image)
-    assert wire.count < 1.01 * size_of(image)
+    assert counter.count < 1.01 * size_of(image)
 
 
 def test_a_killed_push_sends_no_finished_blob_again(
-    image: Image, wire: Counter, tmp_path: Path
+    image: Image, counter: Counter, tmp_path: Path
 ) -> None:
-    cut_off(image, wire, tmp_path / "push", signal.SIGKILL)
-    assert not held(wire.host)
-    push(image, parse_target(f"{wire.host}/team/demo"), tmp_path / "push")
-    assert held(wire.host) == image.manifest.digest
+    push_and_signal(image, counter, tmp_path / "push", signal.SIGKILL)
+    assert not registry_digest(counter.host)
+    push(image, parse_target(f"{counter.host}/team/demo"), tmp_path / "push")
+    assert registry_digest(counter.host) == image.manifest.digest
     # Docker's registry forgets an upload whose last piece got no answer: three were under way.
-    assert wire.count < 1.01 * (size_of(image) + 3 * LAYER)
+    assert counter.count < 1.01 * (size_of(image) + 3 * LAYER)
 
 
-def test_a_registry_that_restarts_midway_is_waited_for(
-    image: Image, wire: Counter, registry: tuple[str, Any], program: str, tmp_path: Path
+def test_a_push_waits_for_a_registry_that_restarts(
+    image: Image, counter: Counter, registry: tuple[str, Any], program: str, tmp_path: Path
 ) -> None:
     def restart(count: int) -> None:
         if count > size_of(image) / 3:
-            wire.seen = lambda _: None
+            counter.on_count = lambda _: None
             registry[1].kill()
             registry[1].wait()
             command = [program, "serve", str(tmp_path / "registry.yml")]
             again.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
 
     again: list[subprocess.Popen[bytes]] = []
-    wire.seen = restart
+    counter.on_count = restart
     try:
-        push(image, parse_target(f"{wire.host}/team/demo"), tmp_path / "push")
-        assert held(wire.host) == image.manifest.digest
+        push(image, parse_target(f"{counter.host}/team/demo"), tmp_path / "push")
+        assert registry_digest(counter.host) == image.manifest.digest
     finally:
         for process in again:
             process.kill()
             process.wait()
 
 
-def test_an_engine_takes_from_the_registry_what_was_pushed_by_its_digest(
+def test_docker_engine_pulls_a_pushed_image_by_digest(
     image: Image, registry: tuple[str, Any], engine: Any, tmp_path: Path
 ) -> None:
     target = parse_target(f"{registry[0]}/team/demo:1")
@@ -143,7 +143,7 @@ def test_an_engine_takes_from_the_registry_what_was_pushed_by_its_digest(
         assert numbers(shown["RepoTags"], image.stack) == [1]
         assert shown["RepoDigests"] == []
     finally:
-        forget(engine, image.stack)
+        remove_tags(engine, image.stack)
 
 
 def test_skopeo_sees_our_digest_and_the_evidence(

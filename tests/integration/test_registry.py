@@ -36,13 +36,13 @@ CONFIG = {"version": 0.1, "log": {"level": "error"}}
 STACK = """\
 summary = "A script above a base image"
 epoch = 1735689600
-layers = ["ground", "extra"]
+layers = ["debian", "extra"]
 """
-GROUND = 'summary = "Base image"\n[inputs]\nimage = "{}"\n[env]\nPATH = "/usr/bin"\n'
+BASE = 'summary = "Base image"\n[inputs]\nimage = "{}"\n[env]\nPATH = "/usr/bin"\n'
 EXTRA = 'summary = "Script"\nscript = "build.sh"\ncheck = "check.sh"\n'
 SCRIPT = "#!/bin/sh\nset -eu\ncat /etc/note > /etc/seen\n"
 CHECK = '#!/bin/sh\nset -eu\ntest "$(cat /etc/seen)" = kept\ntest ! -e /usr/share/doc/bash\n'
-# A second layer as engines write them: whiteouts, an opaque folder, hard links, a new link.
+# A second layer as Docker Engine writes it: whiteouts, an opaque folder, hard links, a new link.
 CHANGE = """\
 set -eu
 rm -r /usr/share/doc/bash /etc/debian_version
@@ -57,7 +57,7 @@ ln -s note /etc/note.link
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Find docker-registry, or take it out of its package: installed it would start a service."""
+    """Find docker-registry, or extract it from its package: installing it would start a service."""
     if found := shutil.which("docker-registry"):
         return found
     folder = tmp_path_factory.mktemp("deb")
@@ -66,7 +66,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> str:
         subprocess.run(["apt-get", "-q", "update"], capture_output=True, check=False)
         said = download(folder)
     if said:
-        pytest.skip(f"no docker-registry here, and apt does not give it: {said}")
+        pytest.skip(f"docker-registry is missing and apt cannot download it: {said}")
     (deb,) = folder.glob("*.deb")
     place = folder / "docker-registry"
     for member, content in payload(deb):
@@ -77,9 +77,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def download(folder: Path) -> str:
-    """Let apt download the package; return what it says if it does not."""
+    """Download the package with apt; return its error message, if any."""
     if not shutil.which("apt-get"):
-        return "there is no apt-get"
+        return "apt-get is missing"
     command = ["apt-get", "-q", "-o", "APT::Sandbox::User=", "download", "docker-registry"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return (done.stderr.strip().splitlines() or ["nothing"])[-1] if done.returncode else ""
@@ -87,7 +87,7 @@ def download(folder: Path) -> str:
 
 @pytest.fixture
 def registry(program: str, tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """Run a registry on loopback; yield its host and its process, for a test to end."""
+    """Run a registry on loopback; yield its host and its process, which a test may kill."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{free.getsockname()[1]}"
@@ -117,7 +117,7 @@ def wait(url: str, process: "subprocess.Popen[bytes]") -> None:
 
 @pytest.fixture
 def pushed(engine: Any, debian: str, registry: tuple[str, Any], tmp_path: Path) -> Iterator[str]:
-    """Push Debian with a layer of changes; yield the digest. What it shows lies in shown.tar."""
+    """Push Debian with a layer of changes; yield the digest. Its files are in shown.tar."""
     name = f"{registry[0]}/{REPOSITORY}"
     container = engine.containers.create(debian, ["/bin/sh", "-c", CHANGE], network_mode="none")
     try:
@@ -129,7 +129,7 @@ def pushed(engine: Any, debian: str, registry: tuple[str, Any], tmp_path: Path) 
                 shown.write(chunk)
         said = list(engine.api.push(name, "1", stream=True, decode=True))
         if refused := [line["error"] for line in said if "error" in line]:
-            pytest.skip(f"the engine cannot reach this machine's loopback: {refused[0]}")
+            pytest.skip(f"Docker Engine cannot reach this machine's loopback: {refused[0]}")
         yield next(line["aux"]["Digest"] for line in said if "aux" in line)
     finally:
         container.remove(force=True)
@@ -146,7 +146,7 @@ def checkout(pushed: str, registry: tuple[str, Any], tmp_path: Path,
     space = Workspace(tmp_path / "checkout")
     texts = {
         f"docker/stacks/test-{uuid.uuid4().hex[:8]}.toml": STACK,
-        "docker/layers/ground/layer.toml": GROUND.format(f"{REPOSITORY}@{pushed}"),
+        "docker/layers/debian/layer.toml": BASE.format(f"{REPOSITORY}@{pushed}"),
         "docker/layers/extra/layer.toml": EXTRA,
         "docker/layers/extra/build.sh": SCRIPT,
         "docker/layers/extra/check.sh": CHECK,
@@ -180,11 +180,11 @@ def made(space: Workspace, stack: Stack, engine: Any, root: Path) -> Built:
 
 
 def visible(tree: Tree) -> dict[str, tuple[object, str]]:
-    """Take what a layer keeps; folders an engine made for itself are empty."""
+    """Select what a layer keeps; folders that Docker Engine made for itself are empty."""
     return {path: (node.member, node.sha256) for path, node in tree.items() if not dropped(path)}
 
 
-def test_an_image_of_a_registry_that_is_gone_is_built_upon_the_same_twice(
+def test_a_base_image_of_a_vanished_registry_gives_the_same_build_twice(
     checkout: Workspace, registry: tuple[str, Any], engine: Any, tmp_path: Path
 ) -> None:
     stack = lock_and_fetch(checkout)
@@ -196,5 +196,5 @@ def test_an_image_of_a_registry_that_is_gone_is_built_upon_the_same_twice(
     assert "127.0.0.1" not in checkout.lock(stack.name).read_text("utf-8")
     first, second = (made(checkout, stack, engine, tmp_path / name) for name in "ab")
     assert first == second
-    blob = Layout(tmp_path / "a" / "oci").blob(first.layers["ground"].digest)
+    blob = Layout(tmp_path / "a" / "oci").blob(first.layers["debian"].digest)
     assert visible(read_tree(blob)) == visible(read_tree(tmp_path / "shown.tar"))

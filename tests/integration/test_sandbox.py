@@ -89,16 +89,16 @@ def limits() -> Limits:
 
 @pytest.fixture(scope="module")
 def found(engine: Any, debian: str, limits: Limits) -> dict[str, Verdict]:
-    """Verdicts on the hostile and, mixed in and after them, the good."""
+    """Verdicts on hostile programs, and on good ones run after them."""
     programs = {name: text for name, (text, _) in HOSTILE.items()}
-    # A slow machine shall not fail the good: what they need is not one second.
+    # Good programs must not fail on a slow machine: they get more than one second.
     patient = Limits(seconds=10.0, memory=limits.memory)
     hostile = dict(judge(engine, debian, programs, limits))
     return hostile | dict(judge(engine, debian, GOOD, patient))
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_program_fails_that(found: dict[str, Verdict], name: str) -> None:
+def test_a_hostile_program_fails(found: dict[str, Verdict], name: str) -> None:
     assert not found[name].passed
     assert HOSTILE[name][1] in found[name].why
     assert found[name].seconds < 3
@@ -106,13 +106,13 @@ def test_a_program_fails_that(found: dict[str, Verdict], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_afterwards_a_program_passes_that(found: dict[str, Verdict], name: str) -> None:
+def test_a_good_program_passes_among_hostile_ones(found: dict[str, Verdict], name: str) -> None:
     assert found[name].why == ""
     assert found[name].passed
 
 
 def there(engine: Any, name: str = NAME) -> list[str]:
-    """List the states of the containers with a label; they may be gone when one looks closer."""
+    """List the states of the containers with a label; they may disappear at any time."""
     found = engine.api.containers(all=True, filters={"label": f"{LABEL}={name}"})
     return [item["State"] for item in found]
 
@@ -124,12 +124,12 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def test_nothing_is_left(found: dict[str, Verdict], engine: Any) -> None:
+def test_no_sandbox_is_left(found: dict[str, Verdict], engine: Any) -> None:
     until(lambda: there(engine) == [])
 
 
 def test_the_clock_starts_with_the_program(engine: Any, debian: str) -> None:
-    """A container takes longer to start than these programs may run."""
+    """A container takes longer to start than the time limit of these programs."""
     hurried = Limits(seconds=0.3)
     verdicts = dict(judge(engine, debian, {"short": "0", "long": "while True: 0"}, hurried))
     assert verdicts["long"].why == "timed out after 0.3 s"
@@ -150,16 +150,16 @@ list(sandbox.judge(connect(), sys.argv[1], {str(n): sleep for n in range(4)}, li
 
 @pytest.fixture
 def name(monkeypatch: pytest.MonkeyPatch) -> str:
-    """Label of sandboxes of this test's own."""
+    """Label of the sandboxes of one test."""
     chosen = f"sandbox-{uuid.uuid4().hex[:8]}"
     monkeypatch.setattr(sandbox, "NAME", chosen)
     return chosen
 
 
-def test_what_is_under_way_when_we_are_killed_is_removed(
+def test_containers_of_a_killed_process_are_removed(
     engine: Any, debian: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What runs ends by itself; what was made and never started goes with the next run."""
+    """Running containers end by themselves; the next run removes those never started."""
     with subprocess.Popen([sys.executable, "-c", KILLED, debian, name]) as process:
         until(lambda: "running" in there(engine, name))
         os.kill(process.pid, signal.SIGKILL)

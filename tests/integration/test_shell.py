@@ -15,14 +15,14 @@ TYPED = b"touch %s/made; cat /nowhere; exit 5\n"
 
 
 class Terminal:
-    """A terminal with someone at it, who types one line at the first prompt."""
+    """A pseudo-terminal that types one line at the first prompt."""
 
     def __init__(self, typed: bytes) -> None:
         self.typed, self.shown = typed, b""
         self.master, self.slave = os.openpty()
-        self.person = threading.Thread(target=self._sit, daemon=True)
+        self.thread = threading.Thread(target=self._type, daemon=True)
 
-    def _sit(self) -> None:
+    def _type(self) -> None:
         while data := os.read(self.master, 4096):
             self.shown += data
             if self.typed and self.shown.rstrip().endswith((b"$", b"#")):
@@ -42,22 +42,22 @@ def terminal(monkeypatch: pytest.MonkeyPatch, typed: bytes) -> Iterator[Terminal
     ):
         patch.setattr("sys.stdin", keys)
         patch.setattr("sys.stdout", screen)
-        made.person.start()
+        made.thread.start()
         try:
             yield made
         finally:
             os.write(screen.fileno(), b"\0")
-            made.person.join(20)
+            made.thread.join(20)
     os.close(made.master)
 
 
-def test_a_shell_runs_on_the_terminal_and_passes_its_status_on(
+def test_a_shell_runs_on_the_terminal_and_returns_its_status(
     engine: Any, base: Any, debian: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not shares_files(engine, debian, tmp_path):
         pytest.skip("this engine does not see this host's files")
-    with terminal(monkeypatch, TYPED % str(tmp_path).encode()) as someone:
+    with terminal(monkeypatch, TYPED % str(tmp_path).encode()) as used:
         status = shell(engine, base.stack.name, tmp_path)
     assert status == 5
     assert (tmp_path / "made").exists()
-    assert b"/nowhere: No such file" in someone.shown
+    assert b"/nowhere: No such file" in used.shown

@@ -1,4 +1,4 @@
-"""Engines over ssh: a real sshd on loopback, the user's own client, the engine of this machine."""
+"""Docker Engine over ssh: a real sshd on loopback, the ssh client, this machine's Docker Engine."""
 
 import getpass
 import os
@@ -22,7 +22,7 @@ from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.host.engine import connect
 from coldforge.image.containers.docker_engine import image_name
 from coldforge.image.oci.layout import Layout
-from tests.integration.installed import forget, small_image
+from tests.integration.installed import remove_tags, small_image
 
 pytestmark = pytest.mark.engine
 
@@ -50,7 +50,7 @@ Host *
 
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
-    """Run an sshd that lets one key in; yield its folder and port."""
+    """Run an sshd that accepts one key; yield its folder and port."""
     program = shutil.which("sshd") or "/usr/sbin/sshd"
     needs = [program, shutil.which("ssh"), shutil.which("ssh-keygen"), shutil.which("docker")]
     if not all(need and Path(need).exists() for need in needs):
@@ -88,7 +88,7 @@ def answering(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 @pytest.fixture
 def client(sshd: tuple[Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a client on PATH whose configuration is the test's, as the user's own would be."""
+    """Put an ssh client on PATH that uses the test's configuration."""
     home, port = sshd
     public = (home / "host.pub").read_text()
     hosts = ("127.0.0.1", "localhost")
@@ -109,7 +109,7 @@ def at(host: str) -> str:
     return f"ssh://{getpass.getuser()}@{host}"
 
 
-def test_an_engine_over_ssh_is_this_engine(client: Path, engine: Any) -> None:
+def test_docker_engine_over_ssh_is_this_one(client: Path, engine: Any) -> None:
     there = connect(at("good"))
     try:
         assert there.api.info()["ID"] == engine.api.info()["ID"]
@@ -124,7 +124,7 @@ def test_docker_host_may_be_over_ssh(client: Path, monkeypatch: pytest.MonkeyPat
     there.close()
 
 
-def test_ssh_is_quoted_when_it_lets_nobody_in(
+def test_the_message_of_ssh_is_shown_when_it_refuses(
     client: Path, sshd: tuple[Path, int], tmp_path: Path
 ) -> None:
     with pytest.raises(ColdforgeError, match="Permission denied") as caught:
@@ -157,4 +157,4 @@ def test_a_fleet_over_ssh_gets_the_image_and_a_rerun_does_nothing(
         (again,) = roll_out([at("good")], connect, act)
         assert again.state == "already"
     finally:
-        forget(engine, stack)
+        remove_tags(engine, stack)

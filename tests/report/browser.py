@@ -1,4 +1,4 @@
-"""Chromium without a window, asked over its DevTools pipe: JSON ended by NUL, in on 3, out on 4."""
+"""Headless Chromium over its DevTools pipe: NUL-terminated JSON, in on fd 3 and out on fd 4."""
 
 import base64
 import fcntl
@@ -23,7 +23,7 @@ class Browser:
     """One tab."""
 
     def __init__(self, send: int, hear: int) -> None:
-        """Open a tab and have it tell what happens in it."""
+        """Open a tab and subscribe to its events."""
         self._send, self._hear = send, hear
         self._rest = b""
         self._last = 0
@@ -36,12 +36,12 @@ class Browser:
             self.ask(f"{domain}.enable")
 
     def ask(self, method: str, **given: Any) -> Answer:
-        """Have something done; keep what happens meanwhile."""
+        """Call a method; collect the events that arrive meanwhile."""
         self._last += 1
-        said = {"id": self._last, "method": method, "params": given}
+        request = {"id": self._last, "method": method, "params": given}
         if self._session:
-            said["sessionId"] = self._session
-        os.write(self._send, json.dumps(said).encode() + b"\0")
+            request["sessionId"] = self._session
+        os.write(self._send, json.dumps(request).encode() + b"\0")
         while True:
             heard = self._message()
             if heard.get("id") == self._last:
@@ -51,32 +51,32 @@ class Browser:
             self.events.append(heard)
 
     def open(self, page: Path, width: int, dark: bool = False) -> None:
-        """Load a page, `width` pixels wide, and wait until it is there."""
+        """Load a page, `width` pixels wide, and wait until it is loaded."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.ask("Emulation.setEmulatedMedia", features=[scheme])
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.ask("Emulation.setDeviceMetricsOverride", **size)
         self.events.clear()
         self.ask("Page.navigate", url=page.as_uri())
-        while not self.said("Page.loadEventFired"):
+        while not self.events_of("Page.loadEventFired"):
             self.events.append(self._message())
 
-    def said(self, method: str) -> list[Answer]:
-        """List what happened of a kind since the page was opened."""
+    def events_of(self, method: str) -> list[Answer]:
+        """List the events of a method since the page was opened."""
         return [item["params"] for item in self.events if item.get("method") == method]
 
     def value(self, expression: str) -> Any:
-        """Compute something in the page."""
+        """Evaluate JavaScript in the page."""
         found = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
     def data(self, method: str, **given: Any) -> bytes:
-        """Have a picture or a print made."""
+        """Make a screenshot or a PDF."""
         return base64.b64decode(self.ask(method, **given)["data"])
 
     def end(self) -> None:
-        """Have the browser end itself and all its processes."""
+        """Close the browser and all its processes."""
         self._session = None
         self.ask("Browser.close")
 
@@ -92,9 +92,9 @@ class Browser:
 
 @contextmanager
 def chromium(program: str, folder: Path) -> Iterator[Browser]:
-    """Start it with a profile of its own, and end it."""
+    """Start Chromium with a new profile, and close it."""
     (hear, tell), (listen, send) = os.pipe(), os.pipe()
-    # Away from 3 and 4, which become theirs.
+    # Not 3 and 4, which Chromium gets.
     theirs = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (listen, tell)]
     quiet = (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)
     places = [(os.POSIX_SPAWN_DUP2, end, at) for at, end in enumerate(theirs, 3)]

@@ -1,4 +1,4 @@
-"""Read a page back: what stands in its cells, what it would load, what it says."""
+"""Parse a page: the values in its cells, its tags and its text."""
 
 import json
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ VOID = {"br", "hr", "img", "input", "link", "meta", "line", "rect", "circle", "p
 
 @dataclass
 class Datum:
-    """A value on the page: where, what is said to stand there, and what is read there."""
+    """A value on the page: its table, row and column, its data-value and its text."""
 
     table: str
     row: int
@@ -21,7 +21,7 @@ class Datum:
 
 @dataclass
 class Reading(HTMLParser):
-    """Everything a test asks about a page."""
+    """The parts of a page that tests check."""
 
     data: list[Datum] = field(default_factory=list)
     tags: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)

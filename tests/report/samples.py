@@ -1,4 +1,4 @@
-"""Results as tasks print them, small."""
+"""Small results, as tasks print them."""
 
 import json
 from pathlib import Path

@@ -5,6 +5,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.files.output import CARD
+from coldforge.report import sections
 from coldforge.report.page.model import Page, Section, Table, read_page
 from coldforge.report.render.html import html
 from coldforge.report.render.markdown import markdown
@@ -29,18 +30,28 @@ from tests.report.samples import (
     sweep,
 )
 
+FAKE_SECTION = """
+from coldforge.report.page.model import Section
+from coldforge.report.sections import SectionMaker
 
-def test_the_readable_forms_are_made_of_the_json_alone(tmp_path: Path) -> None:
+def make(runs, models):
+    return Section("fake", "Fake", f"{len(runs.results)} results")
+
+SECTION = SectionMaker(order=25, make=make)
+"""
+
+
+def test_html_and_markdown_are_made_from_the_json_only(tmp_path: Path) -> None:
     out = tmp_path / "out"
     made = make_report(everything(tmp_path / "runs"), out)
     assert made.page == str(out / "report.html")
     page = read_page((out / "report.json").read_bytes())
-    assert json.loads((out / "report.json").read_text("utf-8")) == made.said
+    assert json.loads((out / "report.json").read_text("utf-8")) == made.json
     assert html(page) == (out / "report.html").read_text("utf-8")
     assert markdown(page) == (out / "report.md").read_text("utf-8")
 
 
-def test_the_same_results_give_the_same_bytes_wherever_they_lie(tmp_path: Path) -> None:
+def test_the_same_results_give_the_same_bytes_in_any_folder(tmp_path: Path) -> None:
     for name in ("one", "two"):
         make_report(everything(tmp_path / name / "runs"), tmp_path / name / "out")
     for path in (tmp_path / "one" / "out").iterdir():
@@ -93,20 +104,33 @@ def tables(page: Page, name: str) -> dict[str, Table]:
     return {table.id: table for table in section(page, name).tables}
 
 
-def test_sections_stand_in_the_order_in_which_they_are_read(tmp_path: Path) -> None:
+def test_sections_are_in_their_order(tmp_path: Path) -> None:
     assert ids(compose(gather(everything(tmp_path)))) == [
         "summary", "flow", "speed", "memory", "accuracy", "sensitivity", "variants", "loader",
         "missing", "provenance", "rebuild",
     ]  # fmt: skip
 
 
-def test_what_has_no_result_has_no_section_but_is_named_as_not_run(tmp_path: Path) -> None:
+def test_a_module_adds_a_section_at_its_position(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    (folder / "fake.py").write_text(FAKE_SECTION, "utf-8")
+    monkeypatch.setattr(sections, "__path__", [*sections.__path__, str(folder)])
+    page = compose(gather(everything(tmp_path / "runs")))
+    assert ids(page)[1:4] == ["flow", "fake", "speed"]
+    assert "11 results" in html(page)
+
+
+def test_missing_results_have_no_section_and_are_listed_as_not_run(tmp_path: Path) -> None:
     page = paged(tmp_path, one=original())
     assert ids(page) == ["accuracy", "missing", "provenance"]
     assert page.line == "1 result"
     rows = tables(page, "missing")["missing"].rows
     assert [row["what"] for row in rows if row["why"] == "no result"] == [
-        "speed and memory of engines", "HumanEval", "what TensorRT-LLM decodes", "memory on a card"
+        "speed and memory of engines", "HumanEval", "how TensorRT-LLM decodes the weights",
+        "memory on a card",
     ]  # fmt: skip
 
 
@@ -119,21 +143,21 @@ def test_the_headline_is_bytes_speed_and_accuracy(tmp_path: Path) -> None:
     assert "HumanEval pass@1 74.40 % → 73.80 %" in page.line
 
 
-def test_a_mode_that_was_not_judged_is_not_the_headline(tmp_path: Path) -> None:
+def test_int8_activations_without_an_evaluation_are_not_the_headline(tmp_path: Path) -> None:
     page = paged(tmp_path, q=quantised(), b=bench(), e=evaluated(), o=original())
     speed = section(page, "summary").figures[1]
     assert (speed.change, speed.after, speed.before) == (2.31, 231.0, 100.0)
     assert "int4 over fp32" in speed.note
 
 
-def test_without_an_engine_the_time_per_token_is_that_of_pytorch(tmp_path: Path) -> None:
+def test_without_an_engine_the_time_per_token_is_pytorch_s(tmp_path: Path) -> None:
     page = paged(tmp_path, q=quantised(), c=compared())
     speed = section(page, "summary").figures[1]
     assert (speed.title, speed.before, speed.after) == ("Time per token", 0.004, 0.002)
     assert speed.change == pytest.approx(-0.5)
 
 
-def test_the_flow_says_what_was_measured_and_leaves_the_rest_empty(tmp_path: Path) -> None:
+def test_the_flow_shows_what_was_measured_and_leaves_the_rest_empty(tmp_path: Path) -> None:
     bare = section(paged(tmp_path / "one", q=quantised()), "flow")
     assert [step.title for step in bare.steps] == [
         "Load", "Quantise", "Save", "Load", "Infer", "Result"
@@ -161,7 +185,7 @@ def test_the_grid_has_a_row_a_point_and_a_column_an_engine(tmp_path: Path) -> No
     assert tables(page, "speed")["ttft-1"].rows[1]["p99"] == pytest.approx(655 / 1.25 * 1.4)
 
 
-def test_benches_of_one_engine_each_stand_together_if_made_alike(tmp_path: Path) -> None:
+def test_benches_of_one_engine_each_are_joined_if_measured_alike(tmp_path: Path) -> None:
     one, two = (bench(engine("int4", "int4", INT4, [None, None])) for _ in range(2))
     two["engines"][0]["disk_bytes"] = 1
     other = bench(engine("int4", "int4", INT4, [None, None]))
@@ -204,7 +228,7 @@ def test_predictions_say_which_card_they_fit(tmp_path: Path) -> None:
     assert found["formulas"].rows[0]["of"] == "34b, int4, 34b, fp16, 00000000, int4"
 
 
-def test_accuracy_goes_from_wide_to_narrow_with_its_intervals(tmp_path: Path) -> None:
+def test_accuracy_is_sorted_by_bits_and_has_intervals(tmp_path: Path) -> None:
     page = paged(tmp_path, a=evaluated(), b=original(), h=programs())
     found = tables(page, "accuracy")
     assert [row["model"] for row in found["accuracy"].rows] == ["llama", "int4"]
@@ -221,7 +245,7 @@ def test_one_window_alone_has_no_interval(tmp_path: Path) -> None:
     assert "ppl-low" not in tables(page, "accuracy")["accuracy"].rows[0]
 
 
-def test_layers_stand_by_their_sensitivity(tmp_path: Path) -> None:
+def test_layers_are_sorted_by_sensitivity(tmp_path: Path) -> None:
     table = tables(compose(gather(everything(tmp_path))), "sensitivity")["sensitivity-1"]
     assert [(row["block"], row["part"]) for row in table.rows] == [
         ("0", "mlp.down_proj"), ("1", "mlp.down_proj"), ("0", "self_attn.q_proj"),
@@ -230,7 +254,7 @@ def test_layers_stand_by_their_sensitivity(tmp_path: Path) -> None:
     assert table.folded
 
 
-def test_the_loader_check_counts_layers_and_names_the_wrong_ones(tmp_path: Path) -> None:
+def test_the_loader_check_counts_layers_and_lists_the_wrong_ones(tmp_path: Path) -> None:
     page = paged(tmp_path, q=quantised(), c=checked())
     found = tables(page, "loader")
     (row,) = found["loader"].rows
@@ -254,13 +278,13 @@ def test_surveys_and_sweeps_show_what_they_made_and_what_failed(tmp_path: Path) 
     assert (done["kl"], done["rate"], done["status"]) == (0.00126, 100.0, None)
     assert (lost["kl"], lost["status"]) == (None, "failed at quantize")
     rows = tables(page, "missing")["missing"].rows
-    said = {(row["what"], row["why"]) for row in rows}
-    assert ("w8a8-static", "skipped: no such layer") in said
-    assert ("llama-awq", "failed at quantize: no room") in said
-    assert ("nvml", "skipped: no driver") in said
+    result = {(row["what"], row["why"]) for row in rows}
+    assert ("w8a8-static", "skipped: no such layer") in result
+    assert ("llama-awq", "failed at quantize: no room") in result
+    assert ("nvml", "skipped: no driver") in result
 
 
-def test_numbers_that_were_lost_are_named_as_such(tmp_path: Path) -> None:
+def test_numbers_that_are_not_finite_are_listed_as_not_run(tmp_path: Path) -> None:
     found = survey()
     found["models"][0]["ways"][0]["kl"]["value"] = float("nan")
     rows = tables(paged(tmp_path, s=found), "missing")["missing"].rows
@@ -280,7 +304,7 @@ def test_provenance_names_every_digest(tmp_path: Path) -> None:
     assert versions == {("torch", "2.13.0+cpu"), ("onnxruntime", "1.31.0")}
 
 
-def test_a_release_s_commands_that_were_only_written_are_shown_as_such(tmp_path: Path) -> None:
+def test_commands_of_a_dry_run_are_shown_as_not_run(tmp_path: Path) -> None:
     dry = {
         "task": "engine.build", "dry_run": True, "backend": "tensorrt-llm", "release": "0.5.0",
         "commit": "f" * 40, "precision": "int4", "text": ["python build.py", "second"],
@@ -291,7 +315,7 @@ def test_a_release_s_commands_that_were_only_written_are_shown_as_such(tmp_path:
     assert "Build" not in [step.title for step in section(page, "flow").steps]
 
 
-def test_two_models_of_one_name_are_told_apart(tmp_path: Path) -> None:
+def test_models_with_the_same_name_are_distinguished_by_digest(tmp_path: Path) -> None:
     page = paged(tmp_path, a=evaluated(model="/a/int4"), b=evaluated("f" * 64, "/b/int4"))
     names = [row["model"] for row in tables(page, "accuracy")["accuracy"].rows]
     assert names == ["int4 00000000", "int4 ffffffff"]

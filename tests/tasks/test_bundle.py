@@ -14,8 +14,8 @@ from tests.bundle.openside import open_side
 Capture = pytest.CaptureFixture[str]
 
 
-class Gap:
-    """An open side with a key, and a place that trusts it; tasks run in either."""
+class AirGap:
+    """A sender with a key, and a receiver that trusts it; runs tasks in either."""
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
         self.root, self.capsys, self._patch = root, capsys, monkeypatch
@@ -49,12 +49,12 @@ class Gap:
 
 
 @pytest.fixture
-def gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> Gap:
+def gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> AirGap:
     monkeypatch.delenv("COLDFORGE_DEBUG", raising=False)
-    return Gap(tmp_path, monkeypatch, capsys)
+    return AirGap(tmp_path, monkeypatch, capsys)
 
 
-def test_what_one_side_packs_the_other_receives_and_the_next_bundle_leaves_out(gap: Gap) -> None:
+def test_a_bundle_is_received_and_the_next_one_leaves_its_files_out(gap: AirGap) -> None:
     made = gap.pack(split="1M", parity="10%")
     seen = gap.run(tasks.inspect, gap.closed, folder=str(gap.out), verify=True)
     assert (seen["bundle"], seen["trusted"]) == (made["bundle"], True)
@@ -68,7 +68,7 @@ def test_what_one_side_packs_the_other_receives_and_the_next_bundle_leaves_out(g
     assert (again["items"], again["left_out"]) == (0, made["items"])
 
 
-def test_a_key_that_the_site_does_not_trust_is_refused_with_its_own_status(gap: Gap) -> None:
+def test_an_untrusted_key_is_refused_with_exit_code_4(gap: AirGap) -> None:
     stranger = gap.root / "eve"
     make_key(stranger)
     gap.pack(sign=[str(stranger)])
@@ -76,7 +76,7 @@ def test_a_key_that_the_site_does_not_trust_is_refused_with_its_own_status(gap: 
     assert "signed by no key trusted here" in message
 
 
-def test_what_is_missing_is_listed_for_programs(gap: Gap) -> None:
+def test_what_is_missing_is_listed_for_programs(gap: AirGap) -> None:
     made = gap.pack()
     data = (gap.out / "volume-001.cfv").read_bytes()
     (gap.out / "volume-001.cfv").write_bytes(bytes(len(data)))
@@ -87,7 +87,7 @@ def test_what_is_missing_is_listed_for_programs(gap: Gap) -> None:
     assert "still missing" in message
 
 
-def test_a_damaged_volume_ends_the_inspection_with_1(gap: Gap) -> None:
+def test_a_damaged_volume_ends_the_inspection_with_1(gap: AirGap) -> None:
     gap.pack()
     with (gap.out / "volume-001.cfv").open("r+b") as stream:
         stream.write(b"?")
@@ -107,7 +107,7 @@ def test_a_damaged_volume_ends_the_inspection_with_1(gap: Gap) -> None:
         ({"stack": "nothing"}, "unknown stack 'nothing'"),
     ],
 )
-def test_what_makes_no_sense_is_one_line(gap: Gap, given: dict[str, Any], said: str) -> None:
+def test_invalid_flags_are_refused(gap: AirGap, given: dict[str, Any], said: str) -> None:
     with pytest.raises(SystemExit):
         gap.pack(**given)
     errors = gap.capsys.readouterr().err
@@ -116,7 +116,7 @@ def test_what_makes_no_sense_is_one_line(gap: Gap, given: dict[str, Any], said: 
     assert not gap.out.exists() or not any(gap.out.iterdir())
 
 
-def test_signing_wants_a_key(gap: Gap) -> None:
+def test_signing_needs_a_key(gap: AirGap) -> None:
     gap.pack()
     _, message = gap.fails(tasks.sign, gap.open, 1, folder=str(gap.out), key=[])
-    assert "no key to sign with" in message
+    assert "no private key was given" in message

@@ -46,7 +46,7 @@ def test_a_check_is_a_line_and_a_failure_an_exit_code(
     assert lines[-1] == "signatures             skipped: nobody attested this image"
 
 
-def test_an_attestation_is_made_once(
+def test_a_second_attestation_by_the_same_key_is_not_made(
     image: Image, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_key(tmp_path / "anna")
@@ -54,10 +54,10 @@ def test_an_attestation_is_made_once(
     attest(Context(), key=str(tmp_path / "anna"), stack="trio")
     first, second = capsys.readouterr().out.splitlines()
     assert " attested by SHA256:" in first
-    assert " was attested already by SHA256:" in second
+    assert " was already attested by SHA256:" in second
 
 
-def test_a_build_whose_inputs_are_gone_still_ends_well(
+def test_a_cached_build_without_its_inputs_succeeds_without_evidence(
     image: Image, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def gone(place: object, subject: object) -> bool:

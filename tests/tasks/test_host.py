@@ -15,7 +15,7 @@ def found(monkeypatch: pytest.MonkeyPatch, *checks: Check) -> None:
     monkeypatch.setattr(examination, "examine", lambda space, stack, online: list(checks))
 
 
-def test_the_doctor_prints_for_programs(
+def test_doctor_prints_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found(monkeypatch, FINE)
@@ -24,7 +24,7 @@ def test_the_doctor_prints_for_programs(
     assert row == {"name": "gpgv", "status": "ok", "found": "/usr/bin/gpgv", "remedy": ""}
 
 
-def test_the_doctor_fails_where_something_needed_is_missing(
+def test_doctor_exits_with_1_if_something_needed_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found(monkeypatch, FINE, MISS)
@@ -34,7 +34,7 @@ def test_the_doctor_fails_where_something_needed_is_missing(
     assert "-> free some space" in capsys.readouterr().out
 
 
-def test_an_unknown_stack_is_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_stack_is_an_error_and_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         host.doctor(Context(), stack="nope")
     assert ended.value.code == 2

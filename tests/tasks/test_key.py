@@ -32,7 +32,7 @@ def test_a_key_is_made_shown_trusted_and_listed(capsys: Capture) -> None:
     assert run(key.list_, capsys) == trusted
 
 
-def test_a_rotation_is_made_and_taken(capsys: Capture) -> None:
+def test_a_rotation_is_made_and_adopted(capsys: Capture) -> None:
     for name in ("anna", "ben"):
         key.make(Context(), name)
     key.trust(Context(), key=["anna.pub"])
@@ -44,7 +44,7 @@ def test_a_rotation_is_made_and_taken(capsys: Capture) -> None:
     assert [one["name"] for one in taken["keys"]] == ["ben"]
 
 
-def test_people_read_names_and_fingerprints(capsys: Capture) -> None:
+def test_the_text_shows_names_and_fingerprints(capsys: Capture) -> None:
     key.make(Context(), "anna")
     key.trust(Context(), key=["anna.pub"])
     said = capsys.readouterr().out.splitlines()
@@ -61,7 +61,7 @@ def test_people_read_names_and_fingerprints(capsys: Capture) -> None:
         (key.rotate, {"add": [], "remove": [], "sign": []}, 3),
     ],
 )
-def test_what_is_missing_is_two_lines(
+def test_a_missing_argument_is_an_error_and_a_hint(
     capsys: Capture, task: Any, given: dict[str, Any], status: int
 ) -> None:
     with pytest.raises(SystemExit) as caught:

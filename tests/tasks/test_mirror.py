@@ -61,7 +61,7 @@ def run(task: Any, capsys: pytest.CaptureFixture[str], **given: Any) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_fetch_brings_what_is_missing_and_then_nothing(
+def test_fetch_fetches_missing_files_and_then_nothing(
     lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = run(mirror.fetch, capsys)
@@ -70,12 +70,12 @@ def test_fetch_brings_what_is_missing_and_then_nothing(
     assert again == {"bytes": 0, "fetched": 0, "present": 3, "stack": "cpu"}
 
 
-def test_fetch_for_people_says_what_it_did(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fetch_prints_a_summary(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     mirror.fetch(Context())
-    assert capsys.readouterr().out == "cpu: 3 fetched (3.0 kB), 0 were there\n"
+    assert capsys.readouterr().out == "cpu: 3 fetched (3.0 kB), 0 were there already\n"
 
 
-def test_what_cannot_be_had_is_exit_code_3_with_a_hint(
+def test_files_that_cannot_be_fetched_exit_with_3_and_a_hint(
     lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (lab.links / "demo1.whl").unlink()
@@ -109,7 +109,7 @@ def test_an_unknown_stack_lists_the_known_ones(
     assert "known: cpu" in capsys.readouterr().err
 
 
-def test_no_jobs_at_all_is_refused(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+def test_zero_jobs_are_refused(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         mirror.fetch(Context(), jobs=0)
     assert "--jobs 0" in capsys.readouterr().err
@@ -122,7 +122,7 @@ def test_status_counts_present_and_missing(lab: Lab, capsys: pytest.CaptureFixtu
     assert (use["present"], use["present_bytes"], use["missing"]) == (3, 3003, 0)
 
 
-def test_status_tells_where_each_missing_file_would_come_from(
+def test_status_shows_the_source_of_each_missing_file(
     lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (lab.links / "demo1.whl").unlink()
@@ -134,11 +134,11 @@ def test_status_tells_where_each_missing_file_would_come_from(
     ]
     mirror.status(Context(), missing=True)
     said = capsys.readouterr().out
-    assert "demo1.whl (1.0 kB) from nowhere" in said
+    assert "demo1.whl (1.0 kB) from an unknown source" in said
     assert "run: ./invokew mirror.fetch --stack cpu" in said
 
 
-def test_a_flipped_byte_is_named_moved_aside_and_fetched_again(
+def test_a_damaged_blob_is_reported_moved_aside_and_fetched_again(
     lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(mirror.fetch, capsys)
@@ -154,7 +154,7 @@ def test_a_flipped_byte_is_named_moved_aside_and_fetched_again(
     assert run(mirror.verify, capsys)["damaged"] == []
 
 
-def test_verify_of_one_stack_reads_its_blobs_alone(
+def test_verify_of_one_stack_reads_only_its_blobs(
     lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(mirror.fetch, capsys)
@@ -167,7 +167,7 @@ def test_verify_of_one_stack_reads_its_blobs_alone(
     assert "no lock needs them" in capsys.readouterr().err
 
 
-def test_add_takes_several_files_and_says_what_each_is(
+def test_add_takes_several_files_and_identifies_each(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setenv("COLDFORGE_ROOT", str(checkout(workspace).root))
@@ -182,10 +182,10 @@ def test_add_takes_several_files_and_says_what_each_is(
     mirror.add(Context(), **given)
     said = capsys.readouterr().out
     assert f"{files[0].name}: tensorrt 9.0.1.4" in said
-    assert "it was pinned already" in said
+    assert "it was already pinned" in said
 
 
-def test_a_refused_file_is_two_lines_and_the_others_are_added(
+def test_a_refused_file_is_an_error_and_the_others_are_added(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setenv("COLDFORGE_ROOT", str(checkout(workspace).root))
@@ -198,7 +198,7 @@ def test_a_refused_file_is_two_lines_and_the_others_are_added(
     assert [line.split(":")[0] for line in said.err.splitlines()[-2:]] == ["error", " hint"]
 
 
-def test_status_shows_what_must_be_brought(
+def test_status_lists_files_to_bring_by_hand(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setenv("COLDFORGE_ROOT", str(checkout(workspace, ["tensorrt"]).root))
@@ -216,12 +216,12 @@ def test_status_shows_what_must_be_brought(
 
 @pytest.mark.parametrize("name", ["add", "fetch", "status", "verify"])
 def test_every_task_has_an_example_in_its_help(name: str) -> None:
-    task = mirror.namespace.tasks[name]
+    task = mirror.NAMESPACE.tasks[name]
     assert f"Example: invoke mirror.{name}" in (task.__doc__ or "")
     assert set(task.help) <= {"stack", "json", "jobs", "missing", "file", "also"}
 
 
-def test_naming_the_tasks_loads_nothing_heavy() -> None:
+def test_listing_the_tasks_imports_nothing_heavy() -> None:
     script = """
 import sys
 import coldforge.tasks.mirror, coldforge.tasks.stack

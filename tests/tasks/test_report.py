@@ -25,7 +25,7 @@ def test_the_line_and_the_page_s_path_are_printed(
     assert path == str(out / "report.html")
 
 
-def test_programs_are_told_what_report_json_holds(
+def test_the_json_is_that_of_report_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -35,13 +35,15 @@ def test_programs_are_told_what_report_json_holds(
     assert said == json.loads((out / "report.json").read_text("utf-8"))
 
 
-def test_bad_input_is_two_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_is_refused_with_a_hint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         report.body(Context(), str(tmp_path / "none"), str(tmp_path / "out"))
     assert [line[:7] for line in capsys.readouterr().err.splitlines()] == ["error: ", " hint: "]
 
 
-def test_the_commands_to_rebuild_are_commands_of_ours(
+def test_the_commands_to_rebuild_can_be_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COLDFORGE_IN_IMAGE", raising=False)
@@ -68,5 +70,5 @@ def test_the_commands_to_rebuild_are_commands_of_ours(
         "--act-order --dtype float32 --device cpu --samples 8 --length 512 --seed 3 --out int4"
     )
     assert "--calibration calibration.json" in commands["Quantise own"]
-    assert "--text book.txt" in commands["Judge int4"]
+    assert "--text book.txt" in commands["Evaluate int4"]
     assert "--out 'x'" in commands["Build x"] or "--out x" in commands["Build x"]

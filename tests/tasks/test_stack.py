@@ -44,7 +44,7 @@ def lock(capsys: pytest.CaptureFixture[str], **given: Any) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_a_first_lock_is_written_and_told(
+def test_a_first_lock_is_written_and_shown(
     resolved: Resolved, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     result = lock(capsys)
@@ -65,9 +65,7 @@ def test_locking_again_changes_nothing_and_says_so(
     assert "cpu.lock: nothing changed; 2 entries, 2.0 kB" in capsys.readouterr().out
 
 
-def test_what_moved_is_told_from_version_to_version(
-    resolved: Resolved, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_changed_versions_are_shown(resolved: Resolved, capsys: pytest.CaptureFixture[str]) -> None:
     lock(capsys)
     resolved.versions = {"numpy": "2", "safetensors": "3"}
     stack.lock(Context(), update=["numpy"])

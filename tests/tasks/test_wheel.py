@@ -24,13 +24,13 @@ OTHER = WheelRecipe("", sdist="other==1")
         ("90-virtual,80", ["80-real", "90-virtual"]),
     ],
 )
-def test_a_bare_number_is_machine_code_alone(asked: str, read: list[str]) -> None:
+def test_a_bare_number_means_machine_code_without_ptx(asked: str, read: list[str]) -> None:
     assert architectures(asked) == read
 
 
 @pytest.mark.parametrize("asked", ["sm_80", "8.0", "80-fast", "80;86"])
-def test_what_is_no_architecture_is_refused(asked: str) -> None:
-    with pytest.raises(ColdforgeError, match="is no CUDA architecture"):
+def test_an_invalid_architecture_is_refused(asked: str) -> None:
+    with pytest.raises(ColdforgeError, match="is not a CUDA architecture"):
         architectures(asked)
 
 
@@ -48,12 +48,12 @@ def test_several_wheels_must_be_chosen_from() -> None:
         chosen(stack(other=OTHER, another=OTHER), "")
 
 
-def test_a_stack_without_wheels_says_so() -> None:
+def test_a_stack_without_wheels_is_refused() -> None:
     with pytest.raises(ColdforgeError, match="has 0 wheels: none"):
         chosen(stack(), "")
 
 
-def test_an_unknown_wheel_is_refused_with_those_there_are() -> None:
+def test_an_unknown_wheel_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownNameError) as caught:
         chosen(stack(own=OWN), "onw")
     assert caught.value.hint == "known: own"
@@ -72,4 +72,4 @@ def test_an_audit_is_readable() -> None:
     assert "device code  sm_80; PTX: none" in text
     assert "needs        GLIBC 2.34" in text
     assert "note: searches /x" in text
-    assert text.endswith("holds what was asked for: 80-real")
+    assert text.endswith("contains the requested architectures: 80-real")

@@ -1,1 +1,1 @@
-"""Charts as self-contained SVG."""
+"""Charts as SVG: files of their own, or parts of a page. Each module is one kind of chart."""

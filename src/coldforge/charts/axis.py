@@ -1,16 +1,21 @@
-"""The axis of a chart: which values it spans, where it has ticks, how these are written."""
+"""The axis of a chart: the values it spans, its ticks, and how both are written."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 STEPS = (1.0, 2.0, 5.0, 10.0)
 MOST_TICKS = 9
 
 
+def six_digits(value: float) -> str:
+    """Write a number to six significant digits."""
+    return f"{value:.6g}"
+
+
 @dataclass(frozen=True)
 class Scale:
-    """An axis that knows its ends; `ticks` pairs a value with its text."""
+    """Where values are between the ends of an axis; `ticks` pairs a value with its text."""
 
     low: float
     high: float
@@ -18,7 +23,7 @@ class Scale:
     ticks: tuple[tuple[float, str], ...]
 
     def at(self, value: float) -> float:
-        """Place a value between 0 and 1; what lies outside goes to the nearer end."""
+        """Place a value between 0 and 1; a value outside goes to the nearer end."""
         low, high = self.low, self.high
         if self.log:
             low, high = math.log10(low), math.log10(high)
@@ -28,21 +33,51 @@ class Scale:
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows."""
+    """What an axis shows, and how its values are written."""
 
-    title: str
+    title: str = ""
     log: bool = False
+    unit: float = 1.0
+    """What the ticks count: 2**30 for GiB of values in bytes."""
+    tick: Callable[[float], str] = six_digits
+    """Writes a tick, given in units."""
+    write: Callable[[float], str] = six_digits
+    """Writes a value beside its mark."""
 
     def scale(self, values: Sequence[float]) -> Scale:
         """Span finite values with round ends.
 
-        A logarithmic axis ends in decades. Zero and less have no place on it: they go to its lower
-        end, one decade below all others, whose tick is written 0.
+        A logarithmic axis ends in decades. Zero and negative values are at its lower end, one
+        decade below all others, whose tick is written 0.
         """
-        return _decades(values) if self.log else _even(values)
+        counted = [value / self.unit for value in values]
+        low, high, places, below = _decades(counted) if self.log else _even(counted)
+        ticks = tuple(
+            (at * self.unit, "0" if below and at == low else self.tick(at)) for at in places
+        )
+        return Scale(low * self.unit, high * self.unit, self.log, ticks)
 
 
-def _even(values: Sequence[float]) -> Scale:
+@dataclass(frozen=True)
+class Ruler:
+    """A scale laid along a drawing, from one coordinate to another."""
+
+    start: float
+    end: float
+    scale: Scale
+
+    def at(self, value: float) -> float:
+        """Return the coordinate of a value."""
+        return self.start + (self.end - self.start) * self.scale.at(value)
+
+    def ticks(self, most: int) -> list[tuple[float, str]]:
+        """List the coordinates and texts of at most about `most` ticks, evenly thinned."""
+        every = -(-len(self.scale.ticks) // most)
+        return [(self.at(value), text) for value, text in self.scale.ticks[::every]]
+
+
+def _even(values: Sequence[float]) -> tuple[float, float, list[float], bool]:
+    """Return low and high end, the places of ticks, and False: no end stands for 0."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     if low == high:
         low, high = low - 1, high + 1
@@ -50,11 +85,11 @@ def _even(values: Sequence[float]) -> Scale:
     size: float = 10.0 ** math.floor(math.log10(rough))
     step = next(item * size for item in STEPS if item * size >= rough * (1 - 1e-9))
     first, last = math.floor(low / step), math.ceil(high / step)
-    ticks = tuple((at * step, f"{at * step:.6g}") for at in range(first, last + 1))
-    return Scale(first * step, last * step, False, ticks)
+    return first * step, last * step, [at * step for at in range(first, last + 1)], False
 
 
-def _decades(values: Sequence[float]) -> Scale:
+def _decades(values: Sequence[float]) -> tuple[float, float, list[float], bool]:
+    """Return low and high end, the places of ticks, and whether the low end stands for 0."""
     above = [value for value in values if value > 0]
     first = math.floor(math.log10(min(above, default=1.0)))
     last = max(math.ceil(math.log10(max(above, default=1.0))), first + 1)
@@ -62,15 +97,7 @@ def _decades(values: Sequence[float]) -> Scale:
     if below:
         first -= 1
     every = math.ceil((last - first + 1) / MOST_TICKS)
-    ticks = [
-        (10.0**at, "0" if below and at == first else f"{10.0**at:g}")
-        for at in range(first, last + 1)
-        if (at - first) % every == 0
-    ]
+    places = [10.0**at for at in range(first, last + 1, every)]
     if last - first <= 2:
-        ticks += [
-            (part * 10.0**at, f"{part * 10.0**at:g}")
-            for at in range(first + below, last)
-            for part in (2, 5)
-        ]
-    return Scale(10.0**first, 10.0**last, True, tuple(sorted(ticks)))
+        places += [part * 10.0**at for at in range(first + below, last) for part in (2, 5)]
+    return 10.0**first, 10.0**last, sorted(places), below

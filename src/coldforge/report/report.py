@@ -12,19 +12,8 @@ from coldforge.report.render.html import html
 from coldforge.report.render.markdown import markdown
 from coldforge.report.results.gather import Runs, gather
 from coldforge.report.results.models import models_of
-from coldforge.report.sections import (
-    accuracy,
-    flow,
-    loader,
-    memory,
-    missing,
-    provenance,
-    rebuild,
-    sensitivity,
-    speed,
-    summary,
-    variants,
-)
+from coldforge.report.results.subject import headline, page_title
+from coldforge.report.sections import make_sections
 
 REPORT = "report"
 PAGE = "report.html"
@@ -36,19 +25,21 @@ class Made:
 
     page: str
     """Path of the page."""
-    said: dict[str, Any]
-    """What report.json holds."""
+    json: dict[str, Any]
+    """Content of report.json."""
 
 
 def make_report(runs: Path, out: Path) -> Made:
     """Write report.html, report.md and report.json of the results below `runs` into `out`.
 
-    Raise ColdforgeError where there are no results, or `out` holds something else.
+    Raise ColdforgeError if there are no results, or `out` holds something else.
     """
     if runs.resolve().is_relative_to(out.resolve()):
-        raise ColdforgeError(f"{runs} lies in {out}, which is replaced", "name another --out")
+        raise ColdforgeError(
+            f"the folder of results {runs} lies in {out}, which is replaced", "give another --out"
+        )
     refuse_foreign(out, REPORT)
-    page = compose(gather(runs, besides=out))
+    page = compose(gather(runs, exclude=out))
     with whole(out, REPORT) as folder:
         found = page.json()
         text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
@@ -59,21 +50,13 @@ def make_report(runs: Path, out: Path) -> Made:
     return Made(str(out / PAGE), found)
 
 
-SECTIONS = (
-    summary, flow, speed, memory, accuracy, sensitivity, variants, loader, missing, provenance,
-    rebuild,
-)  # fmt: skip
-"""In the order in which they are read."""
-
-
 def compose(runs: Runs) -> Page:
     """Put together every section that the results have something for."""
     models = models_of(runs)
-    made = (room.section(runs, models) for room in SECTIONS)
     return Page(
-        title=summary.title_of(models),
-        line=summary.line_of(runs, models),
-        sections=[item for item in made if item],
+        title=page_title(models),
+        line=headline(runs, models),
+        sections=make_sections(runs, models),
         sources=runs.sources,
         left_out=runs.left_out,
     )

@@ -1,45 +1,25 @@
-"""The Invoke namespaces; each task parses, calls one function and prints."""
+"""The Invoke namespace: each task parses, calls one function and prints.
+
+A module here registers its tasks itself; private modules, such as _command, have none:
+
+    TASKS = everywhere(bench)                          # `bench`, on the host and in images
+    TASKS = on_host(Collection("stack", lock))         # `stack.lock`, on the host only
+"""
 
 from invoke.collection import Collection
 
-from coldforge.tasks._command import inside
+from coldforge.plugins import provided
+from coldforge.tasks._command import Registered, inside
 
 
 def collect() -> Collection:
-    """Gather the tasks that make sense here."""
-    from coldforge.tasks.bench import bench
-    from coldforge.tasks.calibrate import calibrate
-    from coldforge.tasks.checkpoint import namespace as checkpoint
-    from coldforge.tasks.compare import compare
-    from coldforge.tasks.engine import namespace as engine
-    from coldforge.tasks.evaluate import evaluate
-    from coldforge.tasks.generate import generate
-    from coldforge.tasks.model import namespace as model
-    from coldforge.tasks.quantize import quantize
-    from coldforge.tasks.report import report
-    from coldforge.tasks.survey import survey
-    from coldforge.tasks.sweep import sweep
-
-    root = Collection(model, checkpoint, engine)
-    for task in (calibrate, quantize, evaluate, compare, generate, survey, sweep, bench, report):
-        root.add_task(task)
-    if inside():
-        from coldforge.tasks._samples import samples
-
-        root.add_task(samples)
-        return root
-    from coldforge.tasks.host import doctor, test
-    from coldforge.tasks.image import namespace as image
-    from coldforge.tasks.key import namespace as key
-    from coldforge.tasks.mirror import namespace as mirror
-    from coldforge.tasks.quickstart import quickstart
-    from coldforge.tasks.stack import namespace as stack
-    from coldforge.tasks.wheel import namespace as wheel
-
-    for branch in (image, key, mirror, stack, wheel):
-        root.add_collection(branch)
-    for task in (doctor, test, quickstart):
-        root.add_task(task)
+    """Collect the tasks of every module that run here: on the host, or in an image."""
+    root = Collection()
+    registered: dict[str, Registered] = provided(__name__, "TASKS")
+    for tasks in registered.values():
+        if tasks.in_image if inside() else tasks.on_host:
+            for item in tasks.items:
+                root.add_collection(item) if isinstance(item, Collection) else root.add_task(item)
     return root
 
 

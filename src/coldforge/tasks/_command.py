@@ -1,4 +1,4 @@
-"""What every task shares: errors as two lines and an exit code, results for people or programs."""
+"""What every task shares: errors as two lines and an exit code, results as text or JSON."""
 
 import functools
 import json
@@ -8,12 +8,38 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
+from invoke.collection import Collection
 from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
 from coldforge.errors import ColdforgeError
+
+Item = Collection | Task[Any]
+
+
+class Registered(NamedTuple):
+    """What a module adds to the command line, and where it runs."""
+
+    items: tuple[Item, ...]
+    on_host: bool = True
+    in_image: bool = True
+
+
+def everywhere(*items: Item) -> Registered:
+    """Register tasks or collections for the host and for images."""
+    return Registered(items)
+
+
+def on_host(*items: Item) -> Registered:
+    """Register tasks or collections for the host only."""
+    return Registered(items, in_image=False)
+
+
+def in_image(*items: Item) -> Registered:
+    """Register tasks or collections for images only."""
+    return Registered(items, on_host=False)
 
 
 def task(body: Callable[..., None], **options: Any) -> "Task[Callable[..., None]]":  # noqa: ANN401
@@ -21,7 +47,7 @@ def task(body: Callable[..., None], **options: Any) -> "Task[Callable[..., None]
 
     @functools.wraps(body)
     def guarded(*args: Any, **named: Any) -> None:  # noqa: ANN401 - any task's arguments
-        # Told to end, a task cleans up as at Ctrl-C: no container is left behind.
+        # On SIGTERM a task cleans up as on Ctrl-C, so that no container stays.
         with suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGTERM, _terminated)
         try:
@@ -46,9 +72,12 @@ def _terminated(number: int, _: object) -> NoReturn:
 
 
 def explain(error: OSError) -> ColdforgeError:
-    """Turn what the operating system refused into what and what to do."""
+    """Make an error of the operating system one that says what to do."""
     place = f": {error.filename}" if error.filename else ""
-    hints = {28: "free some space; the same command continues", 13: "check who owns it"}
+    hints = {
+        28: "free some disk space and run the same command again",
+        13: "check its owner and mode",
+    }
     return ColdforgeError(f"{error.strerror or error}{place}", hints.get(error.errno or 0, ""))
 
 
@@ -61,7 +90,7 @@ def fail(error: ColdforgeError) -> None:
 
 
 def emit(result: Any, as_json: bool, text: str) -> None:  # noqa: ANN401 - what JSON can hold
-    """Print the result on stdout: as JSON for programs, else as `text` for people."""
+    """Print the result on stdout, as JSON for programs or else as text."""
     print(json.dumps(result, indent=2, sort_keys=True) if as_json else text)  # noqa: T201
 
 
@@ -71,5 +100,5 @@ def _debugging() -> bool:
 
 
 def inside() -> bool:
-    """Tell whether this runs in an image of ours, where only the model tasks make sense."""
+    """Tell whether this runs in one of our images, which have only the model tasks."""
     return bool(os.environ.get("COLDFORGE_IN_IMAGE"))

@@ -1,4 +1,4 @@
-"""The engine as tasks take it: connected once, when first needed, and closed."""
+"""The connection of a task to Docker Engine: opened when first needed, closed at the end."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ YES = "Install and start a Docker Engine without asking."
 
 
 @contextmanager
-def engine(yes: bool) -> Iterator[Callable[[], "docker.DockerClient"]]:
-    """Yield what connects to the user's engine, bringing one up where none answers."""
+def docker_engine(yes: bool) -> Iterator[Callable[[], "docker.DockerClient"]]:
+    """Yield a function that connects to the user's Docker Engine, started if it is not running."""
     from coldforge.host.engine import ensure_engine
 
     opened: list[docker.DockerClient] = []

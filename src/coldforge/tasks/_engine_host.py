@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._docker import engine
+from coldforge.tasks._docker import docker_engine
 
 if TYPE_CHECKING:
     from coldforge.image.build.builder import Connect
@@ -60,7 +60,7 @@ class DockerHost:
         """Build a stack's image, or find it built."""
         from coldforge.image.build import build as image_build
 
-        with engine(self.yes) as connect:
+        with docker_engine(self.yes) as connect:
             site = image_build.site(self.space, stack)
             built = image_build.build(site, connect)
             name = image_build.deliver(site, built, connect)

@@ -122,14 +122,14 @@ def _judged(run: Run, candidates: list[Candidate], results: Path) -> dict[str, A
     """Run what has no verdict yet, and count."""
     from coldforge.image.containers.docker_engine import image_name
     from coldforge.image.containers.sandbox import Limits, judge
-    from coldforge.tasks._docker import engine
+    from coldforge.tasks._docker import docker_engine
     from coldforge.tasks.image import build_and_load
 
     limits = Limits()
 
     def in_sandbox(programs: Mapping[str, str]) -> Iterator[tuple[str, "Verdict"]]:
         build_and_load("cpu", run.yes)
-        with engine(run.yes) as connect:
+        with docker_engine(run.yes) as connect:
             yield from judge(connect(), image_name("cpu"), programs, limits)
 
     lines, executed = verdicts(candidates, results, in_sandbox)

@@ -1,4 +1,4 @@
-"""From the host into the image: the same task, with the same flags, on the user's folders."""
+"""Run a task in an image: the same task with the same flags, on the user's folders."""
 
 import json
 import os
@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._docker import engine
+from coldforge.tasks._docker import docker_engine
 from coldforge.tasks.image import build_and_load
 
 PYCACHE = Path("cache/pycache")
-"""Below build/, one an image: images hold no byte code, and compiling torch takes seconds."""
+"""Below build/, one for each image: images hold no byte code, and compiling torch takes seconds."""
 CLUSTER = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
-"""Variables by which a Ray cluster lets its users in, handed over to who joins one."""
+"""Variables that authenticate to a Ray cluster, given to tasks that join one."""
 
 
 @dataclass(frozen=True)
 class Inside:
-    """A task to run in a stack's image, what it reads of the host, folders and files it writes."""
+    """A task to run in a stack's image, and the files and folders that it reads and writes."""
 
     task: str
     flags: list[str]
@@ -29,11 +29,11 @@ class Inside:
     stack: str = "cpu"
     yes: bool = False
     cluster: bool = False
-    """Whether it joins the user's Ray cluster over the host's network."""
+    """Whether it uses the host's network, to join the user's Ray cluster."""
 
 
 def run(work: Inside) -> None:
-    """Run it, its output becoming ours; exit with its status unless that is 0."""
+    """Run it with our output; exit with its status unless that is 0."""
     status = _run(work, sys.stdout.buffer.write)
     sys.stdout.flush()
     if status:
@@ -45,13 +45,13 @@ def ask(work: Inside) -> dict[str, Any]:
     printed: list[bytes] = []
     status = _run(replace(work, flags=[*work.flags, "--json"]), printed.append)
     if status:
-        raise ColdforgeError(f"{work.task} failed in the image", "its own error stands above")
+        raise ColdforgeError(f"{work.task} failed in the image", "see its error above")
     answer: dict[str, Any] = json.loads(b"".join(printed))
     return answer
 
 
 def flags_of(**options: object) -> list[str]:
-    """Spell options as Invoke reads them: `out=…` -> --out …; None and False are left out."""
+    """Write options as Invoke reads them, `out=…` as --out=…; None and False are left out."""
     flags: list[str] = []
     for name, value in options.items():
         spelled = f"--{name.replace('_', '-')}"
@@ -82,10 +82,10 @@ def _run(work: Inside, out: Callable[[bytes], object]) -> int:
     command = ["invoke", "--write-pyc", work.task, *work.flags]
     writes = [*work.writes, compiled]
     run_in = Launch(image_name(work.stack), command, work.reads, writes, env, work.cluster)
-    with engine(work.yes) as connect:
-        return launch(connect(), run_in, out, _said)
+    with docker_engine(work.yes) as connect:
+        return launch(connect(), run_in, out, _to_stderr)
 
 
-def _said(text: bytes) -> None:
+def _to_stderr(text: bytes) -> None:
     sys.stderr.buffer.write(text)
     sys.stderr.flush()

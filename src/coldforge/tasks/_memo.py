@@ -1,4 +1,4 @@
-"""Tasks run in the image, their results kept: the same image and flags give them again."""
+"""Tasks that run in the image and keep their results: nothing runs twice for the same inputs."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -12,22 +12,22 @@ Result = dict[str, Any]
 
 
 class Seconds:
-    """How long each step took, in order."""
+    """The seconds that each step took, in order."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start empty."""
         self.spent: dict[str, float] = {}
 
     def __call__(self, name: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - work's own
-        """Do `work` and note its seconds."""
+        """Do `work` and record its seconds."""
         started = time.monotonic()
         done = work()
         self.spent[name] = round(time.monotonic() - started, 1)
         return done
 
 
-class Remembered:
-    """Runs tasks on the folders of one home."""
+class CachedTasks:
+    """Runs tasks on the folders of one home, unless their results are cached."""
 
     def __init__(self, home: Path, built: "Built", yes: bool) -> None:
         """Keep results and models in `home`."""
@@ -38,7 +38,7 @@ class Remembered:
         self.cache = Cache(home / "cache")
 
     def make(self, name: str, out: str, flags: Iterable[str] = (), **folders: str) -> Result:
-        """Run a task that makes folder `out` of `home`, unless that was made before."""
+        """Run a task that makes folder `out` of `home`, unless it was made from the same inputs."""
         return self._ask(name, [*flags, f"--out={self.home / out}"], folders, self.home / out)
 
     def ask(self, name: str, flags: Iterable[str] = (), **folders: str | list[str]) -> Result:
@@ -60,17 +60,17 @@ class Remembered:
                 flags.append(f"--{flag}={self.home / folder}")
                 description[f"input {folder}"] = self._card(folder)
         description["flags"] = " ".join(flags)
-        known = self.cache.get(description)
-        if known is not None and (needs is None or needs.is_dir()):
-            remembered: Result = known["answer"]
-            return remembered
+        cached = self.cache.get(description)
+        if cached is not None and (needs is None or needs.is_dir()):
+            result: Result = cached["answer"]
+            return result
         self.home.mkdir(parents=True, exist_ok=True)
         answer = ask(Inside(name, flags, writes=[self.home], yes=self.yes))
         self.cache.put(name, description, {"answer": answer})
         return answer
 
     def _card(self, folder: str) -> str:
-        """Name what a task reads by what it is: its card holds its digest."""
+        """Identify an input folder by its card, which holds its digest."""
         from coldforge.files.digest import sha256_file
 
         return sha256_file(self.home / folder / "coldforge.json")

@@ -1,4 +1,4 @@
-"""Which candidates have run, with what verdict, and what that counts to."""
+"""Verdicts on HumanEval candidates: run those that have none yet, and score them all."""
 
 import hashlib
 from collections import Counter
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from coldforge.image.containers.sandbox import Verdict
 
 Judge = Callable[[Mapping[str, str]], Iterator[tuple[str, "Verdict"]]]
-"""What runs programs, by a name each."""
+"""Runs programs, given by name; yields a verdict for each."""
 
 
 @dataclass(frozen=True)
@@ -28,35 +28,35 @@ class Candidate:
 
     @property
     def digest(self) -> str:
-        """Identify the program; hex sha256."""
+        """Return the program's sha256 in hex."""
         return hashlib.sha256(self.program.encode("utf-8", "replace")).hexdigest()
 
     @property
     def name(self) -> str:
-        """Name it among others."""
+        """Name the candidate: its problem and sample."""
         return f"{self.task_id} {self.sample}"
 
 
 def verdicts(
     candidates: Sequence[Candidate], results: Path, judge: Judge
 ) -> tuple[dict[str, dict[str, Any]], int]:
-    """Give every candidate's line of `results`, and how many programs were run for that.
+    """Return every candidate's line of `results`, and how many programs were run for that.
 
-    A line is kept for good as soon as it is there; only the same program's counts.
+    Each verdict is written at once; a line counts only for the same program.
     """
-    wanted = {candidate.name: candidate for candidate in candidates}
+    by_name = {candidate.name: candidate for candidate in candidates}
     known = {
         name: line
         for line in read_lines(results)
-        if (name := f"{line['task_id']} {line['sample']}") in wanted
-        and line["program"] == wanted[name].digest
+        if (name := f"{line['task_id']} {line['sample']}") in by_name
+        and line["program"] == by_name[name].digest
     }
-    missing = {name: item.program for name, item in wanted.items() if name not in known}
+    missing = {name: item.program for name, item in by_name.items() if name not in known}
     if not missing:
         return known, 0
     with step("Running candidates", len(missing), "programs") as running, appending(results) as to:
         for name, verdict in judge(missing):
-            one = wanted[name]
+            one = by_name[name]
             known[name] = {
                 "task_id": one.task_id, "sample": one.sample, "program": one.digest,
                 **asdict(verdict),
@@ -70,7 +70,7 @@ def verdicts(
 def tally(
     candidates: Sequence[Candidate], lines: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Score the verdicts, and count why programs failed."""
+    """Score the verdicts, and count the reasons of failures."""
     passes: dict[str, list[bool]] = {}
     for candidate in candidates:
         passes.setdefault(candidate.task_id, []).append(lines[candidate.name]["passed"])

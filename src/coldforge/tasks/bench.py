@@ -6,7 +6,7 @@ from typing import Any
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._model_flags import HELP, flags, full, given, outside
 
 
@@ -98,3 +98,6 @@ def _line(engine: dict[str, Any], cell: dict[str, Any], width: int) -> str:
 
 def _time(found: dict[str, float] | None) -> str:
     return "—" if found is None else f"{found['p50']:,.2f} ms"
+
+
+TASKS = everywhere(bench)

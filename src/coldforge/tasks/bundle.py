@@ -1,4 +1,4 @@
-"""mirror.have, .bundle, .sign, .inspect, .receive: across the air gap."""
+"""mirror.have, .bundle, .sign, .inspect, .receive: carry files across an air gap."""
 
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ JSON = "Print the result for programs."
 STATES = {
     (False, None): "not here",
     (True, None): "here",
-    (True, True): "right",
+    (True, True): "intact",
     (True, False): "damaged",
 }
 
@@ -26,13 +26,13 @@ STATES = {
 @partial(
     task,
     help={
-        "out": "File to write, for the sender of the next bundle.",
-        "qr": "Page of QR codes to write as well, for a site that lets only paper out.",
+        "out": "File to write; give it to the sender of the next bundle.",
+        "qr": "Also write this page of QR codes, for a site that only paper may leave.",
         "json": JSON,
     },
 )
 def have(context: Context, out: str, qr: str = "", json: bool = False) -> None:
-    """Write an inventory of what this place has: the sender packs only what it lacks.
+    """Write an inventory of the files here, so that the sender packs only what is missing.
 
     Example: invoke mirror.have --out have.cfh
     """
@@ -58,12 +58,12 @@ def have(context: Context, out: str, qr: str = "", json: bool = False) -> None:
     name="bundle",
     iterable=["sign"],
     help={
-        "out": "Folder to fill: a disk, or a folder to copy to one.",
+        "out": "Folder for the volumes: a disk, or a folder to copy to one.",
         "stack": "Name of docker/stacks/NAME.toml.",
-        "for": "build: all that a build reads. install: the built image and its evidence.",
-        "have": "What the receiver has, by mirror.have; or a text file of its scanned codes.",
-        "split": "The most a file may have: 4G fits any stick. Default: one volume.",
-        "parity": "Share that may be lost or damaged and is rebuilt: 10%.",
+        "for": "build: all files that a build reads. install: the built image and its evidence.",
+        "have": "Inventory of the receiver, from mirror.have; or its scanned QR codes as text.",
+        "split": "Largest volume, such as 4G for FAT32. Default: one volume.",
+        "parity": "Share of the data that can be lost or damaged and rebuilt, such as 10%.",
         "sign": "Private key to sign with; repeatable.",
         "json": JSON,
     },
@@ -79,7 +79,7 @@ def pack(  # noqa: PLR0913, PLR0917 - one flag each
     parity: str = "",
     json: bool = False,
 ) -> None:
-    """Pack exactly what a receiver lacks, and the tool; the same command continues a killed run.
+    """Pack the files that a receiver lacks, and this tool; run it again to continue.
 
     Example: invoke mirror.bundle --out /media/usb --split 4G --parity 10% --sign ~/keys/anna
     """
@@ -106,12 +106,12 @@ def pack(  # noqa: PLR0913, PLR0917 - one flag each
     positional=["folder"],
     help={
         "folder": "Folder that holds the bundle, or some volumes of it.",
-        "verify": "Hash each volume that is there; exit 1 if one is damaged.",
+        "verify": "Hash each volume that is here; exit 1 if one is damaged.",
         "json": JSON,
     },
 )
 def inspect(context: Context, folder: str, verify: bool = False, json: bool = False) -> None:
-    """Say what a bundle holds, and whether the keys trusted here vouch for it; take nothing in.
+    """Show what a bundle holds, and whether keys trusted here signed it; import nothing.
 
     Example: invoke mirror.inspect /media/usb --verify
     """
@@ -137,9 +137,9 @@ def inspect(context: Context, folder: str, verify: bool = False, json: bool = Fa
     },
 )
 def sign(context: Context, folder: str, key: list[str], json: bool = False) -> None:
-    """Add a signature to a bundle that is made, every byte of it checked first.
+    """Check every byte of a bundle and add a signature to it.
 
-    For receivers that want the word of several people: mirror.bundle has made it with the first's.
+    For receivers that require several signatures; mirror.bundle made it with the first.
 
     Example: invoke mirror.sign /media/usb --key ~/keys/ben
     """
@@ -147,7 +147,7 @@ def sign(context: Context, folder: str, key: list[str], json: bool = False) -> N
     from coldforge.trust.keys import read_private
 
     if not key:
-        raise ColdforgeError("no key to sign with was named", "give --key FILE")
+        raise ColdforgeError("no private key was given", "give --key FILE")
     place = _folder(folder)
     done = endorse(place, [read_private(Path(name).expanduser()) for name in key])
     signers = "\n".join(f"signed by {keyid}" for keyid in done.signers)
@@ -159,17 +159,17 @@ def sign(context: Context, folder: str, key: list[str], json: bool = False) -> N
     positional=["folder"],
     help={
         "folder": "Folder that holds the bundle, or some volumes of it.",
-        "older": "Take the files of a bundle older than what is here; it changes no names.",
-        "digest": "sha256 of its index.json, told by the sender: stands for signatures.",
+        "older": "Import the files of a bundle older than the last one; names do not change.",
+        "digest": "sha256 of its index.json, from the sender: replaces signatures.",
         "json": JSON,
     },
 )
 def receive(
     context: Context, folder: str, older: bool = False, digest: str = "", json: bool = False
 ) -> None:
-    """Take in a bundle, or the volumes of it that are here; repairs, verifies, continues.
+    """Import a bundle, or the volumes of it that are here: repair, verify, continue.
 
-    Exit status: 3 while something is missing, 4 for a bundle that is refused.
+    Exit status: 3 if something is missing, 4 if the bundle is refused.
 
     Example: invoke mirror.receive /media/usb
     """
@@ -191,7 +191,7 @@ def receive(
 
 def _folder(name: str) -> Path:
     if not Path(name).is_dir():
-        raise ColdforgeError(f"{name} is no folder", "name the folder that holds the volumes")
+        raise ColdforgeError(f"{name} is not a folder", "give the folder that holds the volumes")
     return Path(name)
 
 
@@ -213,7 +213,7 @@ def _made_text(made: "Made", out: str) -> str:
     index = made.index
     lines = [f"{out}: {len(index.items)} items in {len(made.files)} files, {amount(made.size)}"]
     if made.left_out:
-        lines.append(f"left out, the receiver has it: {amount(made.left_out_bytes)}")
+        lines.append(f"left out because the receiver has it: {amount(made.left_out_bytes)}")
     if made.saved:
         lines.append(f"saved by deltas: {amount(made.saved)}")
     return "\n".join([*lines, f"bundle {made.bundle}"])
@@ -223,9 +223,9 @@ def _seen_text(seen: "Seen") -> str:
     from coldforge.bundle.ledger import day
     from coldforge.progress import amount
 
-    vouched = "the keys trusted here vouch for it" if seen.trusted else seen.why
+    trusted = "signed by keys trusted here" if seen.trusted else seen.why
     size = amount(sum(item.size for item in seen.items))
-    lines = [f"bundle {seen.bundle}, {vouched}"]
+    lines = [f"bundle {seen.bundle}, {trusted}"]
     lines += [f"for {seen.kind} of {seen.stack}, {day(seen.serial)}, tool {seen.revision[:12]}"]
     lines += [f"{len(seen.items)} items, {size}"]
     lines += [
@@ -240,8 +240,8 @@ def _received_text(done: "Received") -> str:
 
     name = f"bundle {done.bundle[:12]} for {done.kind} of {done.stack}"
     if done.already:
-        return f"{name}: received already, nothing to do"
-    lines = [f"{name}: {done.taken} taken in ({amount(done.size)}), {done.present} were here"]
+        return f"{name}: already received, nothing to do"
+    lines = [f"{name}: {done.taken} imported ({amount(done.size)}), {done.present} were here"]
     lines += [f"repaired {n} shards of volume {v}" for v, n in sorted(done.repaired.items())]
     lines += [f"image {image}" for image in done.images]
     lines += [done.project] * bool(done.project)

@@ -6,7 +6,7 @@ from typing import Any
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, outside
 
 
@@ -70,3 +70,6 @@ def table(found: dict[str, Any]) -> str:
         tail = f"; dropped: {', '.join(drops)}" if drops else ""
         lines.append(f"{found['kept']} of {found['answered']} answers kept{tail}")
     return "\n".join([*lines, f"digest {found['digest']} ({found['seconds']:.0f} s)"])
+
+
+TASKS = everywhere(calibrate)

@@ -1,4 +1,4 @@
-"""checkpoint.*: what model directories hold, in which format, in how many files."""
+"""checkpoint.diff, .inspect, .convert, .join: compare, show and rewrite model directories."""
 
 import re
 from functools import partial
@@ -8,13 +8,13 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, making, outside
 
 
-@partial(task, help={"one": MODEL, "other": "Another.", "json": HELP["json"]})
+@partial(task, help={"one": MODEL, "other": "Another model directory.", "json": HELP["json"]})
 def diff(context: Context, one: str, other: str, json: bool = False) -> None:
-    """Say whether two checkpoints hold the same tensors, and which differ; exit 1 if any does.
+    """Compare the tensors of two checkpoints; exit 1 if any differ.
 
     Example: invoke checkpoint.diff --one models/a --other models/b
     """
@@ -28,7 +28,7 @@ def diff(context: Context, one: str, other: str, json: bool = False) -> None:
 
 @partial(task, help={"model": MODEL, "json": HELP["json"]})
 def inspect(context: Context, model: str, json: bool = False) -> None:
-    """Print a checkpoint's format, bits, groups and bytes, layer by layer.
+    """Show a checkpoint's format, bits, groups and bytes, layer by layer.
 
     Example: invoke checkpoint.inspect --model models/demo-int4
     """
@@ -43,14 +43,14 @@ def inspect(context: Context, model: str, json: bool = False) -> None:
     help={
         **HELP,
         "model": "Quantised model directory.",
-        "to": "gptq, gptq_v2, awq, compressed-tensors, or fp16 to decode.",
+        "to": "Format: gptq, gptq_v2, awq, compressed-tensors, or fp16 to decode.",
         "out": "Folder to make.",
     },
 )
 def convert(
     context: Context, model: str, to: str, out: str, yes: bool = False, json: bool = False
 ) -> None:
-    """Write a quantised checkpoint in another format: the same codes and scales, or refuse.
+    """Convert a quantised checkpoint to another format, with the same codes and scales.
 
     Example: invoke checkpoint.convert --model models/demo-int4 --to gptq_v2 --out models/demo-v2
     """
@@ -67,7 +67,7 @@ def convert(
 
 @partial(task, help={"model": MODEL, "out": "Folder to make.", "json": HELP["json"]})
 def join(context: Context, model: str, out: str, json: bool = False) -> None:
-    """Put a sharded checkpoint into one file, as TensorRT-LLM before 1.0 reads it.
+    """Join the shards of a checkpoint into one file, as TensorRT-LLM before 1.0 needs it.
 
     Example: invoke checkpoint.join --model models/34b-int4 --out models/34b-int4-one
     """
@@ -76,11 +76,11 @@ def join(context: Context, model: str, out: str, json: bool = False) -> None:
 
     found = run_join(model, out)
     text = f"{found['files']} files in one of {amount(found['disk_bytes'])}"
-    emit(found, json, f"{text}\ndigest {found['digest']}, as before")
+    emit(found, json, f"{text}\ndigest {found['digest']}, unchanged")
 
 
 def table(found: dict[str, Any]) -> str:
-    """Say whether two checkpoints are equal."""
+    """Lay out the differences of two checkpoints."""
     if found["equal"]:
         return f"equal: {found['tensors']} tensors, digest {found['one']}"
     lines = [f"differs: {name}" for name in found["differing"]]
@@ -93,7 +93,7 @@ COLUMNS = ("layer", "number", "format", "bits", "group", "zeros", "order", "shap
 
 
 def layers_table(found: dict[str, Any]) -> str:
-    """Lay layers out in rows; those that differ in their block's number alone share one."""
+    """Lay layers out in rows; layers that differ only in the number of their block share a row."""
     from coldforge.progress import amount
 
     keyed = sorted(((_row(layer), layer["name"]) for layer in found["layers"]), key=str)
@@ -111,10 +111,10 @@ def layers_table(found: dict[str, Any]) -> str:
 
 
 def converted_table(found: dict[str, Any]) -> str:
-    """Say what converting gave."""
+    """Lay out the result of a conversion."""
     lines = [f"{found['layers']} layers from {found['from']} to {found['to']}"]
     if found["lossless"]:
-        lines[0] += ", each decodes to the very same weights"
+        lines[0] += ", each decodes to the same weights"
     else:
         lines[0] += (
             f"; {found['rounded_tensors']} tensors were rounded, by at most "
@@ -125,7 +125,7 @@ def converted_table(found: dict[str, Any]) -> str:
 
 
 def _row(layer: dict[str, Any]) -> tuple[str, ...]:
-    """Write what a row says of a layer, its block's number left out."""
+    """Make the row of a layer, with the number of its block as *."""
     from coldforge.progress import amount
 
     quantised = layer["group_size"] is not None
@@ -142,7 +142,7 @@ def _row(layer: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _columns(rows: list[tuple[str, ...]]) -> list[str]:
-    """Line columns up."""
+    """Align columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -150,4 +150,4 @@ def _columns(rows: list[tuple[str, ...]]) -> list[str]:
     ]
 
 
-namespace = Collection("checkpoint", diff, inspect, convert, join)
+TASKS = everywhere(Collection("checkpoint", diff, inspect, convert, join))

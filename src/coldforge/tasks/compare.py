@@ -5,7 +5,7 @@ from typing import Any
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, outside
 
 
@@ -92,3 +92,6 @@ def _time(found: dict[str, float]) -> str:
     """Write a median and its spread in milliseconds."""
     low, high = 1000 * found["p10"], 1000 * found["p90"]
     return f"{1000 * found['median']:,.1f} ms ({low:,.1f} to {high:,.1f})"
+
+
+TASKS = everywhere(compare)

@@ -1,4 +1,4 @@
-"""image.install, image.rollback, image.push: a stack's image where it is to run."""
+"""image.install, image.rollback, image.push: bring a stack's image to where it runs."""
 
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,7 @@ from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
 from coldforge.tasks._command import emit, task
-from coldforge.tasks._docker import YES, engine
+from coldforge.tasks._docker import YES, docker_engine
 
 if TYPE_CHECKING:
     from coldforge.deploy.fleet import Outcome
@@ -25,10 +25,10 @@ KEEP = 3
     task,
     help={
         "stack": STACK,
-        "keep": "Generations to keep in the engine, the new one included.",
-        "quorum": "Demand attestations by this many distinct trusted keys.",
-        "hosts": "File of engines to install on, one a line: ssh://USER@HOST, unix://, tcp://.",
-        "registry": "Push to this HOST/REPOSITORY[:TAG] first, and let each engine pull from it.",
+        "keep": "Generations to keep in Docker Engine, with the new one.",
+        "quorum": "Require attestations by this many different trusted keys.",
+        "hosts": "File of Docker Engines to install on, one a line: ssh://USER@HOST, unix://, tcp://.",
+        "registry": "Push to this HOST/REPOSITORY[:TAG] first, and pull from there.",
         "yes": YES,
         "json": JSON,
     },
@@ -43,37 +43,45 @@ def install(  # noqa: PLR0913, PLR0917 - a flag each
     yes: bool = False,
     json: bool = False,
 ) -> None:
-    """Make the engine run a stack's image: a new generation, then `latest` switched to it.
+    """Install a stack's image in Docker Engine as a new generation, and tag it `latest`.
 
     Example: invoke image.install --stack cpu --quorum 2
     """
     if keep < 1 or quorum < 0:
-        raise ColdforgeError("--keep is 1 or more, --quorum 0 or more", "see: --help")
+        raise ColdforgeError(
+            "--keep must be at least 1, --quorum at least 0", "see: invoke --help image.install"
+        )
     image = _image(stack)
-    _demand(image, quorum)
+    _check_quorum(image, quorum)
     if hosts:
         _roll_out(image, Path(hosts).expanduser(), keep, registry, json)
         return
-    done = _settled(image) if keep == KEEP and not registry else None
+    done = _up_to_date(image) if keep == KEEP and not registry else None
     done = done or _install(image, keep, registry, yes)
     result = {"stack": stack, "digest": image.manifest.digest, **_facts(done)}
     emit(result, json, _installed_text(image, done))
 
 
 @partial(
-    task, help={"stack": STACK, "to": "Generation; else the one before.", "yes": YES, "json": JSON}
+    task,
+    help={
+        "stack": STACK,
+        "to": "Generation. Default: the previous one.",
+        "yes": YES,
+        "json": JSON,
+    },
 )
 def rollback(
     context: Context, stack: str = "cpu", to: int = 0, yes: bool = False, json: bool = False
 ) -> None:
-    """Switch `latest` back to the generation before, or to one that is named.
+    """Tag the previous generation of a stack's image `latest` again, or a given one.
 
     Example: invoke image.rollback --stack cpu
     """
     from coldforge.deploy.rollback import rollback as roll
     from coldforge.image.containers.step import answering
 
-    with engine(yes) as connect, answering("the rollback"):
+    with docker_engine(yes) as connect, answering("the rollback"):
         done = roll(connect(), stack, to)
     result = {"stack": stack, **done._asdict()}
     emit(result, json, f"{stack}: generation {done.generation} is in use, {done.was} was")
@@ -82,10 +90,10 @@ def rollback(
 @partial(
     task,
     positional=["ref"],
-    help={"ref": "HOST[:PORT]/REPOSITORY[:TAG]", "stack": STACK, "json": JSON},
+    help={"ref": "Where to push: HOST[:PORT]/REPOSITORY[:TAG].", "stack": STACK, "json": JSON},
 )
 def push(context: Context, ref: str, stack: str = "cpu", json: bool = False) -> None:
-    """Push a stack's image and its evidence to a registry: only what it lacks, resumed if cut off.
+    """Push a stack's image and evidence to a registry; blobs that are there are skipped.
 
     Example: invoke image.push registry.example.org/team/cpu:1 --stack cpu
     """
@@ -103,8 +111,8 @@ def _image(stack: str) -> "Image":
     return find_image(Layout(Workspace.find().build / "oci"), stack)
 
 
-def _demand(image: "Image", quorum: int) -> None:
-    """Check who attested the image, if anybody must have."""
+def _check_quorum(image: "Image", quorum: int) -> None:
+    """Check that enough trusted keys attested the image, if a quorum is required."""
     if not quorum:
         return
     from coldforge.deploy.install import check_quorum
@@ -117,10 +125,10 @@ def _demand(image: "Image", quorum: int) -> None:
     check_quorum(image.stack, quorum, signed, trust.names)
 
 
-def _settled(image: "Image") -> "Installed | None":
-    """Tell whether there is nothing to do, by one question and without the SDK.
+def _up_to_date(image: "Image") -> "Installed | None":
+    """Return the generation if the image is installed already, by one request without the SDK.
 
-    Older generations are then as many as an install with the same `keep` has left.
+    An install with the same `keep` has already removed older generations.
     """
     from coldforge.deploy.generations import settled
     from coldforge.deploy.install import Installed
@@ -136,12 +144,12 @@ def _install(image: "Image", keep: int, registry: str, yes: bool) -> "Installed"
     from coldforge.image.containers.step import answering
 
     bring = _bring(image, registry)
-    with engine(yes) as connect, answering("the install"):
+    with docker_engine(yes) as connect, answering("the install"):
         return run(connect(), image, keep, bring)
 
 
 def _bring(image: "Image", registry: str) -> "Bring":
-    """Choose how engines get the image: from here, or from a registry that it is pushed to."""
+    """Choose how Docker Engines get the image: from here, or from a registry after a push."""
     from coldforge.deploy.install import from_layout
     from coldforge.deploy.pull import FromRegistry
     from coldforge.deploy.target import parse_target
@@ -187,7 +195,7 @@ def _facts(done: "Installed") -> dict[str, Any]:
 
 
 def _installed_text(image: "Image", done: "Installed") -> str:
-    verb = "installed as" if done.new else "nothing to do, it is"
+    verb = "installed as" if done.new else "already installed as"
     text = f"{image.stack}: {verb} generation {done.generation}  {image.manifest.digest}"
     removed = ", ".join(map(str, done.removed))
     return text + (f"\nremoved: generation {removed}" if removed else "")
@@ -197,21 +205,20 @@ def _fleet_text(outcomes: list["Outcome"]) -> str:
     wide = max(len(one.host) for one in outcomes)
     lines = []
     for one in outcomes:
-        said = f"generation {one.generation}" if one.generation else one.why
-        lines.append(f"{one.host:<{wide}}  {one.state:<9}  {said}")
+        text = f"generation {one.generation}" if one.generation else one.why
+        lines.append(f"{one.host:<{wide}}  {one.state:<9}  {text}")
         lines += [f"{'':<{wide}}  {'hint:':<9}  {one.hint}"] * bool(one.hint)
     failed = sum(one.state == "failed" for one in outcomes)
-    lines += [f"{failed} of {len(outcomes)} failed; the same command tries them again"] * bool(
-        failed
-    )
+    if failed:
+        lines.append(f"{failed} of {len(outcomes)} failed; run the same command again to retry")
     return "\n".join(lines)
 
 
 def _pushed_text(done: "Pushed") -> str:
     from coldforge.progress import amount
 
-    parts = [f"{done.sent} blobs sent ({amount(done.size)})" if done.sent else "no blob to send"]
-    parts += [f"{done.mounted} taken from another repository there"] * bool(done.mounted)
-    parts += [f"{done.present} were there"] * bool(done.present)
-    parts += [f"{done.referrers} documents about it new there"] * bool(done.referrers)
+    parts = [f"{done.sent} blobs sent ({amount(done.size)})" if done.sent else "no blobs to send"]
+    parts += [f"{done.mounted} mounted from another repository"] * bool(done.mounted)
+    parts += [f"{done.present} were there already"] * bool(done.present)
+    parts += [f"{done.referrers} new referrers"] * bool(done.referrers)
     return f"{done.target} {done.digest}\n{', '.join(parts)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, outside
 
 if TYPE_CHECKING:
@@ -194,3 +194,6 @@ def _between(found: dict[str, Any], name: str, shape: str) -> str:
 
 def _both(found: dict[str, Any]) -> str:
     return ", with both models" if "reference" in found else ""
+
+
+TASKS = everywhere(evaluate)

@@ -1,4 +1,4 @@
-"""image.evidence, image.attest: what is in an image, how it came to be, who says so."""
+"""image.evidence, image.attest: SBOMs, provenance and attestations of an image."""
 
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ JSON = "Print the result for programs."
 def evidence(
     context: Context, stack: str = "cpu", out: str = "", verify: bool = False, json: bool = False
 ) -> None:
-    """Show, write or check an image's SBOMs, provenance and attestations. No network.
+    """Show, write or check an image's SBOMs, provenance and attestations, without network.
 
     Example: invoke image.evidence --stack cpu --verify
     """
@@ -66,7 +66,7 @@ def evidence(
     help={"stack": STACK, "key": "Private key file, as key.make makes it.", "json": JSON},
 )
 def attest(context: Context, key: str, stack: str = "cpu", json: bool = False) -> None:
-    """Sign that this site built this image from what its provenance says.
+    """Sign that this image was built here from the inputs in its provenance.
 
     Example: invoke image.attest --stack cpu --key ~/.config/coldforge/anna
     """
@@ -79,12 +79,12 @@ def attest(context: Context, key: str, stack: str = "cpu", json: bool = False) -
     image = find(place.layout, stack)
     done = sign(place, image, Path(key).expanduser())
     result = {"stack": stack, "digest": image.manifest.digest, **done._asdict()}
-    verb = "attested" if done.new else "was attested already"
+    verb = "attested" if done.new else "was already attested"
     emit(result, json, f"{stack} {image.manifest.digest} {verb} by {done.keyid}")
 
 
 def kept(place: "Site") -> None:
-    """Write the evidence of an image that was just built, unless it is there."""
+    """Write the evidence of an image that was just built, unless it is there already."""
     from coldforge.errors import NotFetchedError
     from coldforge.evidence import generate
     from coldforge.evidence.subject import find
@@ -92,7 +92,7 @@ def kept(place: "Site") -> None:
 
     try:
         generate.write(place, find(place.layout, place.stack.name))
-    except NotFetchedError as error:  # built from the cache, with its inputs gone since
+    except NotFetchedError as error:  # built from the cache; its inputs are no longer in the mirror
         say(f"note: no evidence of {place.stack.name}: {error.message}; {error.hint}")
 
 

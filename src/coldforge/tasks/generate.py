@@ -5,7 +5,7 @@ from functools import partial
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, outside
 
 
@@ -50,3 +50,6 @@ def generate(  # noqa: PLR0913, PLR0917 - a flag each
     live = sys.stdout.isatty() and not json
     found = continued(engine or model, prompt, max_new_tokens, live)
     emit(found, json, "" if live else found["prompt"] + found["text"])
+
+
+TASKS = everywhere(generate)

@@ -1,25 +1,27 @@
-"""Tasks about this machine and this checkout: `doctor` and `test`."""
+"""doctor, test: check this machine, and this checkout."""
 
 from dataclasses import asdict
 from functools import partial
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
-
-YES = "install and start what is missing without asking"
+from coldforge.tasks._command import emit, on_host, task
+from coldforge.tasks._docker import YES
 
 
 @partial(
     task,
     help={
-        "stack": "stack to judge the host for",
-        "online": "also ask pip's index",
-        "json": "print for programs",
+        "stack": "Stack that the host is checked for: name of docker/stacks/NAME.toml.",
+        "online": "Check that pip's index answers, too.",
+        "json": "Print the result for programs.",
     },
 )
 def doctor(context: Context, stack: str = "cpu", online: bool = False, json: bool = False) -> None:
-    """Check this host and say what to do about each miss."""
+    """Check this host; say what to do about each thing that is missing.
+
+    Example: invoke doctor --stack cpu --online
+    """
     from coldforge.host.check import healthy, table
     from coldforge.host.doctor import examine
     from coldforge.paths import Workspace
@@ -33,13 +35,16 @@ def doctor(context: Context, stack: str = "cpu", online: bool = False, json: boo
 @partial(
     task,
     help={
-        "only": "run the tests whose names match (pytest -k)",
-        "quick": "leave out what needs an engine, the origins or torch",
+        "only": "Run only the tests whose names match, as pytest -k does.",
+        "quick": "Skip tests that need a Docker Engine, a network or torch.",
         "yes": YES,
     },
 )
 def test(context: Context, only: str = "", quick: bool = False, yes: bool = False) -> None:
-    """Run the test suite, linters included."""
+    """Run the test suite, linters included.
+
+    Example: invoke test --quick --only mirror
+    """
     from coldforge.host.engine import ensure_engine
     from coldforge.host.suite import run_suite
     from coldforge.paths import Workspace
@@ -49,3 +54,6 @@ def test(context: Context, only: str = "", quick: bool = False, yes: bool = Fals
     status, tally = run_suite(Workspace.find().root, only, quick)
     print(tally)  # noqa: T201 - the result
     raise SystemExit(status)
+
+
+TASKS = on_host(doctor, test)

@@ -1,4 +1,4 @@
-"""image.build, .plan, .verify, .export, .prune, .shell: a stack's image."""
+"""image.build, .plan, .verify, .export, .prune, .shell: build and check a stack's image."""
 
 from functools import partial
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
-from coldforge.tasks._docker import YES, engine
+from coldforge.tasks._command import emit, on_host, task
+from coldforge.tasks._docker import YES, docker_engine
 from coldforge.tasks.deploy import install, push, rollback
 from coldforge.tasks.evidence import attest, evidence, kept
 
@@ -23,7 +23,7 @@ JSON = "Print the result for programs."
 
 @partial(task, help={"stack": STACK, "yes": YES, "json": JSON})
 def build(context: Context, stack: str = "cpu", yes: bool = False, json: bool = False) -> None:
-    """Build a stack's image from the mirror, without network, and load it into the engine.
+    """Build a stack's image from the mirror, without network, and load it into Docker Engine.
 
     Example: invoke image.build --stack cpu
     """
@@ -32,13 +32,13 @@ def build(context: Context, stack: str = "cpu", yes: bool = False, json: bool = 
 
 
 def build_and_load(stack: str, yes: bool) -> "Built":
-    """Build what is not cached and give the engine the layers it lacks."""
+    """Build what is not cached, and load the layers that Docker Engine lacks."""
     from coldforge.host.glance import glance
     from coldforge.image.build import build as image_build
     from coldforge.image.containers.docker_engine import image_name
     from coldforge.paths import Workspace
 
-    with engine(yes) as connect:
+    with docker_engine(yes) as connect:
         place = image_build.site(Workspace.find(), stack)
         built = image_build.build(place, connect)
         image_build.deliver(place, built, connect, glance(image_name(stack)))
@@ -48,7 +48,7 @@ def build_and_load(stack: str, yes: bool) -> "Built":
 
 @partial(task, help={"stack": STACK, "json": JSON})
 def plan(context: Context, stack: str = "cpu", json: bool = False) -> None:
-    """Say layer by layer what a build would take from the cache, and what it would make and why.
+    """Show layer by layer what a build would take from the cache, and what it would make and why.
 
     Example: invoke image.plan --stack cpu
     """
@@ -66,7 +66,7 @@ def plan(context: Context, stack: str = "cpu", json: bool = False) -> None:
 
 @partial(task, help={"stack": STACK, "yes": YES, "json": JSON})
 def verify(context: Context, stack: str = "cpu", yes: bool = False, json: bool = False) -> None:
-    """Build everything again beside the first build and compare; exit 1 on any difference.
+    """Build everything a second time and compare; exit 1 on any difference.
 
     Example: invoke image.verify --stack cpu
     """
@@ -75,7 +75,7 @@ def verify(context: Context, stack: str = "cpu", yes: bool = False, json: bool =
     from coldforge.image.build.verify import verify as rebuild
     from coldforge.paths import Workspace
 
-    with engine(yes) as connect:
+    with docker_engine(yes) as connect:
         verdicts = rebuild(Workspace.find(), stack, connect)
     emit([asdict(item) for item in verdicts], json, "\n".join(map(_verdict_line, verdicts)))
     if not all(verdict.same for verdict in verdicts):
@@ -84,7 +84,7 @@ def verify(context: Context, stack: str = "cpu", yes: bool = False, json: bool =
 
 @partial(task, help={"stack": STACK, "out": "Folder to make.", "json": JSON})
 def export(context: Context, out: str, stack: str = "cpu", json: bool = False) -> None:
-    """Write the built image as a standard OCI image layout.
+    """Write the built image as an OCI image layout.
 
     Example: invoke image.export --out /media/usb/cpu
     """
@@ -99,7 +99,7 @@ def export(context: Context, out: str, stack: str = "cpu", json: bool = False) -
 
 @partial(task, help={"json": JSON})
 def prune(context: Context, json: bool = False) -> None:
-    """Free the disk of layers that no built image is made of any more.
+    """Delete layers that no built image uses any more.
 
     Example: invoke image.prune
     """
@@ -113,14 +113,14 @@ def prune(context: Context, json: bool = False) -> None:
 
 @partial(task, help={"stack": STACK, "yes": YES})
 def shell(context: Context, stack: str = "cpu", yes: bool = False) -> None:
-    """Open a shell in the built image: this folder writable, no network, your own user.
+    """Open a shell in the built image: this folder writable, no network, as your user.
 
     Example: invoke image.shell
     """
     from coldforge.image.containers.shell import shell as open_shell
 
     built = build_and_load(stack, yes)
-    with engine(yes) as connect:
+    with docker_engine(yes) as connect:
         raise SystemExit(open_shell(connect(), built.stack, Path.cwd()))
 
 
@@ -133,9 +133,9 @@ def _built_text(built: "Built") -> str:
         f"{name:<{wide}} {amount(item.size):>9}  {item.digest}"
         for name, item in built.layers.items()
     ]
-    whole = amount(sum(item.size for item in built.layers.values()))
+    total = amount(sum(item.size for item in built.layers.values()))
     name = image_name(built.stack)
-    lines.append(f"{'image':<{wide}} {whole:>9}  {built.manifest.digest}  {name}")
+    lines.append(f"{'image':<{wide}} {total:>9}  {built.manifest.digest}  {name}")
     return "\n".join(lines)
 
 
@@ -152,6 +152,19 @@ def _verdict_line(verdict: "Verdict") -> str:
     return "\n".join([*lines, *(f"  {line}" for line in verdict.differs)])
 
 
-namespace = Collection(
-    "image", build, plan, verify, export, prune, shell, install, push, rollback, evidence, attest
+TASKS = on_host(
+    Collection(
+        "image",
+        build,
+        plan,
+        verify,
+        export,
+        prune,
+        shell,
+        install,
+        push,
+        rollback,
+        evidence,
+        attest,
+    )
 )

@@ -1,4 +1,4 @@
-"""key.make, key.show, key.trust, key.rotate, key.list: who signs, and whose word counts here."""
+"""key.make, .show, .trust, .rotate, .list: signing keys, and the keys trusted here."""
 
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, on_host, task
 
 if TYPE_CHECKING:
     from coldforge.trust.envelope import Envelope
@@ -22,29 +22,29 @@ JSON = "Print the result for programs."
     task,
     positional=["path"],
     help={
-        "path": "Where the private key goes; its public half goes to PATH.pub.",
-        "name": "What to call its owner; the file's name without this.",
+        "path": "File for the private key; the public key is written to PATH.pub.",
+        "name": "Name of its owner. Default: the name of the file.",
         "json": JSON,
     },
 )
 def make(context: Context, path: str, name: str = "", json: bool = False) -> None:
-    """Make a key to sign with.
+    """Make a signing key.
 
-    It is locked by a passphrase, asked for on a terminal or taken from
-    COLDFORGE_KEY_PASSPHRASE; empty means none.
+    It is encrypted with a passphrase, asked for on a terminal or read from
+    COLDFORGE_KEY_PASSPHRASE; an empty one leaves it unencrypted.
 
     Example: invoke key.make ~/.config/coldforge/anna --name anna
     """
     from coldforge.trust.keys import make_key
 
     key = make_key(Path(path).expanduser(), name)
-    note = f"private half: {path}\npublic half: {path}.pub (give it to those who are to trust it)"
+    note = f"private key: {path}\npublic key: {path}.pub (give it to those who should trust it)"
     emit(_key(key), json, f"{_key_text(key)}\n{note}")
 
 
-@partial(task, positional=["file"], help={"file": "Key file, of either half.", "json": JSON})
+@partial(task, positional=["file"], help={"file": "Key file, private or public.", "json": JSON})
 def show(context: Context, file: str, json: bool = False) -> None:
-    """Show a key's public half and its fingerprint.
+    """Show a public key and its fingerprint.
 
     Example: invoke key.show anna.pub
     """
@@ -59,17 +59,17 @@ def show(context: Context, file: str, json: bool = False) -> None:
     iterable=["key"],
     help={
         "key": "File of a public key; repeatable.",
-        "threshold": "How many of the keys must sign; unchanged without this, 1 at first.",
-        "rotation": "Take over a document that key.rotate made and enough people signed.",
+        "threshold": "How many of the keys must sign. Default: unchanged, 1 at first.",
+        "rotation": "Adopt this document, made by key.rotate and signed by enough keys.",
         "json": JSON,
     },
 )
 def trust(
     context: Context, key: list[str], threshold: int = 0, rotation: str = "", json: bool = False
 ) -> None:
-    """Trust keys at this site, by the word of whoever runs this.
+    """Trust keys on this machine; whoever runs this vouches for them.
 
-    Compare the fingerprints with what their owners tell you over another way.
+    Compare the fingerprints with their owners over another channel first.
 
     Example: invoke key.trust --key anna.pub --key ben.pub --threshold 2
     """
@@ -80,7 +80,7 @@ def trust(
 
     place = Workspace.find().trust
     if threshold < 0 or not (key or threshold or rotation):
-        raise ColdforgeError("nothing to trust was named", "give --key FILE.pub")
+        raise ColdforgeError("no key, threshold or rotation was given", "give --key FILE.pub")
     if rotation:
         follow(place, Path(rotation))
     if key or threshold:
@@ -92,11 +92,11 @@ def trust(
     task,
     iterable=["add", "remove", "sign"],
     help={
-        "add": "File of a public key that comes in; repeatable.",
-        "remove": "Name of a key that goes out; repeatable.",
-        "threshold": "How many of the new keys must sign from then on.",
+        "add": "File of a public key to add; repeatable.",
+        "remove": "Name of a key to remove; repeatable.",
+        "threshold": "How many of the new keys must sign. Default: unchanged.",
         "sign": "Private key to sign the change with; repeatable.",
-        "out": "Where the signed document goes; if it is there, it is signed once more.",
+        "out": "File of the signed document; if it exists, a signature is added.",
         "json": JSON,
     },
 )
@@ -109,10 +109,10 @@ def rotate(  # noqa: PLR0913, PLR0917 - one flag each
     out: str = "rotation.json",
     json: bool = False,
 ) -> None:
-    """Make the document that replaces this site's trust file, and carry it in bundles.
+    """Make a document that replaces the trust file here, and that bundles carry.
 
-    Old and new keys must both sign it, each side in the number its threshold asks for. Several
-    people sign one after another, each with the same --out.
+    Enough of the old keys and enough of the new keys must sign it, by the threshold of each.
+    Several people sign one after another, each with the same --out.
 
     Example: invoke key.rotate --add eve.pub --remove ben --sign anna --sign eve --out rotation.json
     """
@@ -123,7 +123,7 @@ def rotate(  # noqa: PLR0913, PLR0917 - one flag each
     from coldforge.trust.trust import read_trust
 
     if threshold < 0:
-        raise ColdforgeError(f"--threshold {threshold} asks for nothing", "give 1 or more")
+        raise ColdforgeError(f"--threshold {threshold} is less than 1", "give 1 or more")
     place = Workspace.find().trust
     keys = [read_public(Path(name).expanduser()) for name in add]
     change = Change(keys, remove, threshold)
@@ -134,7 +134,7 @@ def rotate(  # noqa: PLR0913, PLR0917 - one flag each
 
 @partial(task, name="list", help={"json": JSON})
 def list_(context: Context, json: bool = False) -> None:
-    """List the keys that this site trusts, and how many must sign.
+    """List the keys that are trusted here, and how many must sign.
 
     Example: invoke key.list
     """
@@ -155,11 +155,11 @@ def _print_rotation(envelope: "Envelope", left: tuple[int, int], out: str, json:
     new = document(envelope)
     result = {**_trust(new), "wanting": {"old": left[0], "new": left[1]}, "file": out}
     if any(left):
-        said = f"{out} still wants {left[0]} signatures of the old keys, {left[1]} of the new ones"
-        said += f"\nnext: ./invokew key.rotate --out {out} --sign KEY"
+        text = f"{out} still needs {left[0]} signatures of the old keys, {left[1]} of the new ones"
+        text += f"\nnext: ./invokew key.rotate --out {out} --sign KEY"
     else:
-        said = f"{out} is complete\nnext: ./invokew key.trust --rotation {out}"
-    emit(result, json, f"{_trust_text(new)}\n{said}")
+        text = f"{out} is complete\nnext: ./invokew key.trust --rotation {out}"
+    emit(result, json, f"{_trust_text(new)}\n{text}")
 
 
 def _key(key: "Key") -> dict[str, str]:
@@ -183,4 +183,4 @@ def _trust_text(trust: "Trust") -> str:
     return "\n".join([title, *lines])
 
 
-namespace = Collection("key", make, show, trust, rotate, list_)
+TASKS = on_host(Collection("key", make, show, trust, rotate, list_))

@@ -1,4 +1,4 @@
-"""mirror.add, .fetch, .status, .verify: the locked bytes on this machine."""
+"""mirror.add, .fetch, .status, .verify: the locked files on this machine."""
 
 from functools import partial
 from pathlib import Path
@@ -8,7 +8,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, on_host, task
 from coldforge.tasks.bundle import have, inspect, pack, receive, sign
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ JSON = "Print the result for programs."
     positional=["file"],
     iterable=["also"],
     help={
-        "file": "File as its publisher hands it out.",
-        "also": "One more file; repeatable.",
+        "file": "File as its publisher distributes it.",
+        "also": "Another file; repeatable.",
         "stack": STACK,
         "json": JSON,
     },
@@ -42,7 +42,7 @@ def add(
     stack: str = "cpu",
     json: bool = False,
 ) -> None:
-    """Take hand-carried files into the mirror, if they are what a stack asks for.
+    """Add hand-carried files to the mirror, if they are files that a stack needs.
 
     Example: invoke mirror.add cuda_12.2.2_535.104.05_linux.run --stack trtllm-0.5.0
     """
@@ -59,38 +59,38 @@ def add(
         raise refused
 
 
-@partial(task, help={"stack": STACK, "jobs": "Files to fetch at a time.", "json": JSON})
+@partial(task, help={"stack": STACK, "jobs": "Files to fetch at once.", "json": JSON})
 def fetch(
     context: Context,
     stack: str = "cpu",
     jobs: int = 8,
     json: bool = False,
 ) -> None:
-    """Fetch what the mirror lacks of a stack's lock; continues where it stopped.
+    """Fetch the files of a stack's lock that the mirror lacks; run it again to continue.
 
     Example: invoke mirror.fetch --stack cpu --jobs 4
     """
     from coldforge.progress import amount
 
     done = fetch_stack(stack, jobs)
-    said = f"{done.blobs} fetched ({amount(done.size)})" if done.blobs else "nothing to fetch"
+    text = f"{done.blobs} fetched ({amount(done.size)})" if done.blobs else "nothing to fetch"
     result = {"bytes": done.size, "fetched": done.blobs, "present": done.present, "stack": stack}
-    emit(result, json, f"{stack}: {said}, {done.present} were there")
+    emit(result, json, f"{stack}: {text}, {done.present} were there already")
 
 
 def fetch_stack(stack: str, jobs: int = 8) -> "Fetched":
-    """Bring what the mirror lacks of the locks of a stack and its builder stacks."""
+    """Fetch what the mirror lacks of the locks of a stack and its builder stacks."""
     from coldforge.mirror.fetch import supply
     from coldforge.paths import Workspace
 
     if jobs < 1:
-        raise ColdforgeError(f"--jobs {jobs} fetches nothing", "give 1 or more")
+        raise ColdforgeError(f"--jobs {jobs} is less than 1", "give --jobs 1 or more")
     return supply(Workspace.find(), stack, jobs)
 
 
 @partial(
     task,
-    help={"stack": STACK, "missing": "List missing files and their sources.", "json": JSON},
+    help={"stack": STACK, "missing": "List the missing files and their sources.", "json": JSON},
 )
 def status(
     context: Context,
@@ -98,7 +98,7 @@ def status(
     missing: bool = False,
     json: bool = False,
 ) -> None:
-    """Show what of a stack's lock is in the mirror, and what is missing.
+    """Show which files of a stack's lock are in the mirror, and which are missing.
 
     Example: invoke mirror.status --stack cpu --missing
     """
@@ -124,13 +124,13 @@ def status(
     emit(result, json, text)
 
 
-@partial(task, help={"stack": "Only the blobs of this stack's lock.", "json": JSON})
+@partial(task, help={"stack": "Check only the files of this stack's lock.", "json": JSON})
 def verify(
     context: Context,
     stack: str = "",
     json: bool = False,
 ) -> None:
-    """Hash every blob again; name the damaged ones and move them aside.
+    """Hash every file in the mirror again; name damaged ones and move them aside.
 
     Example: invoke mirror.verify --stack cpu
     """
@@ -147,7 +147,7 @@ def verify(
     if found.damaged:
         names = sorted({name.partition(".lock")[0] for d in found.damaged for name in d.needed_by})
         commands = " and ".join(f"./invokew mirror.fetch --stack {name}" for name in names)
-        hint = f"run: {commands}" if names else "no lock needs them; nothing is to be done"
+        hint = f"run: {commands}" if names else "no lock needs them; nothing to do"
         raise ColdforgeError(f"{len(found.damaged)} damaged blobs were moved aside", hint)
 
 
@@ -170,7 +170,7 @@ def _added_text(added: "Added") -> str:
     what = f"{added.name} {added.version}" if added.name else added.path
     lines = [f"{added.path}: {what}, {amount(added.size)}, sha256 {added.sha256}"]
     lines += [f"  note: {note}" for note in added.notes]
-    lines += [f"  pinned for {pin}" for pin in added.pinned] or ["  it was pinned already"]
+    lines += [f"  pinned for {pin}" for pin in added.pinned] or ["  it was already pinned"]
     return "\n".join(lines)
 
 
@@ -185,7 +185,7 @@ def _status_text(uses: list["Use"], files: list["Missing"]) -> str:
             f"{use.use:<{wide}} {use.present:>8} {there:>10} {use.missing:>8} {absent:>10}"
         )
     lines += [
-        f"{file.use}: {file.file} ({amount(file.size)}) from {file.source or 'nowhere'}"
+        f"{file.use}: {file.file} ({amount(file.size)}) from {file.source or 'an unknown source'}"
         for file in files
     ]
     return "\n".join(lines)
@@ -202,4 +202,5 @@ def _verify_text(found: "Verified") -> str:
     return "\n".join(lines)
 
 
-namespace = Collection("mirror", add, fetch, status, verify, have, pack, sign, inspect, receive)
+NAMESPACE = Collection("mirror", add, fetch, status, verify, have, pack, sign, inspect, receive)
+TASKS = on_host(NAMESPACE)

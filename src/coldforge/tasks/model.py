@@ -6,7 +6,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._model_flags import HELP, flags, hand_over, making, outside
 
 
@@ -57,4 +57,4 @@ def table(found: dict[str, Any]) -> str:
     )
 
 
-namespace = Collection("model", demo)
+TASKS = everywhere(Collection("model", demo))

@@ -6,7 +6,7 @@ from typing import Any
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, making, outside
 
 METHODS = "gptq, rtn, awq, w8a8, mixed, qat, dynamic-int8, binary, fp16, bf16"
@@ -125,3 +125,6 @@ def table(found: dict[str, Any]) -> str:
         )
     lines += found.get("explained", [])
     return "\n".join([*lines, f"digest {found['digest']} ({found['seconds']:.0f} s)"])
+
+
+TASKS = everywhere(quantize)

@@ -1,4 +1,4 @@
-"""quickstart: from a bare machine to an image, a quantised model, its engine and a report."""
+"""quickstart: from an empty machine to an image, a quantised model, its engine and a report."""
 
 from functools import partial
 from pathlib import Path
@@ -6,29 +6,31 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, on_host, task
 from coldforge.tasks._docker import YES
-from coldforge.tasks._memo import Remembered, Result, Seconds
+from coldforge.tasks._memo import CachedTasks, Result, Seconds
 
 if TYPE_CHECKING:
     from coldforge.image.build.builder import Built
 
 QUANTISE = ["--bits=4", "--group-size=128"]
 BENCH = ["--grid=32,224;384,64", "--repeats=5"]
-"""Of a model with room for 512 tokens: a short prompt with a long answer, and the other way."""
+"""For 512 tokens: a short prompt with a long answer, and a long prompt with a short answer."""
 ENGINES = {
     "fp32": ("model", []),
     "int4": ("int4", []),
     "int4-int8": ("int4", ["--activations=int8"]),
 }
-"""Folder -> the checkpoint it is built of, and how."""
+"""The checkpoint and the flags that each engine is built from, by its folder."""
 
 
 @partial(task, help={"yes": YES, "json": "Print the result for programs."})
 def quickstart(context: Context, yes: bool = False, json: bool = False) -> None:
     """Do everything once: mirror, image, model, int4, engines, report. Five to ten minutes.
 
-    Example: invoke quickstart
+    Run it again to continue; finished steps are kept in build/quickstart.
+
+    Example: invoke quickstart --yes
     """
     from coldforge.paths import Workspace
     from coldforge.progress import say
@@ -36,23 +38,23 @@ def quickstart(context: Context, yes: bool = False, json: bool = False) -> None:
     space, seconds = Workspace.find(), Seconds()
     say("1/8 This machine")
     seconds("doctor", lambda: _examine(space.root))
-    say("2/8 Mirror: the bytes the image is made of (500 MB; minutes on a slow line)")
+    say("2/8 Mirror: the files that the image is made of (500 MB; minutes on a slow connection)")
     seconds("mirror.fetch", _fetch)
     say("3/8 Image: built from the mirror, without network (one to three minutes)")
     built = seconds("image.build", lambda: _image(yes))
-    inside = Remembered(space.build / "quickstart", built, yes)
+    inside = CachedTasks(space.build / "quickstart", built, yes)
     say("4/8 Demo model: a small Llama trained in the image (two to four minutes)")
     demo = seconds("model.demo", lambda: inside.make("model.demo", "model"))
     say("5/8 Quantise: GPTQ, int4, groups of 128 (about a minute)")
     int4 = seconds("quantize", lambda: inside.make("quantize", "int4", QUANTISE, model="model"))
     say("6/8 Evaluate: perplexity before and after (about a minute)")
-    judge = partial(inside.ask, "evaluate")
-    before = seconds("evaluate original", lambda: judge(model="model"))
-    after = seconds("evaluate int4", lambda: judge(model="int4", reference="model"))
-    say("7/8 Engines: ONNX Runtime, built and timed beside each other (about a minute)")
+    evaluate = partial(inside.ask, "evaluate")
+    before = seconds("evaluate original", lambda: evaluate(model="model"))
+    after = seconds("evaluate int4", lambda: evaluate(model="int4", reference="model"))
+    say("7/8 Engines: built for ONNX Runtime and timed together (about a minute)")
     engines = seconds("engine.build", lambda: _engines(inside))
     bench = seconds("bench", lambda: inside.ask("bench", BENCH, engine=list(engines)))
-    say("8/8 Report: with what TensorRT-LLM would make of it")
+    say("8/8 Report: with how TensorRT-LLM 0.5.0 would load the int4 model")
     check = partial(inside.ask, "engine.check", ["--release=0.5.0"], checkpoint="int4")
     results = {"quantize": int4, "evaluate-original": before, "evaluate-int4": after,
                "bench": bench, "check": seconds("engine.check", check), **engines}  # fmt: skip
@@ -63,7 +65,7 @@ def quickstart(context: Context, yes: bool = False, json: bool = False) -> None:
 
 
 def table(result: Result) -> str:
-    """Lay the result out for people."""
+    """Lay the result out as text."""
     from coldforge.progress import amount
 
     before, after = result["original"], result["int4"]
@@ -92,7 +94,7 @@ def table(result: Result) -> str:
 
 
 def _engine_lines(engines: dict[str, Result]) -> list[str]:
-    """Lay the engines out: tokens a second in each cell of the grid."""
+    """Lay out the engines' tokens a second in each cell of the grid."""
     cells = list(next(iter(engines.values()))["tokens_per_s"])
     head = "".join(f"{cell:>14}" for cell in cells)
     lines = [f"{'tokens/s, in,out':<28}{head}"]
@@ -113,7 +115,7 @@ def _examine(root: Path) -> None:
     checks = examine(Workspace(root), "cpu")
     say(checks_table(checks))
     if not healthy(checks):
-        raise ColdforgeError("this machine lacks something", "see the remedies above")
+        raise ColdforgeError("this machine fails some checks", "follow the hints above")
 
 
 def _fetch() -> None:
@@ -128,8 +130,8 @@ def _image(yes: bool) -> "Built":
     return build_and_load("cpu", yes)
 
 
-def _engines(inside: Remembered) -> dict[str, Result]:
-    """Build an engine of each kind; folder -> what building it said."""
+def _engines(inside: CachedTasks) -> dict[str, Result]:
+    """Build each engine; return the results of engine.build by folder."""
     return {
         f"engine-{name}": inside.make("engine.build", f"engine-{name}", flags, checkpoint=source)
         for name, (source, flags) in ENGINES.items()
@@ -137,7 +139,7 @@ def _engines(inside: Remembered) -> dict[str, Result]:
 
 
 def _report(home: Path, results: dict[str, Result]) -> str:
-    """Write the results where a report reads them, and the report; return its page's path."""
+    """Write the results and a report of them; return the path of its page."""
     import json
 
     from coldforge.files.atomic import write_file
@@ -151,7 +153,7 @@ def _report(home: Path, results: dict[str, Result]) -> str:
 
 
 def _measured(bench: Result) -> dict[str, Result]:
-    """Keep of the bench what the table shows."""
+    """Select what the table shows of a bench."""
     return {
         found["name"]: {
             "precision": found["precision"],
@@ -167,7 +169,7 @@ def _measured(bench: Result) -> dict[str, Result]:
 
 
 def _result(built: "Built", demo: Result, int4: Result, before: Result, after: Result) -> Result:
-    """Gather what the table shows from what the tasks printed."""
+    """Select what the table shows of the tasks' results."""
     sides = {
         name: {key: found[key] for key in ("disk_bytes", "linear_bytes", "perplexity", "digest")}
         for name, found in (("original", before), ("int4", after))
@@ -182,3 +184,6 @@ def _result(built: "Built", demo: Result, int4: Result, before: Result, after: R
         "image": built.json(),
         "folder": str(Path("build") / "quickstart"),
     }
+
+
+TASKS = on_host(quickstart)

@@ -1,4 +1,4 @@
-"""stack.lock: pin every input byte of a stack."""
+"""stack.lock: pin every input of a stack by digest."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, on_host, task
 
 if TYPE_CHECKING:
     from coldforge.mirror.resolve import Change
@@ -20,7 +20,7 @@ SIGNS = {"added": "+", "removed": "-", "moved": "~"}
     iterable=["update"],
     help={
         "stack": "Name of docker/stacks/NAME.toml.",
-        "update": "Package to move to the newest that fits; `all` for every one; repeatable.",
+        "update": "Package to update to the newest version that fits, or `all`; repeatable.",
         "json": "Print the result for programs.",
     },
 )
@@ -30,7 +30,7 @@ def lock(
     stack: str = "cpu",
     json: bool = False,
 ) -> None:
-    """Pin every input of a stack by digest, keeping the pins that still fit.
+    """Pin every input of a stack by digest; pins that still fit are kept.
 
     Example: invoke stack.lock --stack cpu --update numpy
     """
@@ -75,8 +75,8 @@ def _text(name: str, changed: bool, moves: list["Change"], after: "Lock") -> str
         lines.append(f"  {use:<20} {sums['entries']:>5} files {amount(sums['bytes']):>10}")
     total = f"{len(after.entries)} entries, {amount(sum(entry.size for entry in after.entries))}"
     kinds = [f"{sum(m.kind == kind for m in moves)} {kind}" for kind in SIGNS]
-    said = ", ".join(kinds) if changed else "nothing changed"
-    return "\n".join([*lines, f"{name}: {said}; {total}"])
+    text = ", ".join(kinds) if changed else "nothing changed"
+    return "\n".join([*lines, f"{name}: {text}; {total}"])
 
 
 def _builtin(move: "Change") -> dict[str, str]:
@@ -86,4 +86,4 @@ def _builtin(move: "Change") -> dict[str, str]:
     return built
 
 
-namespace = Collection("stack", lock)
+TASKS = on_host(Collection("stack", lock))

@@ -6,7 +6,7 @@ from typing import Any
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._model_flags import HELP, flags, full, given, outside
 
 
@@ -81,3 +81,6 @@ def _hand_over(spelled: list[str], reads: list[Path], out: Path, yes: bool) -> N
 
     refuse_foreign(out, SURVEY)
     run(Inside("survey", spelled, reads, [out], yes=yes))
+
+
+TASKS = everywhere(survey)

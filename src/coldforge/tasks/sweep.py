@@ -6,7 +6,7 @@ from typing import Any
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._model_flags import HELP, flags, full, outside
 
 
@@ -74,3 +74,6 @@ def _hand_over(matrix: str, out: str, options: dict[str, Any], yes: bool) -> Non
     stack = "cpu-ray" if ray else "cpu"
     reads = [Path(full(matrix)), *asked.reads()]
     run(Inside("sweep", spelled, reads, [place], stack, yes, cluster=ray))
+
+
+TASKS = everywhere(sweep)

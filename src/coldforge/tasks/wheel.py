@@ -1,4 +1,4 @@
-"""wheel.build: a wheel from source, in the image that compiles it, audited."""
+"""wheel.build: compile a wheel from source in a builder image, and audit it."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -7,8 +7,8 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.tasks._command import emit, task
-from coldforge.tasks._docker import YES, engine
+from coldforge.tasks._command import emit, on_host, task
+from coldforge.tasks._docker import YES, docker_engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 HELP = {
     "stack": "Name of docker/stacks/NAME.toml.",
     "name": "Recipe under wheels/ (default: the release's own).",
-    "arch": "CUDA architectures, e.g. 80,86,89; 90-virtual for PTX (default: the stack's).",
-    "jobs": "Compilers at a time (default: as free memory allows).",
-    "clean": "Build anew, without the compiler cache, and compare with what is there.",
+    "arch": "CUDA architectures, such as 80,86,89; 90-virtual for PTX (default: the stack's).",
+    "jobs": "Compilers to run at once (default: as many as free memory allows).",
+    "clean": "Build again without the compiler cache, and compare with the existing wheel.",
     "yes": YES,
     "json": "Print the result for programs.",
 }
@@ -48,7 +48,7 @@ def build(  # noqa: PLR0913, PLR0917 - a flag each
     from coldforge.image.layers.release_build import Effort
 
     if jobs < 0:
-        raise ColdforgeError(f"--jobs {jobs} compiles nothing", "give 1 or more")
+        raise ColdforgeError(f"--jobs {jobs} is less than 1", "give --jobs 1 or more")
     effort = Effort(jobs, anew=True, cache="") if clean else Effort(jobs)
     made, audit = build_wheel(stack, name, architectures(arch), effort, yes)
     result = {"file": str(made), "audit": msgspec.to_builtins(audit)}
@@ -58,7 +58,7 @@ def build(  # noqa: PLR0913, PLR0917 - a flag each
 def build_wheel(
     stack: str, name: str, asked: list[str], effort: "Effort", yes: bool
 ) -> tuple["Path", "Audit"]:
-    """Build one wheel of a stack, for `asked` architectures if any; return it and its audit."""
+    """Build one wheel of a stack, for the `asked` architectures if any; return it and its audit."""
     from dataclasses import replace
 
     import msgspec
@@ -75,21 +75,21 @@ def build_wheel(
         place = replace(place, stack=msgspec.structs.replace(place.stack, file=file))
     if not place.stack.file.architectures:
         hint = "give --arch, or architectures in the stack's file"
-        raise ColdforgeError(f"stack {stack} says not which GPUs to compile for", hint)
-    with engine(yes) as connect:
+        raise ColdforgeError(f"stack {stack} does not say which GPUs to compile for", hint)
+    with docker_engine(yes) as connect:
         made = Builder(place, connect, effort).wheel(recipe)
     return made, read_report(made)
 
 
 def architectures(asked: str) -> list[str]:
-    """Read --arch: 80 means 80-real, machine code alone; sorted, each once."""
+    """Read --arch, sorted and without repeats; 80 means 80-real: machine code without PTX."""
     import re
 
     names = {name.strip() for name in asked.split(",") if name.strip()}
     for name in sorted(names):
         if not re.fullmatch(r"[1-9][0-9]{1,2}[af]?(-real|-virtual)?", name):
             hint = "give numbers as CMake does, such as 80,86,89 or 90-virtual"
-            raise ColdforgeError(f"'{name}' is no CUDA architecture", hint)
+            raise ColdforgeError(f"'{name}' is not a CUDA architecture", hint)
     spelled = {name if "-" in name else f"{name}-real" for name in names}
     return sorted(spelled, key=lambda name: (int(re.sub("[^0-9].*", "", name)), name))
 
@@ -104,12 +104,14 @@ def chosen(stack: "Stack", name: str) -> str:
         return name
     if not name:
         message = f"stack {stack.name} has {len(known)} wheels: {', '.join(known) or 'none'}"
-        raise ColdforgeError(message, "choose one with --name" if known else "take another stack")
+        raise ColdforgeError(
+            message, "choose one with --name" if known else "choose another stack with --stack"
+        )
     raise UnknownNameError("wheel recipe of this stack", name, known)
 
 
 def audit_lines(audit: "Audit") -> list[str]:
-    """Write an audit for people: a block a library, the verdict last."""
+    """Lay an audit out as text: a block for each library, then the verdict."""
     lines = [f"{audit.wheel}  sha256:{audit.sha256}"]
     for binary in audit.binaries:
         code = ", ".join(binary.device.elf) or "none"
@@ -122,8 +124,8 @@ def audit_lines(audit: "Audit") -> list[str]:
         ]
         lines += [f"    {name:<24} {where}" for name, where in binary.libraries.items()]
         lines += [f"    note: {note}" for note in binary.notes]
-    verdict = f"holds what was asked for: {', '.join(audit.architectures)}"
+    verdict = f"contains the requested architectures: {', '.join(audit.architectures)}"
     return [*lines, "; ".join(audit.faults) or verdict]
 
 
-namespace = Collection("wheel", build)
+TASKS = on_host(Collection("wheel", build))

@@ -16,7 +16,7 @@ from coldforge.report.page.model import Value
         (17.9 * 2**30, "memory", "17.9 GiB"),
         (100, "memory", "100 B"),
         (3 * 2**30, "room", "fits, 3.0 GiB free"),
-        (-42 * 2**30, "room", "lacks 42.0 GiB"),
+        (-42 * 2**30, "room", "needs 42.0 GiB more"),
         (0.0253, "seconds", "25.3 ms"),
         (10.8, "seconds", "10.8 s"),
         (4000, "seconds", "1 h 07 min"),

@@ -63,7 +63,7 @@ def test_the_figures_and_the_flow_say_what_the_json_says(page: Page) -> None:
     assert shown == wanted
 
 
-def test_every_number_in_a_chart_stands_in_a_table_too(page: Page) -> None:
+def test_every_number_in_a_chart_is_in_a_table_too(page: Page) -> None:
     known = {item.text for item in cells(page)}
     pictures = [ET.fromstring(text) for text in CHART.findall(html(page))]
     assert len(pictures) == sum(len(section.charts) for section in page.sections) == 9
@@ -77,7 +77,7 @@ def test_every_number_in_a_chart_stands_in_a_table_too(page: Page) -> None:
     assert set(values) <= known
 
 
-def test_a_picture_says_what_it_shows(page: Page) -> None:
+def test_charts_have_titles_and_descriptions(page: Page) -> None:
     for text in CHART.findall(html(page)):
         picture = ET.fromstring(text)
         names = (picture.get("aria-labelledby") or "").split()
@@ -87,12 +87,12 @@ def test_a_picture_says_what_it_shows(page: Page) -> None:
         assert len(names) == 2
 
 
-def test_names_on_the_page_are_there_once(page: Page) -> None:
+def test_ids_are_unique(page: Page) -> None:
     names = [has["id"] for _, has in read(html(page)).tags if "id" in has]
     assert len(names) == len(set(names))
 
 
-def test_the_page_can_be_walked_without_eyes_or_mouse(page: Page) -> None:
+def test_the_page_works_with_a_screen_reader_and_a_keyboard(page: Page) -> None:
     reading = read(html(page))
     tags = [tag for tag, _ in reading.tags]
     assert {"header", "nav", "main", "footer"} <= set(tags)
@@ -121,7 +121,7 @@ def test_nothing_is_fetched(page: Page) -> None:
     assert set(re.findall(r"url\((.*?)\)", text)) <= {"#hatch", "#dots"}
 
 
-def test_digests_stand_in_full(page: Page) -> None:
+def test_digests_are_complete(page: Page) -> None:
     digests = {
         str(row[column.key])
         for section in page.sections
@@ -138,7 +138,7 @@ def test_digests_stand_in_full(page: Page) -> None:
 
 @settings(max_examples=25)
 @given(st.text(alphabet="<>&\"'{}%`/ab\n", min_size=1, max_size=12).map("<script>{}".format))
-def test_whatever_things_are_called_they_are_text(name: str) -> None:
+def test_names_are_never_markup(name: str) -> None:
     columns = [Column("a", name), Column("b", name, "digest", unit=name, group=name)]
     table = Table("t", name, columns, [{"a": name, "b": name}], split="a", folded=True)
     section = Section(

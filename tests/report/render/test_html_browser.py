@@ -73,18 +73,16 @@ def unfiltered(how: int, line: bytes, above: bytearray, size: int) -> bytearray:
     return row
 
 
-def test_nothing_is_asked_of_the_network_and_nothing_goes_wrong(
-    browser: Browser, page: Path
-) -> None:
+def test_the_page_makes_no_request_and_logs_no_error(browser: Browser, page: Path) -> None:
     browser.open(page, 1280)
-    asked = [item["request"]["url"] for item in browser.said("Network.requestWillBeSent")]
+    asked = [item["request"]["url"] for item in browser.events_of("Network.requestWillBeSent")]
     assert [url for url in asked if not url.startswith("data:")] == [page.as_uri()]
     for trouble in ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown"):
-        assert browser.said(trouble) == []
+        assert browser.events_of(trouble) == []
 
 
 @pytest.mark.parametrize(("dark", "ground"), [(False, b"\xf7\xf8\xf9"), (True, b"\x0e\x12\x16")])
-def test_a_picture_of_the_page_shows_it_on_light_and_on_dark_ground(
+def test_a_screenshot_has_the_background_of_the_colour_scheme(
     browser: Browser, page: Path, dark: bool, ground: bytes
 ) -> None:
     browser.open(page, 800, dark)
@@ -96,7 +94,7 @@ def test_a_picture_of_the_page_shows_it_on_light_and_on_dark_ground(
 
 
 @pytest.mark.parametrize("width", [1280, 768, 390])
-def test_the_page_fits_and_no_word_of_a_chart_covers_another(
+def test_the_page_fits_its_width_and_words_of_charts_do_not_overlap(
     browser: Browser, page: Path, width: int
 ) -> None:
     browser.open(page, width)
@@ -118,7 +116,7 @@ def test_the_keyboard_reaches_commands_and_a_button_copies(browser: Browser, pag
     assert browser.value("document.querySelector('.command button').textContent") == "Copied"
 
 
-def test_screen_readers_are_told_every_part(browser: Browser, page: Path) -> None:
+def test_every_part_has_a_role_and_a_name(browser: Browser, page: Path) -> None:
     browser.open(page, 1280)
     nodes = browser.ask("Accessibility.getFullAXTree")["nodes"]
     roles = Counter(node["role"]["value"] for node in nodes if not node["ignored"])
@@ -134,7 +132,7 @@ def test_screen_readers_are_told_every_part(browser: Browser, page: Path) -> Non
     assert unnamed == []
 
 
-def test_the_page_can_be_printed_with_all_that_is_folded(browser: Browser, page: Path) -> None:
+def test_printing_unfolds_everything(browser: Browser, page: Path) -> None:
     browser.open(page, 1280)
     printed = browser.data("Page.printToPDF", preferCSSPageSize=True)
     assert printed.startswith(b"%PDF-")

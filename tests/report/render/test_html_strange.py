@@ -1,4 +1,4 @@
-"""Results that somebody edited, or that a later version writes otherwise."""
+"""Results that were edited, or that another version wrote."""
 
 import copy
 import json
@@ -27,7 +27,7 @@ VALUES = st.one_of(
 
 
 def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """List the way to every part of a result."""
+    """List the path to every part of a result."""
     parts: Any = value.items() if isinstance(value, dict) else ()
     if isinstance(value, list):
         parts = enumerate(value)
@@ -44,7 +44,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @settings(max_examples=30)
 @given(data=st.data())
-def test_whatever_stands_in_a_result_the_page_is_made_or_the_result_is_left_out(
+def test_any_change_of_a_result_gives_a_page_or_leaves_the_result_out(
     data: st.DataObject, results: dict[str, Any]
 ) -> None:
     changed = copy.deepcopy(results)
@@ -64,7 +64,7 @@ def test_whatever_stands_in_a_result_the_page_is_made_or_the_result_is_left_out(
 
 
 @given(st.text(min_size=1))
-def test_whatever_a_model_is_called_its_page_is_made(name: str) -> None:
+def test_a_page_is_made_for_any_model_name(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         try:
             runs = gather(put(Path(folder), x=quantised(name, method=name)))

@@ -27,7 +27,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("name", ["light", "dark", "print"])
-def test_text_can_be_read_and_bars_can_be_seen(name: str) -> None:
+def test_text_and_bars_have_enough_contrast(name: str) -> None:
     colours = palettes()[name]
     for text in ("ink", "soft", "accent"):
         for ground in ("ground", "paper"):
@@ -41,7 +41,7 @@ def test_text_can_be_read_and_bars_can_be_seen(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["light", "dark", "print"])
-def test_shades_go_one_way_so_that_they_need_no_colour(name: str) -> None:
+def test_shades_differ_in_lightness_not_only_in_colour(name: str) -> None:
     colours = palettes()[name]
     steps = [contrast(colours[f"h{at}"], colours["paper"]) for at in range(5)]
     assert steps == sorted(steps)

@@ -27,7 +27,7 @@ def tables(text: str) -> list[list[list[str]]]:
     return found
 
 
-def test_every_table_is_whole_and_holds_the_json_s_numbers(tmp_path: Path) -> None:
+def test_tables_are_complete_and_hold_the_json_s_numbers(tmp_path: Path) -> None:
     page = compose(gather(everything(tmp_path)))
     found = tables(markdown(page))
     wanted = [table for section in page.sections for table in section.tables]
@@ -42,7 +42,7 @@ def test_every_table_is_whole_and_holds_the_json_s_numbers(tmp_path: Path) -> No
 
 
 @given(HOSTILE)
-def test_whatever_things_are_called_the_tables_stay_whole(name: str) -> None:
+def test_no_name_breaks_a_table(name: str) -> None:
     table = Table("t", name, [Column("a", name), Column("b", name)], [{"a": name, "b": name}])
     page = Page(name, name, [Section("s", name, tables=[table])])
     rows = tables(markdown(page))[0]
@@ -50,7 +50,7 @@ def test_whatever_things_are_called_the_tables_stay_whole(name: str) -> None:
 
 
 @given(HOSTILE)
-def test_what_means_something_to_markdown_is_escaped(name: str) -> None:
+def test_markdown_s_special_characters_are_escaped(name: str) -> None:
     assert not re.search(r"(?<!\\)[<>|`*_\[\]#&]", plain(name).replace("\\\\", ""))
     assert "\n" not in plain(name)
 

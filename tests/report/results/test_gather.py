@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
-from coldforge.report.results.catalogue import TASKS
-from coldforge.report.results.gather import NoResultError, gather, read_result
+from coldforge.report.results.gather import TASKS, NotAResultError, gather, read_result
 from tests.report.samples import bench, evaluated, everything, put, quantised, survey
 
 JSON = st.recursive(
@@ -47,10 +46,10 @@ def test_cards_are_read_by_their_kind_and_named_after_their_folder(tmp_path: Pat
 def test_a_card_and_what_its_task_printed_count_once(tmp_path: Path) -> None:
     put(tmp_path / "int4", coldforge={**quantised(), "kind": "quantised model"})
     put(tmp_path, quantize=quantised())
-    assert why(tmp_path) == {"quantize.json": "says the same as int4/coldforge.json"}
+    assert why(tmp_path) == {"quantize.json": "holds the same result as int4/coldforge.json"}
 
 
-def test_what_cannot_be_used_is_listed_with_why(tmp_path: Path) -> None:
+def test_files_that_cannot_be_used_are_listed_with_the_reason(tmp_path: Path) -> None:
     put(tmp_path, good=evaluated(), config={"model_type": "llama"}, other={"task": "doctor"})
     put(tmp_path, shape={"task": "bench", "engines": 5}, half={"task": "evaluate"})
     (tmp_path / "broken.json").write_text('{"task": ', "utf-8")
@@ -58,18 +57,18 @@ def test_what_cannot_be_used_is_listed_with_why(tmp_path: Path) -> None:
     found = why(tmp_path)
     assert found.keys() == {f"{name}.json" for name in
                             ("config", "other", "shape", "half", "broken", "list")}  # fmt: skip
-    assert found["config.json"] == "no result of a task"
-    assert found["other.json"] == "the page shows nothing of 'doctor'"
+    assert found["config.json"] == "does not hold the result of a task"
+    assert found["other.json"] == "the page does not show 'doctor'"
     assert "$.engines" in found["shape.json"]
     assert "digest" in found["half.json"]
     assert found["broken.json"].startswith("is not JSON")
 
 
-def test_hidden_files_and_the_report_itself_are_passed_over(tmp_path: Path) -> None:
+def test_hidden_files_and_the_report_itself_are_skipped(tmp_path: Path) -> None:
     put(tmp_path, good=evaluated())
     put(tmp_path / ".part", half=evaluated())
     put(tmp_path / "out", report={"task": "report"})
-    runs = gather(tmp_path, besides=tmp_path / "out")
+    runs = gather(tmp_path, exclude=tmp_path / "out")
     assert [item.path for item in runs.sources] == ["good.json"]
     assert runs.left_out == []
 
@@ -83,38 +82,40 @@ def test_numbers_that_are_not_finite_are_named_and_the_rest_is_used(tmp_path: Pa
     assert item.lost == [
         f"models[0].ways[0].{name}" for name in ("seconds", "disk_bytes", "kl.value")
     ]
-    assert item.said.models[0].ways[0].kl.value is None
+    assert item.result.models[0].ways[0].kl.value is None
 
 
-def test_text_that_no_file_can_hold_is_replaced(tmp_path: Path) -> None:
+def test_text_that_utf_8_cannot_encode_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "one.json").write_bytes(json.dumps(evaluated(model="\ud800\0/a")).encode())
     (item,) = gather(tmp_path).results
-    assert item.said.model == "\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}/a"
+    assert item.result.model == "\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}/a"
 
 
-def test_a_folder_without_results_is_refused_with_what_was_there(tmp_path: Path) -> None:
+def test_a_folder_without_results_is_refused_with_the_reason(tmp_path: Path) -> None:
     put(tmp_path, broken={"task": "bench"})
-    with pytest.raises(ColdforgeError, match=r"no results in .*broken\.json: no result of bench"):
+    with pytest.raises(
+        ColdforgeError, match=r"no results in .*broken\.json: is not a result of bench"
+    ):
         gather(tmp_path)
-    with pytest.raises(ColdforgeError, match="no such folder") as raised:
+    with pytest.raises(ColdforgeError, match="folder of results not found") as raised:
         gather(tmp_path / "none")
     assert "--json" in raised.value.hint
 
 
 @given(JSON, st.sampled_from(sorted(TASKS)))
-def test_whatever_json_there_is_it_is_a_result_or_is_said_to_be_none(value: Any, task: str) -> None:
-    said = {**value, "task": task} if isinstance(value, dict) else value
+def test_any_json_is_a_result_or_refused_with_a_reason(value: Any, task: str) -> None:
+    result = {**value, "task": task} if isinstance(value, dict) else value
     try:
-        found = read_result("x.json", json.dumps(said).encode())
-    except NoResultError as error:
+        found = read_result("x.json", json.dumps(result).encode())
+    except NotAResultError as error:
         assert str(error)
     else:
         assert found.task == task
 
 
 @given(st.sampled_from(["engines", "protocol", "device", "versions"]), JSON)
-def test_a_bench_with_a_strange_part_is_read_or_refused(part: str, value: Any) -> None:
+def test_a_bench_with_an_unexpected_part_is_read_or_refused(part: str, value: Any) -> None:
     try:
         read_result("x.json", json.dumps({**bench(), part: value}).encode())
-    except NoResultError as error:
-        assert "no result of bench" in str(error)
+    except NotAResultError as error:
+        assert "is not a result of bench" in str(error)

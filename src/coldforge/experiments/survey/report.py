@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.charts.axis import Axis
-from coldforge.charts.chart import Point, scatter
+from coldforge.charts.scatter import Point, scatter
 from coldforge.files.atomic import write_file
 from coldforge.progress import amount
 

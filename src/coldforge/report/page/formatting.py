@@ -1,4 +1,4 @@
-"""A value as people read it, by the kind of thing that it counts."""
+"""Write values for people, by the kind of thing that they count."""
 
 import math
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from coldforge.progress import amount
 from coldforge.report.page.model import Value
 
 NOTHING = "—"
-"""Stands where nothing was measured."""
+"""Written where nothing was measured."""
 WORDS = frozenset({"text", "digest"})
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def form(value: Value, kind: str) -> str:
-    """Write a value; its unit too where the kind has one that varies."""
+    """Write a value, with its unit if the kind's unit varies."""
     if value is None:
         return NOTHING
     if isinstance(value, bool):
@@ -41,7 +41,7 @@ def minus(text: str) -> str:
 
 
 def memory(count: float) -> str:
-    """Write bytes as memory is sold: binary prefixes."""
+    """Write bytes of memory, with binary prefixes."""
     size = abs(count)
     for prefix in ("", "Ki", "Mi"):
         if size < 1024:
@@ -50,9 +50,9 @@ def memory(count: float) -> str:
     return minus(f"{math.copysign(size, count):,.1f} GiB")
 
 
-def room(count: float) -> str:
-    """Say whether something fits a card, by the bytes that stay free."""
-    return f"fits, {memory(count)} free" if count >= 0 else f"lacks {memory(-count)}"
+def fit(count: float) -> str:
+    """Say whether something fits a card, given the bytes that stay free."""
+    return f"fits, {memory(count)} free" if count >= 0 else f"needs {memory(-count)} more"
 
 
 def seconds(value: float) -> str:
@@ -69,7 +69,7 @@ FORMS: dict[str, Callable[[float], str]] = {
     "count": lambda value: minus(f"{value:,.0f}"),
     "bytes": amount,
     "memory": memory,
-    "room": room,
+    "room": fit,
     "ms": near,
     "seconds": seconds,
     "rate": near,
@@ -81,4 +81,4 @@ FORMS: dict[str, Callable[[float], str]] = {
     "perplexity": lambda value: f"{value:,.3f}",
     "bits": lambda value: f"{value:.3f}",
 }
-"""What a kind of value looks like; ms, rate and nats leave the unit to the heading."""
+"""How each kind of value is written; the heading gives the unit of ms, rate and nats."""

@@ -14,8 +14,8 @@ report.json is an object of:
     left_out                files that were not: path, why
     made_by                 what wrote it
 
-A value is what was measured, unrounded; its column's `kind` says what it counts and so how it is
-written (`values.form`). null was not measured. A column may name others, `low` and `high`, as the
+A value is unrounded; its column's `kind` says what it counts and how it is written
+(`formatting.form`). null was not measured. A column may name others, `low` and `high`, as the
 bounds of its interval: those are keys of the row too. Columns of one `group` share a heading.
 """
 
@@ -30,7 +30,7 @@ Row = dict[str, Value]
 
 
 class Column(msgspec.Struct, omit_defaults=True):
-    """What stands in a column of a table."""
+    """A column of a table."""
 
     key: str
     title: str
@@ -49,9 +49,9 @@ class Table(msgspec.Struct, omit_defaults=True):
     columns: list[Column]
     rows: list[Row]
     split: str = ""
-    """Column at whose changes a rule is drawn."""
+    """Column at whose changes of value a line is drawn."""
     folded: bool = False
-    """Whether it opens on demand, for it is long."""
+    """Whether it is folded at first, because it is long."""
 
     def column(self, key: str) -> Column:
         """Return a column by its key."""
@@ -59,32 +59,30 @@ class Table(msgspec.Struct, omit_defaults=True):
 
 
 class Mark(msgspec.Struct, omit_defaults=True):
-    """A value that a chart shows beside its own: a card's memory, no change."""
+    """A reference value in a chart: a card's memory, no change."""
 
     title: str
     value: float
 
 
 class Chart(msgspec.Struct, omit_defaults=True):
-    """Columns of a table to draw; every number in it stands in that table."""
+    """Columns of a table to draw; it shows no other numbers."""
 
     kind: str
     """bars, stack, interval or heat."""
     title: str
-    says: str
-    """What it shows, for those who do not see it."""
+    description: str = msgspec.field(name="says")
+    """What it shows, for screen readers."""
     table: str
     label: str
-    """Column that names a row of the picture."""
+    """Column that names a row of the chart."""
     values: list[str]
     """Columns that are drawn."""
     marks: list[Mark] = []
-    plain: str = ""
-    """Column of the side that others are measured against."""
     across: str = ""
-    """heat: column whose values stand side by side."""
+    """heat: column whose values are the columns of the chart."""
     text: str = ""
-    """heat: column written into the cells."""
+    """heat: column that is written into the cells."""
     log: bool = False
 
 
@@ -110,7 +108,7 @@ class Step(msgspec.Struct, omit_defaults=True):
 
 
 class Command(msgspec.Struct, omit_defaults=True):
-    """Something to run."""
+    """A command to run."""
 
     title: str
     text: str
@@ -160,11 +158,11 @@ class Page(msgspec.Struct):
     task: str = "report"
 
     def json(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
+        """Return it as report.json holds it."""
         found: dict[str, Any] = msgspec.to_builtins(self)
         return found
 
 
 def read_page(data: bytes) -> Page:
-    """Read a page back from its report.json."""
+    """Read a page from its report.json."""
     return msgspec.json.decode(data, type=Page)

@@ -12,7 +12,7 @@ for (const block of document.querySelectorAll(".command")) {
       document.execCommand("copy");
     }
     button.textContent = "Copied";
-    document.getElementById("said").textContent = "Copied";
+    document.getElementById("copy-status").textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
   block.append(button);

@@ -1,4 +1,4 @@
-"""The page as one HTML file: styles, pictures and script within, nothing fetched."""
+"""The page as one HTML file that holds its styles, charts and script, and fetches nothing."""
 
 import base64
 import hashlib
@@ -12,10 +12,10 @@ import msgspec
 
 from coldforge.report.page.formatting import WORDS, form
 from coldforge.report.page.model import Column, LeftOut, Page, Source, Table
-from coldforge.report.render.charts.draw import draw
+from coldforge.report.render.charts import draw
 
 SOURCES = files("coldforge.report.render")
-"""Where the template lies, with the page's style and script."""
+"""Folder of the template and the page's style and script."""
 ICONS = {
     "Load": "M12 3v11m-4-4 4 4 4-4M4 15v4a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2v-4",
     "Quantise": "M3 20h4v-5h4v-5h4V5h6M3 20C9 19 16 13 21 5",
@@ -24,11 +24,11 @@ ICONS = {
     "Infer": "M6 4l13 8-13 8V4",
     "Result": "M4 12.5l5.5 5.5L20 7",
 }
-"""Strokes in a box of 24 by 24, by the step they stand for."""
+"""SVG paths in a box of 24 by 24, by the step of the flow."""
 
 
 def html(page: Page) -> str:
-    """Render the page; whatever it says is text, never markup."""
+    """Render the page; its data are text, never markup."""
     style, script = (SOURCES.joinpath(name).read_text("utf-8") for name in ("style.css", "copy.js"))
     text: str = _template().render(
         page=page,
@@ -45,7 +45,7 @@ def html(page: Page) -> str:
 
 @cache
 def _template() -> Any:  # noqa: ANN401 - jinja2's
-    """Compile the page's template; names and numbers are escaped unless it says otherwise."""
+    """Compile the page's template; values are escaped unless marked safe."""
     from jinja2 import Environment
 
     env = Environment(autoescape=True, keep_trailing_newline=True)
@@ -71,7 +71,7 @@ def _icon(strokes: str) -> str:
 
 
 def _runs(columns: list[Column]) -> Iterator[tuple[str, list[Column]]]:
-    """Split columns into those that stand under one heading."""
+    """Split columns into runs under the same heading."""
     for name, group in groupby(columns, key=lambda column: column.group):
         yield name, list(group)
 

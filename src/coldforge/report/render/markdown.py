@@ -8,12 +8,12 @@ from coldforge.report.page.model import Column, Command, Figure, Page, Row, Sect
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$!])")
 FIGURE = (False, True, True, True, False)
-"""Which columns of the figures stand to the right."""
+"""Which columns of the figures are aligned right."""
 TICKS = re.compile("`+")
 
 
 def markdown(page: Page) -> str:
-    """Render the page; whatever it says is text, never markup."""
+    """Render the page; its data are text, never markup."""
     lines = [f"# {plain(page.title)}", "", plain(page.line), ""]
     for section in page.sections:
         lines += _section(section)
@@ -26,7 +26,7 @@ def markdown(page: Page) -> str:
 
 
 def plain(text: str) -> str:
-    """Write text of others on one line, so that it means nothing to Markdown."""
+    """Write untrusted text on one line, with Markdown's special characters escaped."""
     return SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
@@ -88,7 +88,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _command(command: Command) -> Iterator[str]:
-    """Fence a command with more ticks than it has itself."""
+    """Fence a command with more backticks than it contains."""
     most = max(map(len, TICKS.findall(command.text)), default=0)
     fence = "`" * max(3, most + 1)
     yield from (f"{plain(command.title)}:", "", f"{fence}sh", command.text, fence, "")

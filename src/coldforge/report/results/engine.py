@@ -4,11 +4,12 @@ from typing import Any
 
 import msgspec
 
+from coldforge.report.page.formatting import form
 from coldforge.report.results.result import Result
 
 
 class Percentiles(msgspec.Struct):
-    """A latency over the repeats, ms."""
+    """A latency over the repeats, in milliseconds."""
 
     mean: float | None = None
     p50: float | None = None
@@ -32,8 +33,19 @@ class Cell(msgspec.Struct):
     device_peak_bytes: int | None = None
     speedup: float | None = None
 
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Return its point of the grid: tokens in and out, batch size."""
+        return self.input_len, self.output_len, self.batch_size
 
-class Held(msgspec.Struct):
+    @property
+    def title(self) -> str:
+        """Name its point of the grid."""
+        batch = f", batch {self.batch_size}" if self.batch_size != 1 else ""
+        return f"{form(self.input_len, 'count')} → {form(self.output_len, 'count')}{batch}"
+
+
+class ProcessMemory(msgspec.Struct):
     """Memory of the process that runs an engine."""
 
     host_loaded_bytes: int | None = None
@@ -42,7 +54,7 @@ class Held(msgspec.Struct):
     device_peak_bytes: int | None = None
 
 
-class Measured(msgspec.Struct):
+class BenchedEngine(msgspec.Struct):
     """One engine of a bench."""
 
     name: str
@@ -53,7 +65,7 @@ class Measured(msgspec.Struct):
     checkpoint: str | None = None
     disk_bytes: int | None = None
     load_seconds: float | None = None
-    memory: Held = msgspec.field(default_factory=Held)
+    memory: ProcessMemory = msgspec.field(default_factory=ProcessMemory)
 
 
 class Device(msgspec.Struct):
@@ -70,8 +82,8 @@ class Device(msgspec.Struct):
         return str((self.gpu or {}).get("name") or self.name or self.kind)
 
 
-class Measuring(msgspec.Struct):
-    """How a bench measured."""
+class BenchProtocol(msgspec.Struct):
+    """How a bench measured: its grid and settings."""
 
     grid: list[list[int]] = msgspec.field(default_factory=list)
     batch_size: int | None = None
@@ -86,11 +98,18 @@ class Measuring(msgspec.Struct):
 class Bench(Result):
     """Engines measured over a grid of lengths."""
 
-    engines: list[Measured]
-    protocol: Measuring = msgspec.field(default_factory=Measuring)
+    engines: list[BenchedEngine]
+    protocol: BenchProtocol = msgspec.field(default_factory=BenchProtocol)
     device: Device = msgspec.field(default_factory=Device)
     apart: bool = False
     """Whether its engines were measured in runs of their own."""
+
+    @property
+    def baseline(self) -> BenchedEngine:
+        """Return the engine that others are compared with: the first without any speed-up."""
+        engines = [engine for engine in self.engines if engine.cells]
+        plain = (e for e in engines if all(cell.speedup is None for cell in e.cells))
+        return next(plain, engines[0])
 
 
 class Built(Result):
@@ -106,11 +125,11 @@ class Built(Result):
     commit: str | None = None
     dry_run: bool = False
     text: list[str] = msgspec.field(default_factory=list)
-    """Of a dry run: the release's commands."""
+    """The release's commands, from a dry run."""
 
 
 class Card(msgspec.Struct):
-    """A card with memory that an engine may fit."""
+    """A GPU, and whether an engine fits its memory."""
 
     name: str
     usable_bytes: int
@@ -118,8 +137,8 @@ class Card(msgspec.Struct):
     free_bytes: int
 
 
-class Predicted(Result):
-    """Memory that an engine will take, from its configuration alone."""
+class MemoryPrediction(Result):
+    """Memory of an engine, predicted from its configuration; bytes."""
 
     weights_bytes: int
     kv_bytes: int
@@ -137,8 +156,8 @@ class Predicted(Result):
     formula: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class Decoded(msgspec.Struct):
-    """What a release makes of one layer."""
+class LayerVerdict(msgspec.Struct):
+    """How a release decodes one layer."""
 
     name: str
     verdict: str
@@ -146,13 +165,13 @@ class Decoded(msgspec.Struct):
     share_wrong: float | None = None
 
 
-class Checked(Result):
-    """What a release's loader makes of a checkpoint."""
+class LoaderCheck(Result):
+    """How a release's weight loader decodes a checkpoint."""
 
-    layers: list[Decoded] | str
-    """Or why there are none."""
+    layers: list[LayerVerdict] | str
+    """Or why they were not checked."""
     release: str = ""
     checkpoint: str | None = None
     verdict: str = ""
     fixes: list[str] = msgspec.field(default_factory=list)
-    memory: Predicted | None = None
+    memory: MemoryPrediction | None = None

@@ -16,7 +16,7 @@ class Estimate(msgspec.Struct):
 
 
 class Way(msgspec.Struct):
-    """One way of a survey."""
+    """One way of quantising a model, in a survey."""
 
     way: str
     status: str = "made"
@@ -31,7 +31,7 @@ class Way(msgspec.Struct):
     top1_agreement: Estimate | None = None
 
 
-class Surveyed(msgspec.Struct):
+class SurveyedModel(msgspec.Struct):
     """One model of a survey."""
 
     name: str
@@ -39,13 +39,13 @@ class Surveyed(msgspec.Struct):
 
 
 class Survey(Result):
-    """Every way of storing a model."""
+    """Models, each quantised in many ways."""
 
-    models: list[Surveyed]
+    models: list[SurveyedModel]
 
 
-class Swept(msgspec.Struct):
-    """One cell of a sweep; what it could not do is empty."""
+class SweepCell(msgspec.Struct):
+    """One cell of a sweep; steps that failed are None."""
 
     model: str
     method: str = ""
@@ -59,4 +59,4 @@ class Swept(msgspec.Struct):
 class Sweep(Result):
     """Models, methods and backends in every combination."""
 
-    cells: list[Swept]
+    cells: list[SweepCell]

@@ -1,4 +1,4 @@
-"""Results about checkpoints: how they were made, and what that cost."""
+"""Results about checkpoints: how they were quantised, their accuracy and speed."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ import msgspec
 from coldforge.report.results.result import Interval, Result
 
 
-class Protocol(msgspec.Struct):
-    """How a model was judged on text."""
+class EvaluationProtocol(msgspec.Struct):
+    """How a model was evaluated on text."""
 
     windows: int | None = None
     window: int | None = None
@@ -18,8 +18,8 @@ class Protocol(msgspec.Struct):
     dtype: str = ""
 
 
-class Against(msgspec.Struct):
-    """A model beside its original."""
+class Reference(msgspec.Struct):
+    """A model compared with its original."""
 
     kl: float
     top1_agreement: float
@@ -32,7 +32,7 @@ class Against(msgspec.Struct):
 
 
 class Evaluated(Result):
-    """A model judged on text."""
+    """A model evaluated on text."""
 
     digest: str
     perplexity: float
@@ -41,12 +41,12 @@ class Evaluated(Result):
     bits_per_weight: float | None = None
     disk_bytes: int | None = None
     linear_bytes: int | None = None
-    protocol: Protocol = msgspec.field(default_factory=Protocol)
-    reference: Against | None = None
+    protocol: EvaluationProtocol = msgspec.field(default_factory=EvaluationProtocol)
+    reference: Reference | None = None
 
 
-class Solved(Result):
-    """The share of problems that a model's programs solve."""
+class PassRate(Result):
+    """The share of HumanEval problems that a model solves."""
 
     share: float = msgspec.field(name="pass@1")
     interval: Interval = msgspec.field(name="pass@1_interval", default=None)
@@ -55,23 +55,23 @@ class Solved(Result):
     problems: int | None = None
 
 
-class Paired(msgspec.Struct):
-    """The same problems before and after."""
+class PairedTest(msgspec.Struct):
+    """The same problems before and after; `p` is of McNemar's exact test."""
 
     gained: int
     lost: int
     p: float
 
 
-class Programs(Solved):
-    """HumanEval, alone or beside the original's."""
+class HumanEval(PassRate):
+    """HumanEval results of a model, and of its original if that was run too."""
 
-    reference: Solved | None = None
-    paired: Paired | None = None
+    reference: PassRate | None = None
+    paired: PairedTest | None = None
 
 
-class Minded(msgspec.Struct):
-    """What each width does to a model, for one layer of it."""
+class LayerSensitivity(msgspec.Struct):
+    """Damage of quantising one layer alone, by bits; `kl` in nats a token."""
 
     layer: str
     bits: int
@@ -80,15 +80,15 @@ class Minded(msgspec.Struct):
 
 
 class Sensitivity(msgspec.Struct):
-    """Why each layer got its bits."""
+    """Sensitivity of every layer, and the bits it got."""
 
-    layers: list[Minded]
+    layers: list[LayerSensitivity]
     measured_kl: float | None = None
     predicted_kl: float | None = None
 
 
-class Drawn(msgspec.Struct):
-    """What calibrated."""
+class Calibration(msgspec.Struct):
+    """The calibration set."""
 
     digest: str = ""
     corpus: str = ""
@@ -99,13 +99,13 @@ class Drawn(msgspec.Struct):
 
 
 class Quantised(Result):
-    """A checkpoint and what it was made of: its card, or what quantising printed."""
+    """A quantised checkpoint: its card, or what quantize printed."""
 
     digest: str
     method: str
     model_digest: str
     parameters: dict[str, Any] = msgspec.field(default_factory=dict)
-    calibration: Drawn | None = None
+    calibration: Calibration | None = None
     seed: int = 0
     disk_bytes: int | None = None
     linear_bytes: int | None = None
@@ -115,7 +115,7 @@ class Quantised(Result):
 
 
 class Spread(msgspec.Struct):
-    """A repeated timing, seconds."""
+    """A repeated timing, in seconds."""
 
     median: float
 
@@ -133,16 +133,16 @@ class Side(msgspec.Struct):
     bits_per_weight: float | None = None
 
 
-class Continued(msgspec.Struct):
+class CompareProtocol(msgspec.Struct):
     """How both sides were compared."""
 
     new_tokens: int | None = None
 
 
 class Compared(Result):
-    """An original and its quantised version, measured in turn."""
+    """An original and its quantised version, measured alternately."""
 
     original: Side
     quantised: Side
     equal_tokens: int | None = None
-    protocol: Continued = msgspec.field(default_factory=Continued)
+    protocol: CompareProtocol = msgspec.field(default_factory=CompareProtocol)

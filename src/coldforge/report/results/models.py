@@ -1,4 +1,4 @@
-"""What a folder of results knows of each checkpoint, put together by digests."""
+"""Everything that a folder of results says about each checkpoint, joined by digests."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from coldforge.report.results.benches import benches_of
-from coldforge.report.results.engine import Bench, Measured
+from coldforge.report.results.engine import Bench, BenchedEngine
 from coldforge.report.results.gather import Runs
-from coldforge.report.results.model import Compared, Evaluated, Programs, Quantised, Side
+from coldforge.report.results.model import Compared, Evaluated, HumanEval, Quantised, Side
 
 SHORT = 8
-"""Characters of a digest that tell two things of one name apart."""
+"""Characters of a digest that distinguish two checkpoints of the same name."""
 
 
 @dataclass
@@ -21,24 +21,24 @@ class Model:
     digest: str
     name: str = ""
     original: str = ""
-    """Digest of what it was quantised from; nothing where that is not known."""
+    """Digest of what it was quantised from; empty if not known."""
     quantised: Quantised | None = None
-    judged: Evaluated | None = None
-    programs: Programs | None = None
+    evaluation: Evaluated | None = None
+    humaneval: HumanEval | None = None
     compared: Compared | None = None
-    """Where it is the quantised side."""
+    """The comparison in which it is the quantised side."""
     side: Side | None = None
-    engines: list[tuple[Bench, Measured]] = field(default_factory=list)
+    engines: list[tuple[Bench, BenchedEngine]] = field(default_factory=list)
 
     @property
     def disk_bytes(self) -> int | None:
-        """Bytes of its files, as any result says."""
-        known = (self.quantised, self.judged, self.side)
+        """Bytes of its files, from any result that has them."""
+        known = (self.quantised, self.evaluation, self.side)
         return next((item.disk_bytes for item in known if item and item.disk_bytes), None)
 
     @property
     def how(self) -> str:
-        """Say how it was quantised."""
+        """Describe how it was quantised."""
         if not self.quantised:
             return ""
         given = self.quantised.parameters
@@ -57,27 +57,27 @@ class Models(dict[str, Model]):
         return self.setdefault(digest, Model(digest))
 
     def name(self, digest: str | None) -> str:
-        """Name a checkpoint, by the beginning of its digest if need be."""
+        """Name a checkpoint, by the beginning of its digest if it has no other name."""
         if not digest:
             return ""
         return self[digest].name if digest in self else digest[:SHORT]
 
     def pairs(self) -> Iterator[tuple[Model, Model | None]]:
-        """List quantised checkpoints, each with its original if something is known of that."""
+        """List quantised checkpoints, each with its original if the results mention that."""
         for model in self.values():
             if model.original or model.quantised:
                 yield model, self.get(model.original)
 
 
 def models_of(runs: Runs) -> Models:
-    """Put together what the results say of each checkpoint."""
+    """Join what the results say about each checkpoint."""
     found = Models()
     for made in runs.of(Quantised):
-        model = found.at(made.said.digest)
-        model.quantised, model.original = made.said, made.said.model_digest
+        model = found.at(made.result.digest)
+        model.quantised, model.original = made.result, made.result.model_digest
         model.name = model.name or made.name.removeprefix("quantize-")
     _compared(found, runs)
-    _judged(found, runs)
+    _evaluated(found, runs)
     for bench in benches_of(runs):
         for engine in bench.engines:
             if engine.checkpoint:
@@ -88,33 +88,34 @@ def models_of(runs: Runs) -> Models:
 
 def _compared(found: Models, runs: Runs) -> None:
     for item in runs.of(Compared):
-        before, after = item.said.original, item.said.quantised
+        before, after = item.result.original, item.result.quantised
         for side in (before, after):
             model = found.at(side.digest)
             model.side, model.name = side, _base(side.model) or model.name
-        found[after.digest].compared = item.said
+        found[after.digest].compared = item.result
         found[after.digest].original = before.digest
 
 
-def _judged(found: Models, runs: Runs) -> None:
-    """Add what judging said; of several, the last one beside an original counts."""
-    by_path = {item.said.model: item.said.digest for item in runs.of(Evaluated) if item.said.model}
-    for item in runs.of(Evaluated):
-        model = found.at(item.said.digest)
-        model.name = _base(item.said.model) or model.name
-        if item.said.reference or not model.judged:
-            model.judged = item.said
-        if item.said.reference and not model.original:
-            model.original = by_path.get(item.said.reference.model, "")
-    for programs in runs.of(Programs):
-        if programs.said.digest:
-            model = found.at(programs.said.digest)
-            model.programs = programs.said
-            model.name = model.name or _base(programs.said.model)
+def _evaluated(found: Models, runs: Runs) -> None:
+    """Add evaluations; of several, the last one with an original counts."""
+    results = [item.result for item in runs.of(Evaluated)]
+    by_path = {result.model: result.digest for result in results if result.model}
+    for result in results:
+        model = found.at(result.digest)
+        model.name = _base(result.model) or model.name
+        if result.reference or not model.evaluation:
+            model.evaluation = result
+        if result.reference and not model.original:
+            model.original = by_path.get(result.reference.model, "")
+    for run in runs.of(HumanEval):
+        if run.result.digest:
+            model = found.at(run.result.digest)
+            model.humaneval = run.result
+            model.name = model.name or _base(run.result.model)
 
 
 def _name(found: Models) -> None:
-    """Name the nameless, and tell apart what has one name."""
+    """Give every checkpoint a name of its own."""
     for model in found.values():
         engines = [engine.name for _, engine in model.engines]
         model.name = model.name or next(iter(engines), "") or model.digest[:SHORT]

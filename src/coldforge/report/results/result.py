@@ -1,4 +1,4 @@
-"""What every result may say of itself; what else it holds is not looked at."""
+"""The fields that every result may have; others are ignored."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ Interval = tuple[float, float] | None
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """What every result may say of its circumstances."""
+    """The fields that every result may have."""
 
     image: str | None = None
     versions: dict[str, Any] = msgspec.field(default_factory=dict)

@@ -1,48 +1,49 @@
-"""What quantising cost: perplexity, divergence, agreement, programs that work; with intervals."""
+"""Accuracy before and after quantising: perplexity, KL, agreement, HumanEval; with intervals."""
 
 from coldforge.report.page.model import Chart, Column, Mark, Row, Section, Table
 from coldforge.report.results.gather import Found, Runs
-from coldforge.report.results.model import Evaluated, Programs, Solved
+from coldforge.report.results.model import Evaluated, HumanEval, PassRate
 from coldforge.report.results.models import Models
+from coldforge.report.sections import SectionMaker
 
 INTERVALS = "95 % intervals"
 
 
-def section(runs: Runs, models: Models) -> Section | None:
-    """Lay out what was judged on text, and by programs."""
-    judged, solved = runs.of(Evaluated), runs.of(Programs)
-    if not judged and not solved:
+def make(runs: Runs, models: Models) -> Section | None:
+    """Lay out evaluations on text and on HumanEval."""
+    evaluated, solved = runs.of(Evaluated), runs.of(HumanEval)
+    if not evaluated and not solved:
         return None
-    found = Section("accuracy", "Accuracy", _protocols(judged))
-    if judged:
-        table = _judged(judged, models)
+    found = Section("accuracy", "Accuracy", _protocols(evaluated))
+    if evaluated:
+        table = _evaluated(evaluated, models)
         found.tables.append(table)
         found.charts += _charts(table)
     if solved:
         table = _solved(solved, models)
         found.tables.append(table)
         found.charts.append(
-            Chart("interval", "HumanEval, pass@1", "Share of problems solved at the first try, "
+            Chart("interval", "HumanEval, pass@1", "Share of problems solved at the first attempt, "
                   f"with {INTERVALS}.", table.id, "model", ["share"])
         )  # fmt: skip
     return found
 
 
-def _protocols(judged: list[Found[Evaluated]]) -> str:
-    said = dict.fromkeys(
+def _protocols(evaluated: list[Found[Evaluated]]) -> str:
+    texts = dict.fromkeys(
         f"{how.windows} windows of {how.window} tokens"
-        + (f", {how.tokens:,} judged" if how.tokens else "")
+        + (f", {how.tokens:,} tokens scored" if how.tokens else "")
         + (f", {how.corpus}" if how.corpus else "")
         + (f", {how.dtype}" if how.dtype else "")
         + (f"; intervals: {how.interval}" if how.interval else "")
-        for how in (item.said.protocol for item in judged)
+        for how in (item.result.protocol for item in evaluated)
         if how.windows
     )
-    return f"Judged on {'; and on '.join(said)}. KL in nats a token." if said else ""
+    return f"Evaluated on {'; and on '.join(texts)}. KL in nats a token." if texts else ""
 
 
-def _judged(judged: list[Found[Evaluated]], models: Models) -> Table:
-    """Make a row of each judgement, the widest weights first."""
+def _evaluated(evaluated: list[Found[Evaluated]], models: Models) -> Table:
+    """Make a row of each evaluation, the largest weights first."""
     columns = [
         Column("model", "Model"),
         Column("bits", "Bits a weight", "bits"),
@@ -51,28 +52,28 @@ def _judged(judged: list[Found[Evaluated]], models: Models) -> Table:
         Column("kl", "KL to the original", "nats", low="kl-low", high="kl-high"),
         Column("top1", "Top-1 agreement", "share", low="top1-low", high="top1-high"),
     ]
-    rows = [_row(item.said, models) for item in judged]
+    rows = [_row(item.result, models) for item in evaluated]
     rows.sort(key=lambda row: -float(row["bits"] or 0))
     columns = [item for item in columns if any(row.get(item.key) is not None for row in rows)]
-    return Table("accuracy", f"Judged on text, with {INTERVALS}", columns, rows)
+    return Table("accuracy", f"Evaluated on text, with {INTERVALS}", columns, rows)
 
 
-def _row(said: Evaluated, models: Models) -> Row:
+def _row(result: Evaluated, models: Models) -> Row:
     row: Row = {
-        "model": models.name(said.digest),
-        "bits": said.bits_per_weight,
-        "ppl": said.perplexity,
-        **_bounds("ppl", said.perplexity_interval),
+        "model": models.name(result.digest),
+        "bits": result.bits_per_weight,
+        "ppl": result.perplexity,
+        **_bounds("ppl", result.perplexity_interval),
     }
-    if beside := said.reference:
-        grown = beside.perplexity_ratio_interval
+    if reference := result.reference:
+        grown = reference.perplexity_ratio_interval
         row |= {
-            "ratio": beside.perplexity_ratio - 1,
+            "ratio": reference.perplexity_ratio - 1,
             **_bounds("ratio", (grown[0] - 1, grown[1] - 1) if grown else None),
-            "kl": beside.kl,
-            **_bounds("kl", beside.kl_interval),
-            "top1": beside.top1_agreement,
-            **_bounds("top1", beside.top1_agreement_interval),
+            "kl": reference.kl,
+            **_bounds("kl", reference.kl_interval),
+            "top1": reference.top1_agreement,
+            **_bounds("top1", reference.top1_agreement_interval),
         }
     return row
 
@@ -82,7 +83,7 @@ def _bounds(key: str, interval: tuple[float, float] | None) -> Row:
 
 
 def _charts(table: Table) -> list[Chart]:
-    """Draw each distance from the original that was measured."""
+    """Draw each measured difference from the original."""
     drawn: tuple[tuple[str, str, bool, list[Mark]], ...] = (
         ("kl", "KL to the original, nats a token", True, []),
         ("ratio", "Change of the perplexity", False, [Mark("original", 0.0)]),
@@ -97,7 +98,7 @@ def _charts(table: Table) -> list[Chart]:
     ]  # fmt: skip
 
 
-def _solved(solved: list[Found[Programs]], models: Models) -> Table:
+def _solved(solved: list[Found[HumanEval]], models: Models) -> Table:
     columns = [
         Column("model", "Model"),
         Column("problems", "Problems", "count"),
@@ -109,23 +110,26 @@ def _solved(solved: list[Found[Programs]], models: Models) -> Table:
     ]
     rows: list[Row] = []
     for item in solved:
-        said = item.said
-        if said.reference:
-            rows.append(_share("original", said.reference))
-        rows.append(_share(models.name(said.digest) or item.name, said))
-        if said.reference:
-            rows[-1]["change"] = said.share - said.reference.share
-        if said.paired:
-            pair = said.paired
+        result = item.result
+        if result.reference:
+            rows.append(_share("original", result.reference))
+        rows.append(_share(models.name(result.digest) or item.name, result))
+        if result.reference:
+            rows[-1]["change"] = result.share - result.reference.share
+        if result.paired:
+            pair = result.paired
             rows[-1] |= {"gained": pair.gained, "lost": pair.lost, "p": pair.p}
     columns = [item for item in columns if any(row.get(item.key) is not None for row in rows)]
     return Table("programs", f"HumanEval, with {INTERVALS} (Wilson)", columns, rows)
 
 
-def _share(name: str, said: Solved) -> Row:
+def _share(name: str, result: PassRate) -> Row:
     return {
         "model": name,
-        "problems": said.problems,
-        "share": said.share,
-        **_bounds("share", said.interval),
+        "problems": result.problems,
+        "share": result.share,
+        **_bounds("share", result.interval),
     }
+
+
+SECTION = SectionMaker(order=50, make=make)

@@ -1,21 +1,22 @@
-"""The way from the original to a result, step by step, with what each took."""
+"""The steps from the original to a result, with the time or size of each."""
 
 from coldforge.report.page.formatting import form
 from coldforge.report.page.model import Column, Row, Section, Step, Table
-from coldforge.report.results.engine import Built, Measured
+from coldforge.report.results.engine import BenchedEngine, Built
 from coldforge.report.results.gather import Runs
 from coldforge.report.results.model import Compared
 from coldforge.report.results.models import Model, Models
 from coldforge.report.results.subject import fastest, find_subject
+from coldforge.report.sections import SectionMaker
 
 
-def section(runs: Runs, models: Models) -> Section | None:
+def make(runs: Runs, models: Models) -> Section | None:
     """Draw the flow of the model that the page is about, and every comparison side by side."""
     found = Section("flow", "Flow", "From the original to a result.")
     if subject := find_subject(models):
         found.steps = _steps(runs, subject.model)
     for at, item in enumerate(runs.of(Compared), 1):
-        found.tables.append(_sides(item.said, models, f"sides-{at}"))
+        found.tables.append(_sides(item.result, models, f"sides-{at}"))
     return found if found.steps or found.tables else None
 
 
@@ -33,17 +34,17 @@ def _steps(runs: Runs, model: Model) -> list[Step]:
 
 
 def _built(runs: Runs, model: Model) -> list[Step]:
-    """Add building an engine, where one was built of it."""
-    of_it = (item.said for item in runs.of(Built) if item.said.checkpoint == model.digest)
-    built = next(of_it, None)
+    """Add building an engine, if one was built from the model."""
+    engines = (item.result for item in runs.of(Built) if item.result.checkpoint == model.digest)
+    built = next(engines, None)
     return [Step("Build", built.seconds, "seconds", f"an engine, {built.backend}")] if built else []
 
 
-def _ran(compared: Compared | None, engine: Measured | None) -> list[Step]:
-    """Load and infer: in the engine where one was measured, else in PyTorch."""
+def _ran(compared: Compared | None, engine: BenchedEngine | None) -> list[Step]:
+    """Load and infer: in the engine if one was measured, else in PyTorch."""
     if engine:
-        taken = (cell.tpot_ms for cell in engine.cells)
-        rates = [item.p50 for item in taken if item and item.p50 is not None]
+        latency = (cell.tpot_ms for cell in engine.cells)
+        rates = [item.p50 for item in latency if item and item.p50 is not None]
         rate = min(rates) / 1000 if rates else None
         return [
             Step("Load", engine.load_seconds, "seconds", "the engine"),
@@ -57,13 +58,13 @@ def _ran(compared: Compared | None, engine: Measured | None) -> list[Step]:
 
 
 def _result(model: Model) -> Step:
-    compared, judged = model.compared, model.judged
+    compared, evaluation = model.compared, model.evaluation
     total = compared.protocol.new_tokens if compared else None
     if compared and compared.equal_tokens is not None and total:
         of_all = f"of {form(total, 'count')} tokens are the original's"
         return Step("Result", compared.equal_tokens, "count", of_all)
-    if judged and judged.reference:
-        return Step("Result", judged.reference.top1_agreement, "share", "of tokens agree")
+    if evaluation and evaluation.reference:
+        return Step("Result", evaluation.reference.top1_agreement, "share", "of tokens agree")
     return Step("Result", None, note="not compared")
 
 
@@ -90,3 +91,6 @@ def _sides(compared: Compared, models: Models, name: str) -> Table:
         for side in (compared.original, compared.quantised)
     ]
     return Table(name, "Side by side in PyTorch, medians", columns, rows)
+
+
+SECTION = SectionMaker(order=20, make=make)

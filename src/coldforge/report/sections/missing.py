@@ -1,36 +1,33 @@
-"""What was not run, and why: a gap that is not named reads as a pass."""
+"""What was not run, and why: otherwise a gap would look like a pass."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from coldforge.report.page.model import Column, Row, Section, Table
-from coldforge.report.results.engine import Bench, Checked, Predicted
+from coldforge.report.results.engine import Bench, LoaderCheck, MemoryPrediction
 from coldforge.report.results.gather import Found, Runs
-from coldforge.report.results.model import Evaluated, Programs
+from coldforge.report.results.model import Evaluated, HumanEval
 from coldforge.report.results.models import Models
+from coldforge.report.sections import SectionMaker
 
 ABSENT = (
-    ((Bench,), "speed and memory of engines", "./invokew bench --engine ENGINE --json"),
-    (
-        (Evaluated,),
-        "perplexity, KL, agreement",
-        "./invokew evaluate --model M --reference O --json",
-    ),
-    ((Programs,), "HumanEval", "./invokew evaluate --task humaneval --problems FILE --json"),
-    ((Checked,), "what TensorRT-LLM decodes", "./invokew engine.check --checkpoint M --json"),
-    ((Checked, Predicted), "memory on a card", "./invokew engine.memory --model M --json"),
+    ((Bench,), "speed and memory of engines", "bench --engine ENGINE"),
+    ((Evaluated,), "perplexity, KL, agreement", "evaluate --model M --reference O"),
+    ((HumanEval,), "HumanEval", "evaluate --task humaneval --problems FILE"),
+    ((LoaderCheck,), "how TensorRT-LLM decodes the weights", "engine.check --checkpoint M"),
+    ((LoaderCheck, MemoryPrediction), "memory on a card", "engine.memory --model M"),
 )
-"""Kinds of results any of which says it, what they would say, and what would tell it."""
+"""Kinds of results, what any of them would show, and the task that makes one."""
 SKIPPED = "skipped: "
 BAD = frozenset({"skipped", "failed"})
 
 
-def section(runs: Runs, _: Models) -> Section | None:
-    """List what results say was skipped or failed, and what there is no result of."""
-    rows = [row for item in runs.results for row in _said(item)]
+def make(runs: Runs, _: Models) -> Section | None:
+    """List what was skipped or failed, and which results are missing."""
+    rows = [row for item in runs.results for row in _gaps(item)]
     rows += [
-        {"what": what, "why": "no result", "where": None, "command": command}
-        for kinds, what, command in ABSENT
+        {"what": what, "why": "no result", "where": None, "command": f"./invokew {task} --json"}
+        for kinds, what, task in ABSENT
         if not any(runs.of(kind) for kind in kinds)
     ]
     if not rows:
@@ -38,15 +35,15 @@ def section(runs: Runs, _: Models) -> Section | None:
     columns = [
         Column("what", "What"),
         Column("why", "Why"),
-        Column("where", "Said by"),
-        Column("command", "What would tell"),
+        Column("where", "File"),
+        Column("command", "Command that runs it"),
     ]
     return Section(
         "missing", "Not run", tables=[Table("missing", "What was not run, and why", columns, rows)]
     )
 
 
-def _said(item: Found[Any]) -> Iterator[Row]:
+def _gaps(item: Found[Any]) -> Iterator[Row]:
     for place in item.lost:
         why = "not a finite number"
         yield {"what": place, "why": why, "where": item.path, "command": None}
@@ -55,7 +52,7 @@ def _said(item: Found[Any]) -> Iterator[Row]:
 
 
 def skipped(value: Any, name: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON
-    """Name what a result says was skipped or failed, with its reason."""
+    """List what was skipped or failed according to a result, with the reason."""
     if isinstance(value, str) and value.startswith(SKIPPED):
         yield name, value
     elif isinstance(value, list):
@@ -69,7 +66,7 @@ def skipped(value: Any, name: str = "") -> Iterator[tuple[str, str]]:  # noqa: A
 
 
 def _wrong(value: dict[str, Any], name: str) -> Iterator[tuple[str, str]]:
-    """Read what a part of a result says of itself."""
+    """Read the status and the error of a part of a result."""
     if value.get("status") in BAD:
         yield name, f"{value['status']}: {value.get('why', 'no reason given')}"
     if isinstance(wrong := value.get("error"), dict) and "message" in wrong:
@@ -77,8 +74,11 @@ def _wrong(value: dict[str, Any], name: str) -> Iterator[tuple[str, str]]:
 
 
 def _reasons(value: object, name: str) -> Iterator[tuple[str, str]]:
-    """Read what stands under `skipped`: a reason, or one for each of several things."""
+    """Read the value of `skipped`: a reason, or one for each of several things."""
     if isinstance(value, dict):
         yield from ((str(what), f"{SKIPPED}{why}") for what, why in value.items())
     elif value:
         yield name, f"{SKIPPED}{value}"
+
+
+SECTION = SectionMaker(order=90, make=make)

@@ -1,16 +1,17 @@
-"""Which bytes went in: images, checkpoints, engines, calibrations, versions."""
+"""The inputs by digest: images, checkpoints, engines, calibration sets, versions."""
 
 from collections.abc import Iterator
 
 from coldforge.report.page.model import Column, Row, Section, Table
-from coldforge.report.results.engine import Bench, Built, Measured
+from coldforge.report.results.engine import Bench, BenchedEngine, Built
 from coldforge.report.results.gather import Runs
 from coldforge.report.results.model import Quantised
 from coldforge.report.results.models import Models
+from coldforge.report.sections import SectionMaker
 
 
-def section(runs: Runs, models: Models) -> Section | None:
-    """List every digest that a result names, and the versions that computed it."""
+def make(runs: Runs, models: Models) -> Section | None:
+    """List every digest that the results name, and the versions of libraries."""
     tables = [_images(runs), _models(models), _engines(runs, models), _calibrations(runs)]
     tables += [_versions(runs)]
     found = [table for table in tables if table.rows]
@@ -21,8 +22,8 @@ def section(runs: Runs, models: Models) -> Section | None:
 def _images(runs: Runs) -> Table:
     used: dict[str, list[str]] = {}
     for item in runs.results:
-        if item.said.image:
-            used.setdefault(item.said.image, []).append(item.task)
+        if item.result.image:
+            used.setdefault(item.result.image, []).append(item.task)
     rows: list[Row] = [
         {"image": image, "tasks": ", ".join(dict.fromkeys(tasks))} for image, tasks in used.items()
     ]
@@ -71,9 +72,9 @@ def _engines(runs: Runs, models: Models) -> Table:
 
 
 def _built(runs: Runs) -> Iterator[tuple[str, Row]]:
-    measured: list[tuple[str, Measured | Built]]
-    measured = [(engine.name, engine) for item in runs.of(Bench) for engine in item.said.engines]
-    built = [(item.name.removeprefix("engine.build-"), item.said) for item in runs.of(Built)]
+    measured: list[tuple[str, BenchedEngine | Built]]
+    measured = [(engine.name, engine) for item in runs.of(Bench) for engine in item.result.engines]
+    built = [(item.name.removeprefix("engine.build-"), item.result) for item in runs.of(Built)]
     for name, engine in [*measured, *built]:
         release = f" {engine.release}" if isinstance(engine, Built) and engine.release else ""
         yield (
@@ -99,23 +100,23 @@ def _calibrations(runs: Runs) -> Table:
     ]
     rows: dict[str, Row] = {}
     for item in runs.of(Quantised):
-        drawn = item.said.calibration
-        if drawn and drawn.digest:
-            rows[drawn.digest] = {
-                "name": drawn.corpus or drawn.way,
-                "digest": drawn.digest,
-                "samples": drawn.samples,
-                "length": drawn.length,
-                "tokenizer": drawn.tokenizer,
+        calibration = item.result.calibration
+        if calibration and calibration.digest:
+            rows[calibration.digest] = {
+                "name": calibration.corpus or calibration.way,
+                "digest": calibration.digest,
+                "samples": calibration.samples,
+                "length": calibration.length,
+                "tokenizer": calibration.tokenizer,
             }
     return Table("calibrations", "Calibration sets", columns, list(rows.values()))
 
 
 def _versions(runs: Runs) -> Table:
-    """List each library's version; several where results differ."""
+    """List each library's version; several if results differ."""
     known: dict[str, dict[str, list[str]]] = {}
     for item in runs.results:
-        for library, version in item.said.versions.items():
+        for library, version in item.result.versions.items():
             known.setdefault(library, {}).setdefault(str(version), []).append(item.task)
     rows: list[Row] = [
         {"library": library, "version": version, "tasks": ", ".join(dict.fromkeys(tasks))}
@@ -128,3 +129,6 @@ def _versions(runs: Runs) -> Table:
         Column("tasks", "Computed"),
     ]
     return Table("versions", "Versions", columns, rows)
+
+
+SECTION = SectionMaker(order=100, make=make)

@@ -1,4 +1,4 @@
-"""The commands that make the same again."""
+"""The commands that reproduce the results."""
 
 import re
 import shlex
@@ -9,32 +9,35 @@ from coldforge.report.page.model import Command, Section
 from coldforge.report.results.benches import benches_of
 from coldforge.report.results.engine import Bench, Built
 from coldforge.report.results.gather import Runs
-from coldforge.report.results.model import Drawn
+from coldforge.report.results.model import Calibration
 from coldforge.report.results.models import Model, Models
+from coldforge.report.sections import SectionMaker
 
 INVOKE = "./invokew"
 FROZEN = "calibration.json"
-OWN = re.compile(r"|python-[\d.]+-stdlib/(train|held-out)")
-"""What calibrates and judges unless something is named: the standard library's sources."""
-TURNED = {"sym": ("asym", False)}
-"""Parameters whose flag says the opposite: its name, and the value at which it is given."""
+DEFAULT_TEXT = re.compile(r"|python-[\d.]+-stdlib/(train|held-out)")
+"""The default texts for calibration and evaluation: the standard library's sources."""
+INVERTED = {"sym": ("asym", False)}
+"""Parameters whose flag means the opposite: the flag, and the value that needs it."""
 
 
-def section(runs: Runs, models: Models) -> Section | None:
-    """Write a command for each checkpoint, judgement, engine and bench."""
+def make(runs: Runs, models: Models) -> Section | None:
+    """Write a command for each checkpoint, evaluation, engine and bench."""
     found = [command for model in models.values() if (command := _quantise(model, models))]
     found += [
         command
         for model, _ in models.pairs()
-        if model.judged and (command := _evaluate(model, models))
+        if model.evaluation and (command := _evaluate(model, models))
     ]
     for item in runs.of(Built):
         name = item.name.removeprefix("engine.build-")
-        found.append(_dry(item.said) if item.said.dry_run else _build(name, item.said, models))
+        found.append(
+            _dry(item.result) if item.result.dry_run else _build(name, item.result, models)
+        )
     found += [_bench(item) for item in benches_of(runs)]
     if not found:
         return None
-    lead = "Names stand for folders of yours; digests above say which they must be. The same"
+    lead = "Names are folders on your machine; the digests above identify them. The same"
     lead += " image, model, calibration and settings give the same bytes."
     return Section("rebuild", "Rebuild", lead, commands=found)
 
@@ -43,41 +46,41 @@ def _quantise(model: Model, models: Models) -> Command | None:
     made = model.quantised
     if not made:
         return None
-    drawn = made.calibration or Drawn()
+    calibration = made.calibration or Calibration()
     spelled = [f"--model={models.name(made.model_digest)}", f"--method={made.method}"]
     spelled += _flags(made.parameters)
-    spelled += [f"--calibration={name}"] if (name := _calibration(drawn)) else []
-    spelled += _flags({"samples": drawn.samples, "length": drawn.length})
+    spelled += [f"--calibration={name}"] if (name := _calibration(calibration)) else []
+    spelled += _flags({"samples": calibration.samples, "length": calibration.length})
     spelled += [f"--seed={made.seed}", f"--out={model.name}"]
     return Command(f"Quantise {model.name}", _spell("quantize", spelled))
 
 
-def _calibration(drawn: Drawn) -> str:
-    """Name the text or the frozen set that calibrated; nothing for what is taken by itself."""
-    return _text(drawn.corpus) if drawn.way == "drawn" else FROZEN
+def _calibration(calibration: Calibration) -> str:
+    """Name the calibration text or frozen set; empty for the default."""
+    return _text(calibration.corpus) if calibration.way == "drawn" else FROZEN
 
 
 def _text(corpus: str) -> str:
-    """Name a user's text."""
-    return "" if OWN.fullmatch(corpus) else PurePath(corpus).name
+    """Name a user's text; empty for the default."""
+    return "" if DEFAULT_TEXT.fullmatch(corpus) else PurePath(corpus).name
 
 
 def _evaluate(model: Model, models: Models) -> Command | None:
-    judged = model.judged
-    if not judged:
+    evaluation = model.evaluation
+    if not evaluation:
         return None
-    how = judged.protocol
+    how = evaluation.protocol
     spelled = [f"--model={model.name}"]
-    if judged.reference and model.original:
+    if evaluation.reference and model.original:
         spelled.append(f"--reference={models.name(model.original)}")
     spelled += [f"--text={name}"] if (name := _text(how.corpus)) else []
     spelled += _flags({"window": how.window, "limit": how.windows})
-    return Command(f"Judge {model.name}", _spell("evaluate", spelled))
+    return Command(f"Evaluate {model.name}", _spell("evaluate", spelled))
 
 
 def _dry(built: Built) -> Command:
-    """Show the commands of a release that were written and not run."""
-    title = f"Commands of {built.backend} {built.release or ''}, written and not run"
+    """Show a release's commands from a dry run."""
+    title = f"Commands of {built.backend} {built.release or ''}, not run"
     return Command(title, "\n".join(built.text))
 
 
@@ -100,10 +103,10 @@ def _bench(bench: Bench) -> Command:
 
 
 def _flags(given: dict[str, Any]) -> list[str]:
-    """Spell parameters as flags; what is not set needs none."""
+    """Write parameters as flags; unset ones are left out."""
     spelled = []
     for key, value in given.items():
-        name, when = TURNED.get(key, (key, True))
+        name, when = INVERTED.get(key, (key, True))
         flag = f"--{name.replace('_', '-')}"
         if value is when:
             spelled.append(flag)
@@ -120,3 +123,6 @@ def _spell(task: str, flags: list[str]) -> str:
 def _quoted(flag: str) -> str:
     name, _, value = flag.partition("=")
     return f"{name} {shlex.quote(value)}" if value else name
+
+
+SECTION = SectionMaker(order=110, make=make)

@@ -1,43 +1,45 @@
-"""Which layers mind coarse weights most, and the bits each got."""
+"""How much quantising one layer damages the model, and the bits each got."""
 
 from coldforge.report.page.formatting import form
 from coldforge.report.page.model import Chart, Column, Row, Section, Table
 from coldforge.report.results.gather import Found, Runs
-from coldforge.report.results.model import Minded, Quantised
+from coldforge.report.results.model import LayerSensitivity, Quantised
 from coldforge.report.results.models import Models
+from coldforge.report.sections import SectionMaker
 
 SHOWN = "4"
-"""Bits at which layers are compared, where that was measured."""
+"""Bits at which layers are compared, if that was measured."""
 
 
-def section(runs: Runs, models: Models) -> Section | None:
+def make(runs: Runs, models: Models) -> Section | None:
     """Lay out every measurement of layers."""
-    measured = [item for item in runs.of(Quantised) if item.said.sensitivity]
+    measured = [item for item in runs.of(Quantised) if item.result.sensitivity]
     if not measured:
         return None
     found = Section("sensitivity", "Sensitivity", " ".join(_lead(measured, models)))
     for at, item in enumerate(measured, 1):
-        table = _table(item, f"sensitivity-{at}", models.name(item.said.digest))
+        table = _table(item, f"sensitivity-{at}", models.name(item.result.digest))
         found.tables.append(table)
-        if chart := _chart(table, models.name(item.said.digest)):
+        if chart := _chart(table, models.name(item.result.digest)):
             found.charts.append(chart)
     return found
 
 
 def _lead(measured: list[Found[Quantised]], models: Models) -> list[str]:
-    said = ["Each layer's damage is the KL to the original with that layer alone quantised."]
+    lead = ["Each layer's damage is the KL to the original with only that layer quantised."]
     for item in measured:
-        found = item.said.sensitivity
+        found, name = item.result.sensitivity, models.name(item.result.digest)
         if found and found.predicted_kl is not None:
-            text = f"{models.name(item.said.digest)}: predicted {form(found.predicted_kl, 'nats')}"
-            drift = found.measured_kl
-            said.append(text + (f", measured {form(drift, 'nats')}." if drift is not None else "."))
-    return said
+            text = f"{name}: predicted {form(found.predicted_kl, 'nats')}"
+            if found.measured_kl is not None:
+                text += f", measured {form(found.measured_kl, 'nats')}"
+            lead.append(f"{text}.")
+    return lead
 
 
 def _table(item: Found[Quantised], name: str, model: str) -> Table:
     """Make a row of each layer, the most sensitive first."""
-    layers = item.said.sensitivity.layers if item.said.sensitivity else []
+    layers = item.result.sensitivity.layers if item.result.sensitivity else []
     widths = sorted({bits for layer in layers for bits in layer.kl}, key=_number)
     columns = [
         Column("layer", "Layer"),
@@ -66,12 +68,12 @@ def _chart(table: Table, model: str) -> Chart | None:
     title = f"{model}: KL with a layer in {shown.removeprefix('kl-')} bits, and the bits it got"
     return Chart(
         "heat", title,
-        "Blocks from top to bottom, their layers side by side; strong shades do more damage.",
+        "Blocks from top to bottom, their layers side by side; stronger shades mean more damage.",
         table.id, "block", [shown], across="part", text="bits", log=True,
     )  # fmt: skip
 
 
-def _damage(layer: Minded) -> float:
+def _damage(layer: LayerSensitivity) -> float:
     return layer.kl.get(SHOWN, max(layer.kl.values(), default=0.0))
 
 
@@ -86,3 +88,6 @@ def _split(layer: str) -> tuple[str, str]:
 
 def _number(text: str) -> tuple[int, str]:
     return (int(text) if text.isdigit() else 0, text)
+
+
+SECTION = SectionMaker(order=60, make=make)

@@ -1,11 +1,11 @@
-"""How fast engines are: tokens and speed-up over the grid, and the distribution of latencies."""
+"""Speed of engines: tokens a second and speed-up over the grid, and latency percentiles."""
 
 from coldforge.report.page.model import Chart, Column, Mark, Row, Section, Table
 from coldforge.report.results.benches import benches_of
-from coldforge.report.results.engine import Bench, Cell
+from coldforge.report.results.engine import Bench
 from coldforge.report.results.gather import Runs
 from coldforge.report.results.models import Models
-from coldforge.report.results.speed import baseline, where
+from coldforge.report.sections import SectionMaker
 
 LATENCIES = {
     "ttft": "Time to the first token (TTFT)",
@@ -19,7 +19,7 @@ Place = tuple[int, int, int]
 """A point of the grid: input, output, batch size."""
 
 
-def section(runs: Runs, _: Models) -> Section | None:
+def make(runs: Runs, _: Models) -> Section | None:
     """Lay out every bench: its grid, then its latencies."""
     benches = benches_of(runs)
     if not benches:
@@ -51,13 +51,9 @@ def _where(bench: Bench, count: int) -> str:
     return f", {bench.device.title}" if count > 1 and bench.device.title else ""
 
 
-def _place(cell: Cell) -> Place:
-    return cell.input_len, cell.output_len, cell.batch_size
-
-
 def _grid(bench: Bench, name: str, where_it_ran: str) -> Table:
     """Make a row of each point of the grid, with every engine's rate and speed-up."""
-    plain = baseline(bench)
+    plain = bench.baseline
     engines = [engine for engine in bench.engines if engine.cells]
     keys = {id(engine): str(at) for at, engine in enumerate(engines)}
     columns = [Column("cell", "Input → output", unit="tokens")]
@@ -73,7 +69,7 @@ def _grid(bench: Bench, name: str, where_it_ran: str) -> Table:
     rows: dict[Place, Row] = {}
     for engine in engines:
         for cell in engine.cells:
-            row = rows.setdefault(_place(cell), {"cell": where(cell)})
+            row = rows.setdefault(cell.place, {"cell": cell.title})
             row[f"rate-{keys[id(engine)]}"] = cell.output_tokens_per_s
             if cell.speedup is not None:
                 row[f"speedup-{keys[id(engine)]}"] = cell.speedup
@@ -100,11 +96,14 @@ def _latency(bench: Bench, kind: str, name: str, where_it_ran: str) -> Table:
     columns = [Column("cell", "Input → output", unit="tokens"), Column("engine", "Engine")]
     columns += [Column(item, item, "ms") for item in PERCENTILES]
     rows: list[Row] = []
-    places = dict.fromkeys(_place(cell) for engine in bench.engines for cell in engine.cells)
+    places = dict.fromkeys(cell.place for engine in bench.engines for cell in engine.cells)
     for place in places:
         for engine in bench.engines:
-            for cell in (item for item in engine.cells if _place(item) == place):
-                taken = getattr(cell, f"{kind}_ms")
-                figures = {item: getattr(taken, item, None) for item in PERCENTILES}
-                rows.append({"cell": where(cell), "engine": engine.name, **figures})
+            for cell in (item for item in engine.cells if item.place == place):
+                latency = getattr(cell, f"{kind}_ms")
+                figures = {item: getattr(latency, item, None) for item in PERCENTILES}
+                rows.append({"cell": cell.title, "engine": engine.name, **figures})
     return Table(name, f"{LATENCIES[kind]}, ms{where_it_ran}", columns, rows, split="cell")
+
+
+SECTION = SectionMaker(order=30, make=make)

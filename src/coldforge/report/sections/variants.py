@@ -1,11 +1,12 @@
-"""Many ways of storing models in one table: surveys and sweeps."""
+"""Many ways of quantising models in one table: surveys and sweeps."""
 
 from typing import Any
 
 from coldforge.report.page.model import Chart, Column, Row, Section, Table, Value
 from coldforge.report.results.gather import Runs
-from coldforge.report.results.many import Estimate, Survey, Surveyed, Sweep, Swept
+from coldforge.report.results.many import Estimate, Survey, SurveyedModel, Sweep, SweepCell
 from coldforge.report.results.models import Models
+from coldforge.report.sections import SectionMaker
 
 COLUMNS = [
     Column("bits", "Bits a weight", "bits"),
@@ -21,14 +22,14 @@ COLUMNS = [
 ]
 
 
-def section(runs: Runs, _: Models) -> Section | None:
+def make(runs: Runs, _: Models) -> Section | None:
     """Lay out every survey's models and every sweep's cells."""
     found = Section("variants", "Ways compared")
-    surveyed = [model for item in runs.of(Survey) for model in item.said.models]
+    surveyed = [model for item in runs.of(Survey) for model in item.result.models]
     for at, model in enumerate(surveyed, 1):
         found.tables.append(_survey(model, f"survey-{at}"))
     for at, sweep in enumerate(runs.of(Sweep), 1):
-        found.tables.append(_sweep(sweep.said, f"sweep-{at}"))
+        found.tables.append(_sweep(sweep.result, f"sweep-{at}"))
     for table in found.tables:
         if any(row.get("kl") is not None for row in table.rows):
             title = f"{table.caption}: KL to the original, nats a token"
@@ -39,7 +40,7 @@ def section(runs: Runs, _: Models) -> Section | None:
     return found if found.tables else None
 
 
-def _survey(model: Surveyed, name: str) -> Table:
+def _survey(model: SurveyedModel, name: str) -> Table:
     rows: list[Row] = [
         {
             "way": way.way,
@@ -67,7 +68,7 @@ def _sweep(sweep: Sweep, name: str) -> Table:
     return _table(name, "Sweep", first, [_cell(cell) for cell in sweep.cells])
 
 
-def _cell(cell: Swept) -> Row:
+def _cell(cell: SweepCell) -> Row:
     parts = (cell.model, cell.method, cell.backend)
     row: Row = {
         "cell": " · ".join(filter(None, parts)),
@@ -76,26 +77,28 @@ def _cell(cell: Swept) -> Row:
         "backend": cell.backend or None,
         "status": f"failed at {cell.error.get('step')}" if cell.error else None,
     }
-    facts, judged = cell.quantize or {}, cell.evaluate or {}
-    beside = judged.get("reference") or {}
+    facts, evaluated = cell.quantize or {}, cell.evaluate or {}
+    reference = evaluated.get("reference") or {}
     row |= {
-        "bits": number(judged, "bits_per_weight"),
-        "disk": number(facts, "disk_bytes") or number(judged, "disk_bytes"),
+        "bits": number(evaluated, "bits_per_weight"),
+        "disk": number(facts, "disk_bytes") or number(evaluated, "disk_bytes"),
         "seconds": number(facts, "seconds"),
         "peak": number(facts, "peak_rss_bytes"),
-        "ppl": number(judged, "perplexity"),
-        "kl": number(beside, "kl"),
-        "top1": number(beside, "top1_agreement"),
+        "ppl": number(evaluated, "perplexity"),
+        "kl": number(reference, "kl"),
+        "top1": number(reference, "top1_agreement"),
     }
     for key, side, name in (
-        ("ppl", judged, "perplexity"), ("kl", beside, "kl"), ("top1", beside, "top1_agreement")
-    ):  # fmt: skip
+        ("ppl", evaluated, "perplexity"),
+        ("kl", reference, "kl"),
+        ("top1", reference, "top1_agreement"),
+    ):
         row |= _interval(key, side, f"{name}_interval")
     return row | _speed(cell.bench or {})
 
 
 def _speed(bench: dict[str, Any]) -> Row:
-    """Take the last engine's first point of the grid: the one that the cell is about."""
+    """Return speed at the first point of the grid of the last engine, which is the cell's own."""
     engines = [item for item in _dicts(bench.get("engines")) if _dicts(item.get("cells"))]
     if not engines:
         return {}
@@ -132,3 +135,6 @@ def number(side: dict[str, Any], name: str) -> Value:
 
 def _dicts(value: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - whatever JSON holds
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+SECTION = SectionMaker(order=70, make=make)

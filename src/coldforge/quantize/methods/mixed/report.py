@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coldforge.charts.axis import Axis
-from coldforge.charts.chart import Bar, bars
+from coldforge.charts.bars import Bar, bars
 from coldforge.progress import amount
 from coldforge.quantize.methods.mixed.pareto import Option
 

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from coldforge.report.page.model import Chart, Column, Mark, Row, Section, Table
-from coldforge.report.render.charts.draw import KINDS, draw
+from coldforge.report.render.charts import KINDS, draw
 
 GIB = 2.0**30
 
@@ -43,7 +43,7 @@ def test_bars_are_as_long_as_their_values_and_named() -> None:
     assert [word for word in words(found) if word in {"int8", "int4"}] == ["int8", "int4", "int8"]
 
 
-def test_a_mark_stands_at_its_value() -> None:
+def test_a_mark_is_drawn_at_its_value() -> None:
     found = grouped([{"cell": "128", "a": 1.0, "b": 4.0}], marks=[Mark("fp32", 1.0)])
     (mark,) = [item for item in found.iter("line") if item.get("class") == "mark"]
     assert share(mark.get("x1")) == share(mark.get("x2")) == rects(found, "s0")[0][1]
@@ -68,7 +68,7 @@ def test_parts_of_a_stack_follow_each_other_and_differ_without_colour() -> None:
     assert "20.0 GiB" in words(found)
 
 
-def test_a_stack_reaches_a_card_s_line_just_if_it_does_not_fit() -> None:
+def test_a_stack_passes_a_card_s_line_only_if_it_does_not_fit() -> None:
     found = stacked(30, [22.5, 39.4, 79.1])
     lines = [share(item.get("x1")) for item in found.iter("line") if item.get("class") == "mark"]
     assert len(lines) == 2  # the largest card is of no interest
@@ -76,7 +76,7 @@ def test_a_stack_reaches_a_card_s_line_just_if_it_does_not_fit() -> None:
     assert lines[0] < end < lines[1]
 
 
-def test_a_sliver_can_still_be_seen() -> None:
+def test_a_tiny_part_is_still_visible() -> None:
     assert rects(stacked(0.001, [22.5]), "s0")[0][1] >= 0.4
 
 
@@ -99,7 +99,7 @@ def test_intervals_lie_around_their_values_on_a_logarithmic_axis() -> None:
     assert "10⁻⁵" in words(found)
 
 
-def test_what_is_too_small_to_draw_is_drawn_as_nothing() -> None:
+def test_values_too_small_to_draw_are_drawn_as_zero() -> None:
     columns = [Column("m", "M"), Column("v", "KL", "nats")]
     rows: list[Row] = [{"m": "one", "v": 1e-3}, {"m": "two", "v": 5e-324}]
     chart = Chart("interval", "t", "d", "t", "m", ["v"], log=True)
@@ -107,7 +107,7 @@ def test_what_is_too_small_to_draw_is_drawn_as_nothing() -> None:
     assert two < 2 < one
 
 
-def test_cells_of_a_field_stand_in_order_darker_where_the_damage_is_larger() -> None:
+def test_cells_of_a_heat_map_are_ordered_and_darker_for_larger_damage() -> None:
     columns = [Column("b", "B"), Column("p", "P"), Column("kl", "KL", "nats"), Column("n", "Bits")]
     parts = ["mlp.down_proj", "self_attn.q_proj", "self_attn.k_proj"]
     rows: list[Row] = [
@@ -125,7 +125,7 @@ def test_cells_of_a_field_stand_in_order_darker_where_the_damage_is_larger() -> 
     assert any("8" in tip for tip in tips)
 
 
-def test_two_layers_of_one_name_are_told_apart() -> None:
+def test_layers_with_the_same_short_name_keep_their_full_names() -> None:
     columns = [Column("b", "B"), Column("p", "P"), Column("kl", "KL", "nats"), Column("n", "Bits")]
     rows: list[Row] = [
         {"b": "0", "p": part, "kl": 1e-3, "n": 4} for part in ("mlp.c_proj", "attn.c_proj")
@@ -135,7 +135,7 @@ def test_two_layers_of_one_name_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_names_are_escaped_and_an_empty_table_draws_nothing_wrong(kind: str) -> None:
+def test_names_are_escaped_and_an_empty_table_gives_a_valid_chart(kind: str) -> None:
     columns = [Column("e", "<b>"), Column("v", "<i>", "memory")]
     chart = Chart(kind, "<t>", "&", "t", "e", ["v"], across="e", text="e")
     assert picture(chart, columns, []).get("role") == "img"

@@ -1,10 +1,10 @@
-"""samples: a model's completions of HumanEval's problems; a task of the image alone."""
+"""samples: a model's completions of HumanEval's problems; in the image only."""
 
 from functools import partial
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import emit, in_image, task
 from coldforge.tasks._model_flags import HELP, MODEL
 
 
@@ -36,3 +36,6 @@ def samples(  # noqa: PLR0913, PLR0917 - a flag each
 
     found = run_samples(model, problems, out, samples, limit)
     emit(found, json, f"{found['path']}: {found['written']} written, {found['kept']} kept")
+
+
+TASKS = in_image(samples)

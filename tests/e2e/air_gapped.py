@@ -1,4 +1,4 @@
-"""A closed side on this machine: a network namespace with loopback alone, a home, an engine."""
+"""An air-gapped host on this machine: a network namespace with loopback only, and Docker Engine."""
 
 import os
 import shutil
@@ -21,21 +21,21 @@ fcntl.ioctl(socket.socket(), 0x8914, up)
 print("ready", flush=True)
 sys.stdin.read()
 """
-"""Keeps the namespace until its standard input ends; its loopback is up."""
+"""Brings loopback up, and keeps the namespace until standard input ends."""
 
 
 @dataclass(frozen=True)
-class Closed:
-    """The inside of the namespace."""
+class AirGappedHost:
+    """Runs commands in the namespace."""
 
     holder: "subprocess.Popen[str]"
     home: Path
     path: str
-    """Where programs are found: a Python and the system's own, nothing of this checkout."""
+    """PATH: a Python and the system's programs, nothing of this checkout."""
     socket: str
 
     def run(self, *command: str, cwd: Path, ok: bool = True) -> "subprocess.CompletedProcess[str]":
-        """Run a command in an environment of its own; with `ok`, a failure shows what it said."""
+        """Run a command in a clean environment; with `ok`, fail the test if it fails."""
         inside = [*self.entry, *self.environment, *command]
         done = subprocess.run(inside, cwd=cwd, capture_output=True, text=True, check=False)
         assert not ok or done.returncode == 0, (done.stdout + done.stderr)[-3000:]
@@ -43,27 +43,27 @@ class Closed:
 
     @property
     def entry(self) -> list[str]:
-        """The command that enters the namespace."""
+        """Command that enters the namespace."""
         return ["nsenter", "-t", str(self.holder.pid), "-n", "--"]
 
     @property
     def environment(self) -> list[str]:
-        """The command that leaves this side's environment behind."""
+        """Command that sets the environment, without that of the tests."""
         names = {"HOME": str(self.home), "PATH": self.path, "DOCKER_HOST": f"unix://{self.socket}"}
         return ["env", "-i", *(f"{name}={value}" for name, value in names.items())]
 
     def interfaces(self) -> set[str]:
-        """Name the network interfaces there are."""
+        """Name the network interfaces."""
         done = subprocess.run(
             [*self.entry, "cat", "/proc/net/dev"], capture_output=True, text=True, check=True
         )
         return {line.partition(":")[0].strip() for line in done.stdout.splitlines()[2:]}
 
 
-def open_closed_side(root: Path) -> tuple[Closed, "subprocess.Popen[bytes]"]:
-    """Start namespace and engine in `root`; skip where this machine does not let us."""
+def start_air_gapped_host(root: Path) -> tuple[AirGappedHost, "subprocess.Popen[bytes]"]:
+    """Start a namespace and Docker Engine in `root`; skip the test if this machine cannot."""
     if os.geteuid() != 0 or not shutil.which("dockerd") or not shutil.which("nsenter"):
-        pytest.skip("a closed side wants root, dockerd and nsenter")
+        pytest.skip("an air-gapped host needs root, dockerd and nsenter")
     home, programs, engine = root / "home", root / "bin", root / "engine"
     for folder in (home, programs, engine):
         folder.mkdir(parents=True)
@@ -77,39 +77,39 @@ def open_closed_side(root: Path) -> tuple[Closed, "subprocess.Popen[bytes]"]:
     assert holder.stdout
     assert holder.stdout.readline() == "ready\n"
     path = f"{programs}:/usr/sbin:/usr/bin:/sbin:/bin"
-    closed = Closed(holder, home, path, str(engine / "sock"))
-    return closed, _engine(closed, engine)
+    host = AirGappedHost(holder, home, path, str(engine / "sock"))
+    return host, _engine(host, engine)
 
 
 def _oldest_python() -> str:
-    """Find the oldest Python that a closed host may have."""
+    """Find the oldest supported Python."""
     found = [path for version in VERSIONS if (path := python(version))]
     return found[0] if found else sys.executable
 
 
-def _engine(closed: Closed, folder: Path) -> "subprocess.Popen[bytes]":
+def _engine(host: AirGappedHost, folder: Path) -> "subprocess.Popen[bytes]":
     command = [
-        *(*closed.entry, "dockerd", "--data-root", str(folder / "data")),
+        *(*host.entry, "dockerd", "--data-root", str(folder / "data")),
         *("--exec-root", str(folder / "exec"), "--pidfile", str(folder / "pid")),
-        *("--host", f"unix://{closed.socket}", "--bridge", "none"),
+        *("--host", f"unix://{host.socket}", "--bridge", "none"),
         *("--iptables=false", "--ip6tables=false"),
     ]
     with (folder / "log").open("wb") as log:
         daemon = subprocess.Popen(command, stdout=log, stderr=log)
     for _ in range(120):
-        if closed.run("docker", "version", cwd=folder, ok=False).returncode == 0:
+        if host.run("docker", "version", cwd=folder, ok=False).returncode == 0:
             return daemon
         time.sleep(0.25)
-    close(closed, daemon)
+    stop(host, daemon)
     pytest.fail((folder / "log").read_text()[-2000:])
 
 
-def close(closed: Closed, daemon: "subprocess.Popen[Any]") -> None:
-    """End what was started here."""
+def stop(host: AirGappedHost, daemon: "subprocess.Popen[Any]") -> None:
+    """Stop Docker Engine and the namespace."""
     daemon.send_signal(signal.SIGTERM)
     daemon.wait(60)
-    assert closed.holder.stdin
-    closed.holder.stdin.close()
-    closed.holder.wait(10)
-    assert closed.holder.stdout
-    closed.holder.stdout.close()
+    assert host.holder.stdin
+    host.holder.stdin.close()
+    host.holder.wait(10)
+    assert host.holder.stdout
+    host.holder.stdout.close()

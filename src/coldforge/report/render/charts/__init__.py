@@ -1,1 +1,0 @@
-"""Charts of the report page as SVG of any width."""
