@@ -12,6 +12,7 @@ from coldforge.mirror.carried.kind import Look, Want
 from coldforge.mirror.carried.recognise import look, recognise
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.missing import wanted
+from coldforge.mirror.origins.origin import Locator, check_origins
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.progress import say, step
@@ -37,8 +38,8 @@ class Added(msgspec.Struct, frozen=True):
     notes: list[str] = []
 
 
-class Here:
-    """The origin of a file that a person holds."""
+class OneFile(Locator):
+    """Finds one file that a person has."""
 
     def __init__(self, path: Path) -> None:
         """Offer `path`."""
@@ -74,6 +75,7 @@ def add(space: Workspace, stack: str, file: Path) -> Added:
     links = chain(space, stack)
     for link in links:
         check_lock(link.lock, link.stack)
+        check_origins(link.lock)
     notes: tuple[str, ...] = ()
     entry = _known(file, links)
     if entry is None:
@@ -170,7 +172,7 @@ def _pinned_otherwise(held: Entry, entry: Entry, links: list[Link]) -> Coldforge
 def _keep(store: Store, entry: Entry, file: Path) -> None:
     """Copy the file's bytes into the store, hashed on the way once more."""
     try:
-        fetch(store, [entry], {entry.origin: lambda: Here(file)}, title=f"Copying {file.name}")
+        fetch(store, [entry], {entry.origin: lambda: OneFile(file)}, title=f"Copying {file.name}")
     except MissingInputError as error:
         message = f"{file.name} changed while it was read"
         raise ColdforgeError(message, "run the same command again") from error

@@ -14,9 +14,9 @@ import msgspec
 
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.lock import take
-from coldforge.mirror.http.download import StoppedError, Wire, bring
+from coldforge.mirror.http.download import StoppedError, Transfers, bring
 from coldforge.mirror.missing import Lacking, all_lacking, needed, screen
-from coldforge.mirror.origins.origin import Origins, origins_of
+from coldforge.mirror.origins.origin import Locators, check_origins, locators, origin_of
 from coldforge.mirror.status import Missing, Use, missing, status
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 POLL = 0.2  # seconds between looks at a blob another run is fetching
 FULL = {errno.ENOSPC, errno.EDQUOT}
-SETTINGS = {"debian": "apt", "python": "pip", "lfs": "git", "registry": "the container registries"}
-"""Origin -> whose configuration says where it is."""
 
 
 class Fetched(NamedTuple):
@@ -42,7 +40,7 @@ class Fetched(NamedTuple):
 
 
 def fetch(
-    store: Store, entries: list[Entry], origins: Origins, jobs: int = 8, title: str = ""
+    store: Store, entries: list[Entry], places: Locators, jobs: int = 8, title: str = ""
 ) -> Fetched:
     """Bring every missing blob; raise MissingInputError after trying all, or ColdforgeError.
 
@@ -57,7 +55,7 @@ def fetch(
     size = sum(max(0, entry.size - _grown(store, entry)) for entry in missing)
     _check_room(store, size)
     with step(title or f"Fetching {len(missing)} files", size) as current:
-        failures = _all(store, missing, origins, jobs, current)
+        failures = _all(store, missing, places, jobs, current)
         if failures:
             _report(failures, len(missing))
         current.result = amount(current.done)
@@ -65,12 +63,12 @@ def fetch(
 
 
 def _all(
-    store: Store, missing: list[Entry], origins: Origins, jobs: int, current: Step
+    store: Store, missing: list[Entry], places: Locators, jobs: int, current: Step
 ) -> list[tuple[Entry, str]]:
     """Fetch in parallel, the biggest first; list what failed and why."""
     stop, one_at_a_time = Event(), Lock()
     for name in {entry.origin for entry in missing}:
-        origins[name]()  # Opened here once, not by every worker at the same time.
+        places[name]()  # Opened here once, not by every worker at the same time.
 
     def advance(count: int) -> None:
         with one_at_a_time:
@@ -81,10 +79,10 @@ def _all(
             current.grow(count)
 
     with ExitStack() as stack:
-        wire = Wire(_client(stack), advance, dropped, stop)
+        transfers = Transfers(_client(stack), advance, dropped, stop)
         pool = stack.enter_context(ThreadPoolExecutor(jobs))
         try:
-            reasons = list(pool.map(lambda entry: _one(store, entry, origins, wire), missing))
+            reasons = list(pool.map(lambda entry: _one(store, entry, places, transfers), missing))
         except BaseException as error:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -94,17 +92,17 @@ def _all(
     return [(entry, reason) for entry, reason in zip(missing, reasons, strict=True) if reason]
 
 
-def _one(store: Store, entry: Entry, origins: Origins, wire: Wire) -> str:
+def _one(store: Store, entry: Entry, places: Locators, transfers: Transfers) -> str:
     """Bring one blob from the first candidate that has it; return "" or why none does."""
-    if wire.stop.is_set():
+    if transfers.stop.is_set():
         raise StoppedError
-    with _claimed(store, entry, wire.stop) as part:
+    with _claimed(store, entry, transfers.stop) as part:
         if part is None:
-            wire.advance(entry.size)
+            transfers.advance(entry.size)
             return ""
         reasons = []
-        for url in origins[entry.origin]().candidates(entry):
-            reason = bring(url, part, entry, wire)
+        for url in places[entry.origin]().candidates(entry):
+            reason = bring(url, part, entry, transfers)
             if not reason:
                 store.publish(store.partial(entry.sha256), entry.sha256)
                 return ""
@@ -177,7 +175,7 @@ def _full(store: Store, detail: str = "no space left") -> ColdforgeError:
 def _report(failures: list[tuple[Entry, str]], wanted: int) -> None:
     for entry, reason in sorted(failures, key=lambda item: (item[0].use, item[0].name)):
         say(f"  missing: {entry.use}: {entry.name} {entry.version} ({entry.path}): {reason}")
-    asked = {SETTINGS.get(entry.origin, entry.origin) for entry, _ in failures}
+    asked = {origin_of(entry).settings for entry, _ in failures}
     hint = (
         f"check the configuration of {' and '.join(sorted(asked))}, then run the same command; "
         "or bring a file: ./invokew mirror.add takes what the lock names"
@@ -193,11 +191,12 @@ def supply(space: Workspace, name: str, jobs: int = 8) -> Fetched:
     links, store = chain(space, name), Store(space.mirror / "blobs")
     for link in links:
         check_lock(link.lock, link.stack)
+        check_origins(link.lock)
     blobs, size, present = 0, 0, 0
     failures = []
     for link in links:
         try:
-            done = fetch(store, fetchable(link), origins_of(link.stack, space), jobs)
+            done = fetch(store, fetchable(link), locators(link.stack, space), jobs)
         except MissingInputError as error:
             failures.append(error)
         else:
@@ -226,7 +225,7 @@ def obtainable(space: Workspace, store: Store, links: list[Link]) -> list[Missin
     found = []
     for link in links:
         lock = msgspec.structs.replace(link.lock, entries=fetchable(link))
-        found += missing(store, lock, origins_of(link.stack, space))
+        found += missing(store, lock, locators(link.stack, space))
     return found
 
 

@@ -2,8 +2,7 @@
 
 import msgspec
 
-from coldforge.mirror.http.urls import redact
-from coldforge.mirror.origins.origin import Origins
+from coldforge.mirror.origins.origin import Locators
 from coldforge.mirror.store import Store
 from coldforge.stack.lock import Entry, Lock
 
@@ -35,7 +34,7 @@ def status(store: Store, lock: Lock) -> list[Use]:
     return [_count(use, lock.of(use), store) for use in uses]
 
 
-def missing(store: Store, lock: Lock, origins: Origins) -> list[Missing]:
+def missing(store: Store, lock: Lock, places: Locators) -> list[Missing]:
     """List each missing file once, with where it would come from; credentials are hidden."""
     absent = {entry.sha256: entry for entry in reversed(lock.entries) if not _has(store, entry)}
     return [
@@ -45,16 +44,10 @@ def missing(store: Store, lock: Lock, origins: Origins) -> list[Missing]:
             entry.version,
             entry.path,
             entry.size,
-            _source(entry, origins),
+            places[entry.origin]().place(entry),
         )
         for entry in reversed(absent.values())
     ]
-
-
-def _source(entry: Entry, origins: Origins) -> str:
-    if entry.origin == "git":
-        return entry.path  # To ask for a URL would be to fetch the tree and write it out.
-    return redact(next(iter(origins[entry.origin]().candidates(entry)), ""))
 
 
 def _count(use: str, entries: list[Entry], store: Store) -> Use:

@@ -12,6 +12,7 @@ from coldforge.image.layers.project import revision
 from coldforge.image.oci.layout import MANIFEST, Layout, blobs_of
 from coldforge.mirror.fetch import unbrought
 from coldforge.mirror.missing import needed
+from coldforge.mirror.origins.origin import check_origins
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.chain import chain
@@ -50,6 +51,7 @@ def for_build(space: Workspace, stack: str) -> list[Need]:
     links, store = chain(space, stack), Store(space.mirror / "blobs")
     for link in links:
         check_lock(link.lock, link.stack)
+        check_origins(link.lock)
     entries = [entry for link in links for entry in needed(link.stack, link.lock)]
     names = [file.name for file in unbrought(store, links) if not file.sha256]
     return blobs(store, entries, stack, names)

@@ -35,7 +35,7 @@ class StoppedError(Exception):
     """The run is being ended."""
 
 
-class Wire(NamedTuple):
+class Transfers(NamedTuple):
     """What all transfers of a run share."""
 
     http: Callable[[], "httpx.Client"]
@@ -46,7 +46,7 @@ class Wire(NamedTuple):
     stop: Event
 
 
-def bring(url: str, part: BinaryIO, entry: Entry, wire: Wire) -> str:
+def bring(url: str, part: BinaryIO, entry: Entry, transfers: Transfers) -> str:
     """Complete the partial file from one URL, trying again while that may help.
 
     Return "" with every byte verified, else why not; wrong bytes are then gone from the file.
@@ -54,9 +54,9 @@ def bring(url: str, part: BinaryIO, entry: Entry, wire: Wire) -> str:
     failures, furthest, suspect = 0, _size(part), _size(part) > 0
     while True:
         try:
-            _transfer(url, part, entry, wire)
+            _transfer(url, part, entry, transfers)
         except WrongError as error:
-            _empty(part, wire)
+            _empty(part, transfers)
             if not suspect:
                 return f"{place(url)}: {error}"
             suspect = False  # The beginning came from elsewhere: give this URL a clean start.
@@ -67,7 +67,7 @@ def bring(url: str, part: BinaryIO, entry: Entry, wire: Wire) -> str:
             furthest = max(furthest, _size(part))
             if failures >= ATTEMPTS:
                 return f"{place(url)}: {error}"
-            _pause(failures, wire.stop)
+            _pause(failures, transfers.stop)
         else:
             return ""
 
@@ -83,17 +83,17 @@ def place(url: str) -> str:
     return str(path) if path is not None else redact(url).split("/")[2]
 
 
-def _transfer(url: str, part: BinaryIO, entry: Entry, wire: Wire) -> None:
+def _transfer(url: str, part: BinaryIO, entry: Entry, transfers: Transfers) -> None:
     path = local(url)
-    digest = _copy(path, part, entry, wire) if path else _download(url, part, entry, wire)
+    digest = _copy(path, part, entry, transfers) if path else _download(url, part, entry, transfers)
     if _size(part) < entry.size:
         raise BrokenError("ended early")
     if digest != entry.sha256:
         raise WrongError(f"other bytes (sha256 {digest[:12]}…)")
 
 
-def _copy(path: Path, part: BinaryIO, entry: Entry, wire: Wire) -> str:
-    _empty(part, wire)
+def _copy(path: Path, part: BinaryIO, entry: Entry, transfers: Transfers) -> str:
+    _empty(part, transfers)
     try:
         if path.stat().st_size != entry.size:
             raise GoneError(f"{path.stat().st_size} bytes instead of {entry.size}")
@@ -101,7 +101,7 @@ def _copy(path: Path, part: BinaryIO, entry: Entry, wire: Wire) -> str:
     except OSError as error:
         raise GoneError(error.strerror or "unreadable") from error
     with source:
-        return _append(_chunks(source), part, entry, wire)
+        return _append(_chunks(source), part, entry, transfers)
 
 
 def _chunks(source: BinaryIO) -> Iterator[bytes]:
@@ -112,32 +112,34 @@ def _chunks(source: BinaryIO) -> Iterator[bytes]:
         raise GoneError(error.strerror or "unreadable") from error
 
 
-def _download(url: str, part: BinaryIO, entry: Entry, wire: Wire) -> str:
+def _download(url: str, part: BinaryIO, entry: Entry, transfers: Transfers) -> str:
     import httpx
 
     if _size(part) > entry.size:
-        _empty(part, wire)
+        _empty(part, transfers)
     start = _size(part)
     if start == entry.size:
-        return _append(iter(()), part, entry, wire)
+        return _append(iter(()), part, entry, transfers)
     headers = {"Range": f"bytes={start}-"} if start else {}
     try:
-        with wire.http().stream("GET", url, headers=headers) as answer:
-            _judge(answer, start, entry, part, wire)
-            return _append(answer.iter_raw(), part, entry, wire)
+        with transfers.http().stream("GET", url, headers=headers) as answer:
+            _judge(answer, start, entry, part, transfers)
+            return _append(answer.iter_raw(), part, entry, transfers)
     except httpx.TransportError as error:
         raise BrokenError(redact(str(error)) or type(error).__name__) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise GoneError(redact(str(error))) from error
 
 
-def _judge(answer: "httpx.Response", start: int, entry: Entry, part: BinaryIO, wire: Wire) -> None:
+def _judge(
+    answer: "httpx.Response", start: int, entry: Entry, part: BinaryIO, transfers: Transfers
+) -> None:
     """Decide by the headers whether the body belongs at the end of the partial file."""
     code = answer.status_code
     if code in PASSING:
         raise BrokenError(f"HTTP {code}")
     if start and code == 416:
-        _empty(part, wire)
+        _empty(part, transfers)
         raise BrokenError("refuses the range")
     if code not in (200, 206):
         raise GoneError(f"HTTP {code}")
@@ -146,13 +148,13 @@ def _judge(answer: "httpx.Response", start: int, entry: Entry, part: BinaryIO, w
     if length.isdecimal() and skipped + int(length) != entry.size:
         raise GoneError(f"{skipped + int(length)} bytes instead of {entry.size}")
     if code == 206 and not answer.headers.get("content-range", "").startswith(f"bytes {start}-"):
-        _empty(part, wire)
+        _empty(part, transfers)
         raise BrokenError("sent another range than asked for")
     if code == 200:
-        _empty(part, wire)  # It ignores ranges: from the beginning, then.
+        _empty(part, transfers)  # It ignores ranges: from the beginning, then.
 
 
-def _append(chunks: Iterator[bytes], part: BinaryIO, entry: Entry, wire: Wire) -> str:
+def _append(chunks: Iterator[bytes], part: BinaryIO, entry: Entry, transfers: Transfers) -> str:
     """Hash what is there, then write and hash what comes; hex digest of the whole."""
     digest = hashlib.sha256()
     part.seek(0)
@@ -160,14 +162,14 @@ def _append(chunks: Iterator[bytes], part: BinaryIO, entry: Entry, wire: Wire) -
         digest.update(held)
     size = part.tell()
     for chunk in chunks:
-        if wire.stop.is_set():
+        if transfers.stop.is_set():
             raise StoppedError
         size += len(chunk)
         if size > entry.size:
             raise WrongError(f"more than {entry.size} bytes")
         _write(part, chunk)
         digest.update(chunk)
-        wire.advance(len(chunk))
+        transfers.advance(len(chunk))
     return digest.hexdigest()
 
 
@@ -182,8 +184,8 @@ def _size(part: BinaryIO) -> int:
     return part.seek(0, 2)
 
 
-def _empty(part: BinaryIO, wire: Wire) -> None:
+def _empty(part: BinaryIO, transfers: Transfers) -> None:
     if size := _size(part):
         part.truncate(0)
-        wire.dropped(size)
+        transfers.dropped(size)
     part.seek(0)

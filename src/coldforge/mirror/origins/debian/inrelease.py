@@ -41,7 +41,7 @@ class Found(msgspec.Struct, frozen=True):
     """A suite at one archive, its signature checked."""
 
     suite: str
-    source: apt.Source
+    source: apt.AptSource
     file: ReleaseFile
     sha256: str
     """Of InRelease."""
@@ -62,7 +62,7 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 def find_suite(
-    sources: Sequence[apt.Source], suite: Suite, architecture: str, get: Get, rules: Rules
+    sources: Sequence[apt.AptSource], suite: Suite, architecture: str, get: Get, rules: Rules
 ) -> Found:
     """Find the first archive with this suite, signed, current and whole; raise ColdforgeError.
 
@@ -87,7 +87,7 @@ def find_suite(
     raise ColdforgeError(message, apt.HINT)
 
 
-def by_suite(sources: Sequence[apt.Source], suite: str) -> list[apt.Source]:
+def by_suite(sources: Sequence[apt.AptSource], suite: str) -> list[apt.AptSource]:
     """Order archives: overrides, those configured for this suite, the rest; else as they are."""
     return sorted(sources, key=lambda item: (not item.override, suite not in item.suites))
 
@@ -144,7 +144,7 @@ def check_release(file: ReleaseFile, suite: str, until: bool, now: datetime) -> 
         raise ColdforgeError(f"its Release was valid until {limit}")
 
 
-def _read(source: apt.Source, suite: Suite, architecture: str, get: Get, rules: Rules) -> Found:
+def _read(source: apt.AptSource, suite: Suite, architecture: str, get: Get, rules: Rules) -> Found:
     data = get(f"{source.uri}/dists/{suite.name}/InRelease", LIMIT, lambda _: None)
     file = parse_release(verified(data, source.signed_by, rules.keyrings))
     until = rules.check_valid_until and source.check_valid_until

@@ -14,6 +14,7 @@ import msgspec
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.http.urls import local
 from coldforge.mirror.origins.git.forge import Commit, commit_in, on_forge
+from coldforge.mirror.origins.origin import Locator
 from coldforge.mirror.settings.git import credentials, remote_url, setting
 from coldforge.progress import say
 from coldforge.stack.lock import Entry
@@ -44,7 +45,7 @@ class Answer(msgspec.Struct, frozen=True):
     objects: list[Answered] = []
 
 
-class LfsOrigin:
+class LfsLocator(Locator):
     """Ask the LFS endpoint of a repository for an object's URL."""
 
     def candidates(self, entry: Entry) -> Iterable[str]:

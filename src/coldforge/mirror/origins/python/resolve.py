@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.http.urls import local, redact
+from coldforge.mirror.origins.origin import Locator
 from coldforge.mirror.origins.python.probe import answering, measure
 from coldforge.mirror.origins.python.simple_index import Pages, matching
 from coldforge.mirror.origins.python.uv import ALL, File, Package, Resolver
@@ -76,7 +77,7 @@ def _blaming(silent: list[str]) -> Iterator[None]:
         raise ColdforgeError(error.message, hint) from error
 
 
-class PythonOrigin:
+class PythonLocator(Locator):
     """Find locked files by name and digest in find-links and on indexes."""
 
     def __init__(self, pip: PipConfig, indexes: list[str]) -> None:

@@ -8,8 +8,8 @@ import pytest
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.http import download
-from coldforge.mirror.origins.oci import registry as module
-from coldforge.mirror.origins.oci.registry import RegistryOrigin, resolve_image
+from coldforge.mirror.origins.oci import resolve as module
+from coldforge.mirror.origins.oci.resolve import RegistryLocator, resolve_image
 from coldforge.mirror.store import Store
 from coldforge.stack.lock import Entry, _relative
 from tests.mirror.registry_server import TOKEN, Registry, named
@@ -38,7 +38,7 @@ def locked(image: str, platform: str = AMD, previous: list[Entry] | None = None)
 
 def fetched(entries: list[Entry], tmp_path: Path) -> Store:
     store = Store(tmp_path / "blobs")
-    fetch(store, entries, {"registry": RegistryOrigin})
+    fetch(store, entries, {"registry": RegistryLocator})
     return store
 
 
@@ -161,7 +161,7 @@ def test_a_layer_other_than_its_digest_is_not_taken(registry: Registry, tmp_path
 
 def test_an_entry_of_another_origin_has_no_url_here(registry: Registry) -> None:
     entry = Entry("base", "python", "six", "1", "six-1.whl", 1, "0" * 64)
-    assert list(RegistryOrigin(registry.containers).candidates(entry)) == []
+    assert list(RegistryLocator(registry.containers).candidates(entry)) == []
 
 
 def test_a_token_is_fetched_when_the_registry_wants_one(registry: Registry, tmp_path: Path) -> None:

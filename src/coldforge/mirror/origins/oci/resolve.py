@@ -8,6 +8,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.mirror.origins.oci import protocol
 from coldforge.mirror.origins.oci.protocol import Document, Kind, Part
 from coldforge.mirror.origins.oci.reference import Reference, parse_reference
+from coldforge.mirror.origins.origin import Locator
 from coldforge.mirror.settings.registries import HINT, Containers, Endpoint, read_containers
 from coldforge.stack.lock import Entry
 
@@ -35,7 +36,7 @@ def resolve_image(image: str, use: str, platform: str, previous: list[Entry]) ->
         return _Reading(http, asked, read_containers()).entries(use, platform)
 
 
-class RegistryOrigin:
+class RegistryLocator(Locator):
     """Where the blobs of a base image may be fetched."""
 
     def __init__(self, containers: Containers | None = None) -> None:

@@ -10,6 +10,7 @@ from coldforge.files.lfs_pointer import Pointer
 from coldforge.mirror.origins.git.forge import on_forge
 from coldforge.mirror.origins.git.sourcetar import Leaf, Nothing, Written, write_tar
 from coldforge.mirror.origins.git.tree import source_tree
+from coldforge.mirror.origins.origin import Locator
 from coldforge.paths import Workspace
 from coldforge.progress import amount, say, step
 from coldforge.stack.lock import Entry
@@ -35,7 +36,7 @@ def resolve_source(
         return [_source(profile, use, written), *_large(leaves, use, written.pointers)]
 
 
-class GitOrigin:
+class GitLocator(Locator):
     """Where a locked source tree may be made on this host."""
 
     def __init__(self, space: Workspace, profile: Profile | None) -> None:
@@ -52,6 +53,10 @@ class GitOrigin:
                 yield from _made(self.space, self.profile, entry)
             except ColdforgeError as error:
                 say(f"  {error.message}")
+
+    def place(self, entry: Entry) -> str:
+        """Name the commit: to ask for a URL would be to fetch the tree and write it out."""
+        return entry.path
 
 
 def _made(space: Workspace, profile: Profile, entry: Entry) -> Iterator[str]:
