@@ -27,10 +27,10 @@ def test_a_target_is_host_repository_and_tag(text: str, target: Target) -> None:
         ("https://registry.example.org/cpu", "does not begin with a registry's host"),
         ("user:password@example.org/cpu", "names a digest or a user"),
         ("example.org/cpu@sha256:00", "names a digest or a user"),
-        ("example.org/Team/cpu", "no name of a repository"),
-        ("example.org/../cpu", "no name of a repository"),
-        ("example.org/cpu:", "no tag"),
-        ("example.org/cpu:a b", "no tag"),
+        ("example.org/Team/cpu", "not the name of a repository"),
+        ("example.org/../cpu", "not the name of a repository"),
+        ("example.org/cpu:", "not a tag"),
+        ("example.org/cpu:a b", "not a tag"),
     ],
 )
 def test_another_form_is_refused(text: str, said: str) -> None:

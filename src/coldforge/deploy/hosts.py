@@ -21,7 +21,7 @@ def read_hosts(path: Path) -> list[str]:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ColdforgeError(f"{path} cannot be read: {why}", HINT) from error
     hosts = parse_hosts(text, str(path))
     if not hosts:
@@ -38,6 +38,6 @@ def parse_hosts(text: str, what: str) -> list[str]:
             continue
         shape = SHAPES.get(host.partition("://")[0])
         if shape is None or not shape.fullmatch(host):
-            raise ColdforgeError(f"{what}, line {number}: '{host}' is no engine", HINT)
+            raise ColdforgeError(f"{what}, line {number}: '{host}' is not an engine address", HINT)
         hosts.append(host.rstrip("/") if not host.startswith("unix:") else host)
     return list(dict.fromkeys(hosts))

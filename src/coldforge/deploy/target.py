@@ -42,7 +42,7 @@ def parse_target(text: str) -> Target:
     if not has_host(text) or not HOST.fullmatch(host):
         raise ColdforgeError(f"'{text}' does not begin with a registry's host", hint)
     if not REPOSITORY.fullmatch(repository) or len(text) > LONGEST:
-        raise ColdforgeError(f"'{repository}' is no name of a repository", hint)
+        raise ColdforgeError(f"'{repository}' is not the name of a repository", hint)
     if colon and not TAG.fullmatch(tag):
-        raise ColdforgeError(f"'{tag}' is no tag", hint)
+        raise ColdforgeError(f"'{tag}' is not a tag", hint)
     return Target(host, repository, tag or "latest")

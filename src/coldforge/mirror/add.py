@@ -8,8 +8,8 @@ import msgspec
 
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.digest import sha256_file
-from coldforge.mirror.carried.kind import Look, Want
-from coldforge.mirror.carried.recognise import look, recognise
+from coldforge.mirror.carried.kind import CarriedFile, WantedFile
+from coldforge.mirror.carried.recognise import examine, recognise
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.missing import wanted
 from coldforge.mirror.origins.origin import Locator, check_origins
@@ -109,7 +109,7 @@ def _check_file(file: Path) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise ColdforgeError(f"{file} is a directory", hint)
     if not stat.S_ISREG(found.st_mode):
-        raise ColdforgeError(f"{file} is no regular file", hint)
+        raise ColdforgeError(f"{file} is not a regular file", hint)
     if found.st_size == 0:
         raise ColdforgeError(f"{file.name} is empty", "copy it again")
 
@@ -128,12 +128,12 @@ def _known(file: Path, links: list[Link]) -> Entry | None:
 def _recognised(file: Path, links: list[Link]) -> tuple[Entry, tuple[str, ...]]:
     """Tell what a file is by its content, as an entry of no layer yet."""
     wants = [
-        Want(link.stack.name, name, about, link.stack.file.platform, link.stack.file.python)
+        WantedFile(link.stack.name, name, about, link.stack.file.platform, link.stack.file.python)
         for link in reversed(links)
         for _, name, about in wanted(link.stack)
     ]
     with step(f"Looking into {file.name}", file.stat().st_size) as current:
-        seen: Look = look(file, current.advance)
+        seen: CarriedFile = examine(file, current.advance)
         found = recognise(seen, wants)
         current.result = f"{found.name} {found.version}"
     entry = Entry("", "file", found.name, found.version, found.file, seen.size, seen.sha256)

@@ -186,7 +186,7 @@ def _report(failures: list[tuple[Entry, str]], wanted: int) -> None:
 def supply(space: Workspace, name: str, jobs: int = 8) -> Fetched:
     """Fetch what the mirror lacks; raise MissingInputError after trying all.
 
-    A hand-carried file that nobody pinned yet is no failure: the lock names no bytes of it.
+    A hand-carried file that is not pinned yet is not a failure: the lock does not name its bytes.
     """
     links, store = chain(space, name), Store(space.mirror / "blobs")
     for link in links:

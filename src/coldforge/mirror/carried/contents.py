@@ -8,13 +8,24 @@ from typing import BinaryIO, NamedTuple, cast
 
 from coldforge.errors import ColdforgeError
 from coldforge.files.digest import CHUNK
-from coldforge.mirror.carried.elf_magic import HEAD, machine
-from coldforge.mirror.carried.kind import damage
-from coldforge.mirror.carried.reading import Flow, Hashed, Limits, Part, telling
+from coldforge.mirror.carried.kind import FileFormat
+from coldforge.mirror.carried.reading import (
+    BZIP2,
+    GZIP,
+    XZ,
+    Flow,
+    Hashed,
+    Limits,
+    Part,
+    damage,
+    reporting,
+)
 
 BLOCK = 512
 MOST = 64 << 10  # bytes of a small file that are kept
 SMALL = {"NvInferVersion.h", "version.json"}
+HEAD = 20  # bytes that hold the magic number and e_machine
+NAMES = {0x3E: "x86_64", 0xB7: "aarch64", 0x15: "ppc64le", 0x03: "x86"}
 LIBRARY = re.compile(r"lib[^/]+\.so(\.[0-9]+)*")
 
 
@@ -31,7 +42,7 @@ class Contents(NamedTuple):
         return sorted({name.partition("/")[0] for name in self.names})
 
     def of(self, libraries: Iterable[str]) -> set[str]:
-        """Name the processors that some libraries are for; those that are no ELF file say none."""
+        """Name the processors that some libraries are for; none for other files."""
         return {machine(self.kept[path]) for path in libraries} - {""}
 
 
@@ -59,7 +70,7 @@ def survey(flow: Flow, whole: bool = True) -> Contents:
         end = tar.offset
     flow.drain()
     if flow.data_ends > end:
-        raise damage(flow.name, f"is damaged: what follows file {len(names)} is no tar header")
+        raise damage(flow.name, f"is damaged: what follows file {len(names)} is not a tar header")
     if flow.count < end + BLOCK:
         raise damage(flow.name, "is cut off: it ends early")
     return Contents([name for name in names if name != "."], kept)
@@ -70,7 +81,7 @@ def _opened(flow: Flow) -> tarfile.TarFile:
         # tarfile wants only read() of a stream.
         return tarfile.open(fileobj=cast("BinaryIO", flow), mode="r|", bufsize=CHUNK)
     except tarfile.ReadError as error:
-        raise ColdforgeError(f"{flow.name} holds no tar", "bring the publisher's file") from error
+        raise ColdforgeError(f"{flow.name} is not a tar", "bring the publisher's file") from error
 
 
 def safe_path(name: str, info: tarfile.TarInfo) -> str:
@@ -100,6 +111,17 @@ def _escape(name: str, what: str) -> ColdforgeError:
     return ColdforgeError(message, "take the file from its publisher")
 
 
+def machine(head: bytes) -> str:
+    """Name the processor that a file starting with `head` is for; "" if it is not an ELF file.
+
+    Source: the System V ABI, gABI.
+    """
+    if len(head) < HEAD or not head.startswith(b"\x7fELF"):
+        return ""
+    number = int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
+    return NAMES.get(number, f"machine {number}")
+
+
 def _telling(path: str) -> int:
     folder, _, base = path.rpartition("/")
     if base in SMALL:
@@ -112,5 +134,12 @@ def read_tar(
     source: Hashed | Part, first: bytes, name: str, limits: Limits, whole: bool = True
 ) -> Contents:
     """Survey the tar in `source`, whose first bytes are `first`; raise ColdforgeError."""
-    with telling(name):
+    with reporting(name):
         return survey(Flow(source, first, name, limits), whole)
+
+
+def _is_tar(first: bytes) -> bool:
+    return first.startswith((GZIP, XZ, BZIP2)) or first[257:262] == b"ustar"
+
+
+TAR = FileFormat("tar", _is_tar, read_tar)

@@ -15,7 +15,6 @@ from zipfile import BadZipFile
 
 from coldforge.errors import ColdforgeError
 from coldforge.files.digest import CHUNK
-from coldforge.mirror.carried.kind import damage
 from coldforge.progress import amount
 
 if TYPE_CHECKING:
@@ -24,6 +23,11 @@ if TYPE_CHECKING:
 GZIP, XZ, BZIP2 = b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh"
 # RuntimeError: zipfile's word for what is encrypted, or compressed in a way it does not know.
 DAMAGE = (TarError, BadZipFile, gzip.BadGzipFile, lzma.LZMAError, zlib.error, RuntimeError)
+
+
+def damage(name: str, why: str) -> ColdforgeError:
+    """Refuse a file that did not arrive whole."""
+    return ColdforgeError(f"{name} {why}", "copy it again and compare its size with the source's")
 
 
 class Limits(NamedTuple):
@@ -143,7 +147,7 @@ def _decompressed(source: io.BufferedReader, first: bytes) -> IO[bytes]:
 
 
 @contextmanager
-def telling(name: str) -> Iterator[None]:
+def reporting(name: str) -> Iterator[None]:
     """Say in one line that a file is cut off or damaged."""
     try:
         yield

@@ -30,13 +30,13 @@ def test_a_folder_is_on_no_forge() -> None:
     ],
 )
 def test_what_names_no_repository_is_refused(repository: str) -> None:
-    with pytest.raises(ColdforgeError, match="names no repository") as caught:
+    with pytest.raises(ColdforgeError, match="is not a repository") as caught:
         commit_of(f"{repository}@{HEX}")
     assert "github:owner/name" in caught.value.hint
 
 
 @pytest.mark.parametrize("commit", ["", "v0.5.0", "0123456", HEX.upper(), HEX + "0"])
 def test_what_may_move_is_no_commit(commit: str) -> None:
-    with pytest.raises(ColdforgeError, match="is no commit") as caught:
+    with pytest.raises(ColdforgeError, match="is not a commit") as caught:
         commit_of(f"github:owner/name@{commit}")
     assert "a tag can move" in caught.value.hint

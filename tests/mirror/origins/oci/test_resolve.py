@@ -117,7 +117,7 @@ def test_an_artifact_is_refused_by_its_layer_s_type(registry: Registry) -> None:
     image = registry.image("a/b", [b"one"])
     text = registry.blobs[f"/v2/a/b/manifests/{image['digest']}"]
     document = registry.put("a/b", "manifests", text.replace(b"layer.v1.tar+gzip", b"note"))
-    with pytest.raises(ColdforgeError, match="is no file system"):
+    with pytest.raises(ColdforgeError, match="is not a file system"):
         locked(named("a/b", document))
 
 

@@ -263,7 +263,7 @@ def test_a_package_nobody_has_is_named(lab: Lab) -> None:
 
 
 def test_a_requirement_that_is_none_is_named(lab: Lab) -> None:
-    with pytest.raises(ColdforgeError, match="'one=1' is no requirement"):
+    with pytest.raises(ColdforgeError, match="'one=1' is not a requirement"):
         lab.resolve({"python": ["one=1"]})
 
 

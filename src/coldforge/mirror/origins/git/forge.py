@@ -44,9 +44,9 @@ def commit_of(text: str) -> Commit:
     match = REPOSITORY.fullmatch(repository)
     if not match or match["forge"] not in BASES:
         known = " or ".join(f"{forge}:owner/name" for forge in BASES)
-        raise ColdforgeError(f"'{repository}' names no repository", f"write it as {known}")
+        raise ColdforgeError(f"'{repository}' is not a repository", f"write it as {known}")
     if not COMMIT.fullmatch(hexa):
-        message = f"'{hexa}' of {repository} is no commit"
+        message = f"'{hexa}' of {repository} is not a commit"
         raise ColdforgeError(message, "write all 40 hexadecimal digits: a tag can move")
     return Commit(repository, hexa)
 

@@ -86,7 +86,7 @@ def parse_document(data: bytes, what: str) -> Document:
             raise _strange(what, "a negative size")
     for layer in document.layers:
         if not layer.media_type.endswith(LAYERS):
-            raise _strange(what, f"a layer of type {layer.media_type!r} is no file system")
+            raise _strange(what, f"a layer of type {layer.media_type!r} is not a file system")
     return document
 
 

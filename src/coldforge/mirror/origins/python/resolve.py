@@ -108,7 +108,7 @@ def _check(requirements: list[str]) -> None:
             Requirement(text)
         except InvalidRequirement as error:
             said = str(error).splitlines()[0]
-            raise ColdforgeError(f"'{text}' is no requirement: {said}", "see PEP 508") from error
+            raise ColdforgeError(f"'{text}' is not a requirement: {said}", "see PEP 508") from error
 
 
 def _image(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.mirror.carried.elf_magic import HEAD, machine
+from coldforge.mirror.carried.contents import HEAD, machine
 from tests.mirror.handmade import ARM, elf
 
 
