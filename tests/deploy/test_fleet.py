@@ -7,15 +7,16 @@ import docker.errors
 import pytest
 import requests.exceptions
 
-from coldforge.deploy import fleet
 from coldforge.deploy.fleet import Outcome, roll_out
 from coldforge.deploy.install import Installed
 from coldforge.errors import ColdforgeError, UnreachableError
+from coldforge.mirror.http import retry
+from coldforge.mirror.http.retry import ATTEMPTS
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fleet, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(retry, "BACKOFF", 0.0)
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_each_host_has_its_own_outcome(connect: Any, asked: Counter[str]) -> Non
         Outcome("shut", "failed", why="Permission denied", hint="use a key"),
         Outcome("same", "already", 2, [1]),
     ]
-    assert (asked["down"], asked["late"], asked["shut"]) == (3, 3, 1)
+    assert (asked["down"], asked["late"], asked["shut"]) == (ATTEMPTS, 3, 1)
     assert (asked["new closed"], asked["late closed"]) == (1, 1)
 
 

@@ -106,7 +106,9 @@ def test_a_file_that_the_lock_names_is_taken_whatever_it_is(
     path.write_bytes(data)
     assert add(space, "top", path).pinned == []
     assert store(space).has(digest, len(data))
-    assert "has no known format" in refused(space, copied(path, b"other bytes of the same le")).message
+    assert (
+        "has no known format" in refused(space, copied(path, b"other bytes of the same le")).message
+    )
 
 
 def copied(path: Path, data: bytes) -> Path:

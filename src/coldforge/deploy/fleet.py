@@ -1,22 +1,21 @@
 """Install on many engines, a few at a time; what fails on one does not stop the others."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from coldforge.deploy.install import Installed
 from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.image.containers.step import answering
+from coldforge.mirror.http.retry import TransientError, retrying
 from coldforge.progress import say
 
 if TYPE_CHECKING:
     import docker
 
 TOGETHER = 4  # hosts at a time
-PAUSES = (1.0, 4.0)  # seconds before the second and the third attempt
 Connect = Callable[[str], "docker.DockerClient"]
 Act = Callable[["docker.DockerClient"], Installed]
 
@@ -34,10 +33,10 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def roll_out(hosts: list[str], connect: Connect, act: Act) -> list[Outcome]:
-    """Do `act` on each host; where none answers, or one stops, try twice more."""
+    """Do `act` on each host; try again where it does not answer or stops."""
 
     def visit(host: str) -> Outcome:
-        outcome = _patiently(host, connect, act)
+        outcome = _attempted(host, connect, act)
         say(f"  {outcome.host}: {outcome.why or outcome.state}")
         return outcome
 
@@ -45,17 +44,19 @@ def roll_out(hosts: list[str], connect: Connect, act: Act) -> list[Outcome]:
         return list(pool.map(visit, hosts))
 
 
-def _patiently(host: str, connect: Connect, act: Act) -> Outcome:
-    for pause in (*PAUSES, None):
+def _attempted(host: str, connect: Connect, act: Act) -> Outcome:
+    def attempt() -> Outcome:
         try:
             return _once(host, connect, act)
         except UnreachableError as error:
-            if pause is None:
-                return _failed(host, error)
-            time.sleep(pause)
+            raise TransientError(error.message) from error
         except ColdforgeError as error:
             return _failed(host, error)
-    raise AssertionError
+
+    try:
+        return retrying(attempt)
+    except TransientError as error:
+        return _failed(host, cast("UnreachableError", error.__cause__))
 
 
 def _failed(host: str, error: ColdforgeError) -> Outcome:

@@ -9,6 +9,7 @@ import msgspec
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.origins.oci.reference import HOST, LONGEST, REPOSITORY, has_host
+from coldforge.mirror.settings.registries import Containers, Endpoint
 
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
@@ -29,6 +30,15 @@ class Target(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """Spell it as Docker does."""
         return f"{self.name}:{self.tag}"
+
+
+def endpoint_of(target: Target, containers: Containers) -> Endpoint:
+    """Find a target's API; raise ColdforgeError if the user's configuration blocks it."""
+    endpoint = containers.own(target.host, target.repository)
+    if endpoint is None:
+        message = f"{target.host} is blocked by this user's configuration"
+        raise ColdforgeError(message, "see registries.conf")
+    return endpoint
 
 
 def parse_target(text: str) -> Target:

@@ -14,7 +14,8 @@ import msgspec
 
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.lock import take
-from coldforge.mirror.http.download import StoppedError, Transfers, bring
+from coldforge.mirror.http.download import Transfers, bring
+from coldforge.mirror.http.retry import StoppedError
 from coldforge.mirror.missing import Lacking, all_lacking, needed, screen
 from coldforge.mirror.origins.origin import Locators, check_origins, locators, origin_of
 from coldforge.mirror.status import Missing, Use, missing, status

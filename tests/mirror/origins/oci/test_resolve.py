@@ -7,8 +7,8 @@ import pytest
 
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.mirror.fetch import fetch
-from coldforge.mirror.http import download
-from coldforge.mirror.origins.oci import resolve as module
+from coldforge.mirror.http import registry as module
+from coldforge.mirror.http import retry
 from coldforge.mirror.origins.oci.resolve import RegistryLocator, resolve_image
 from coldforge.mirror.store import Store
 from coldforge.stack.lock import Entry, _relative
@@ -27,7 +27,7 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Regist
         monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", str(conf))
         monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
         monkeypatch.setenv("HOME", str(tmp_path))
-        monkeypatch.setattr(download, "BACKOFF", 0.001)
+        monkeypatch.setattr(retry, "BACKOFF", 0.001)
         yield server
         server.shutdown()
 
@@ -241,5 +241,5 @@ def test_a_document_without_end_is_not_read_to_it(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LARGEST", 10)
-    with pytest.raises(ColdforgeError, match="too large"):
+    with pytest.raises(ColdforgeError, match="not a document"):
         locked(named("a/b", registry.image("a/b", [b"one"])))
