@@ -255,9 +255,11 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Run a fetch in a process of its own."""
     script = """
-import json, sys
+import json, signal, sys
 from pathlib import Path
 import msgspec
+# Started in the background, the suite ignores SIGINT, and so would its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.store import Store
 from coldforge.stack.lock import Entry

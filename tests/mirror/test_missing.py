@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import msgspec
@@ -54,6 +55,27 @@ def test_large_files_count_if_the_build_links_them(workspace: Workspace) -> None
     assert needed(stack, lock) == entries[:1]
     (item,) = all_lacking(stack, lock, Store(space.mirror / "blobs"))
     assert (item.use, item.files, item.sha256) == ("wheel/x", ["liba.a"], "a" * 64)
+
+
+def test_a_large_file_is_lacking_until_its_blob_is_there_in_its_size(workspace: Workspace) -> None:
+    space = checkout(workspace, [])
+    stack, lock = read_stack(space, "top"), read_lock(space.lock("top"))
+    data = b"library"
+    sha256 = hashlib.sha256(data).hexdigest()
+    entry = Entry("wheel/x", "lfs", "liba.a", "1", "github:example/x@1/liba.a", len(data), sha256)
+    lock = msgspec.structs.replace(lock, entries=[entry])
+    profile = stack.profile
+    assert profile
+    build = msgspec.structs.replace(profile.build, needs=["liba.a"])
+    profile = msgspec.structs.replace(profile, build=build)
+    stack = msgspec.structs.replace(stack, profile=profile, wheels={"x": None})
+    store = Store(space.mirror / "blobs")
+    assert len(all_lacking(stack, lock, store)) == 1
+    store.partial(sha256).write_bytes(data)
+    store.publish(store.partial(sha256), sha256)
+    assert all_lacking(stack, lock, store) == []
+    longer = msgspec.structs.replace(lock, entries=[msgspec.structs.replace(entry, size=8)])
+    assert len(all_lacking(stack, longer, store)) == 1
 
 
 def test_a_file_that_no_profile_describes_is_named(workspace: Workspace) -> None:
