@@ -7,7 +7,7 @@ import docker.errors
 import pytest
 import requests.exceptions
 
-from coldforge.deploy.fleet import Outcome, roll_out
+from coldforge.deploy.fleet import Outcome, install_on_all
 from coldforge.deploy.install import Installed
 from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.mirror.http import retry
@@ -43,7 +43,7 @@ def test_each_host_has_its_own_outcome(connect: Any, asked: Counter[str]) -> Non
     def act(client: Any) -> Installed:
         return Installed(2, client.host != "same", [1])
 
-    assert roll_out(["new", "down", "late", "shut", "same"], connect, act) == [
+    assert install_on_all(["new", "down", "late", "shut", "same"], connect, act) == [
         Outcome("new", "installed", 2, [1]),
         Outcome("down", "failed", why="down does not answer", hint="start it"),
         Outcome("late", "installed", 2, [1]),
@@ -64,7 +64,7 @@ def test_an_engine_that_stops_is_tried_again_and_one_that_refuses_is_not(
             raise docker.errors.APIError("500", explanation="no space left on device")
         return Installed(1, True, [])
 
-    drops, full = roll_out(["drops", "full"], connect, act)
+    drops, full = install_on_all(["drops", "full"], connect, act)
     assert (drops.state, asked["drops"]) == ("installed", 2)
     assert (full.state, asked["full"]) == ("failed", 1)
     assert "no space left on device" in full.why

@@ -185,7 +185,7 @@ def test_too_few_are_named_with_those_that_lack() -> None:
     with pytest.raises(ColdforgeError) as caught:
         check_quorum("cpu", 2, {"SHA256:b"}, TRUSTED)
     assert caught.value.message == (
-        "the image of 'cpu' has 1 of the 2 attestations wanted"
+        "the image of 'cpu' has 1 of the 2 attestations required"
         " (there: ben; trusted, but not there: anna, cleo)"
     )
     assert "image.attest --stack cpu" in caught.value.hint

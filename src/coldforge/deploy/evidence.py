@@ -6,7 +6,7 @@ Source: OCI distribution-spec v1.1, "Pushing Manifests with Subject", "Referrers
 import json
 from typing import Any
 
-from coldforge.deploy.image import checked
+from coldforge.deploy.image import read_checked
 from coldforge.files.digest import canonical_json
 from coldforge.image.oci.index import INDEX
 from coldforge.image.oci.layout import MANIFEST, Layout
@@ -30,7 +30,7 @@ def referring(layout: Layout, digest: str) -> dict[str, list[Descriptor]]:
 
 def put_manifest(client: RegistryClient, layout: Layout, digest: str, tag: str = "") -> bool:
     """Put a manifest under its digest or a tag; return whether the registry kept its subject."""
-    data = checked(layout, digest)
+    data = read_checked(layout, digest)
     return client.put_manifest(tag or digest, data, json.loads(data).get("mediaType", MANIFEST))
 
 

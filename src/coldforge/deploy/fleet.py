@@ -32,7 +32,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     hint: str = ""
 
 
-def roll_out(hosts: list[str], connect: Connect, act: Act) -> list[Outcome]:
+def install_on_all(hosts: list[str], connect: Connect, act: Act) -> list[Outcome]:
     """Do `act` on each host; try again where it does not answer or stops."""
 
     def visit(host: str) -> Outcome:

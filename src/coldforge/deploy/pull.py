@@ -1,10 +1,10 @@
-"""Let an engine take an image from a registry, by its digest."""
+"""Let an engine pull an image from a registry, by its digest."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from coldforge.deploy.generations import name as give_name
-from coldforge.deploy.generations import unname
+from coldforge.deploy.generations import add_name as give_name
+from coldforge.deploy.generations import remove_name
 from coldforge.deploy.image import Image
 from coldforge.deploy.install import verify
 from coldforge.deploy.target import Target
@@ -36,7 +36,7 @@ class FromRegistry:
             verify(client, image, exact)
         give_name(client, exact, name)
         if not had:
-            unname(client, exact)  # Else it would keep the layers when the generation goes.
+            remove_name(client, exact)  # Else the layers would stay when the generation is removed.
 
 
 def refusal(messages: Iterable[Mapping[str, Any]]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from coldforge.deploy.evidence import put_manifest, put_referrers, referring
-from coldforge.deploy.image import Image, check_whole, checked
+from coldforge.deploy.image import Image, check_whole, read_checked
 from coldforge.deploy.sessions import Sessions
 from coldforge.deploy.target import Target, endpoint_of
 from coldforge.deploy.upload import Blob, Sent, upload
@@ -79,7 +79,7 @@ def _blobs(layout: Layout, manifests: Iterable[str]) -> Iterator[Blob]:
     """List what manifests are made of, each blob once."""
     seen = set()
     for digest in manifests:
-        document = json.loads(checked(layout, digest))
+        document = json.loads(read_checked(layout, digest))
         for part in (document["config"], *document["layers"]):
             if part["digest"] not in seen:
                 seen.add(part["digest"])
@@ -87,7 +87,7 @@ def _blobs(layout: Layout, manifests: Iterable[str]) -> Iterator[Blob]:
 
 
 def _absent(registry: RegistryClient, blobs: list[Blob]) -> list[Blob]:
-    """Ask which blobs the registry lacks; the largest first, so that none is left to the end."""
+    """List the blobs that the registry lacks, the largest first."""
     first, *rest = blobs  # The first one alone fetches the token that the others then share.
     with ThreadPoolExecutor(TOGETHER) as pool:
         known = [registry.has("blobs", first.digest)]
@@ -116,7 +116,7 @@ def _upload(
 
 @contextmanager
 def _stopping(registry: RegistryClient) -> Iterator[None]:
-    """Let whatever ends this early end every other request too."""
+    """Stop every other request if this one ends early."""
     try:
         yield
     except BaseException:
@@ -125,7 +125,7 @@ def _stopping(registry: RegistryClient) -> Iterator[None]:
 
 
 def _stopped(work: "Future[Sent]") -> bool:
-    """Tell whether it ended because another failed; those that failed first have the reason."""
+    """Tell whether it ended because another failed, which has the reason."""
     return isinstance(work.exception(), StoppedError)
 
 
@@ -135,7 +135,7 @@ def _interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # One that is ignored stays so: nohup means it.
+    # One that is ignored stays ignored, as under nohup.
     numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
     for number in numbers:
         signal.signal(number, signal.default_int_handler)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from coldforge.deploy.generations import read_generations, use
+from coldforge.deploy.generations import read_generations, switch_to
 from coldforge.errors import ColdforgeError
 
 if TYPE_CHECKING:
@@ -35,5 +35,5 @@ def rollback(client: "docker.DockerClient", stack: str, to: int = 0) -> Rolled:
     if number not in found.ids:
         message = f"'{stack}' has no generation {number} in this engine"
         raise ColdforgeError(message, f"here: {there}")
-    use(client, stack, number)
+    switch_to(client, stack, number)
     return Rolled(found.current, number, found.ids[number])

@@ -1,4 +1,4 @@
-"""Where an image is pushed to: host[:port]/repository[:tag].
+"""The target of a push: host[:port]/repository[:tag].
 
 Grammar: github.com/distribution/reference.
 """

@@ -8,7 +8,7 @@ from coldforge.deploy.sessions import Sessions
 from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.files.digest import sha256_file
 from coldforge.mirror.http import registry_upload
-from coldforge.mirror.http.registry import RegistryClient, refused, said
+from coldforge.mirror.http.registry import RegistryClient, error_text, refused
 from coldforge.mirror.http.registry_upload import UploadState
 from coldforge.mirror.http.retry import TransientError
 
@@ -59,7 +59,7 @@ class _Sending:
 
     def attempt(self) -> Literal["sent", "mounted"]:
         """Send what the registry lacks; raise TransientError to be called again."""
-        # The last answer may be lost and the blob there all the same.
+        # The blob may be there and only the answer have been lost.
         if self.again and self.client.has("blobs", self.blob.digest):
             return "sent"
         self.again = True
@@ -101,7 +101,7 @@ class _Sending:
         self.sent += len(data)
         before = UploadState(self.location, self.offset)
         after = registry_upload.append(self.client, before, data)
-        # What it has now, it says when it is asked: the next attempt begins with that.
+        # The next attempt begins by asking how much it has.
         if not self.offset < after.offset <= self.blob.size:
             raise TransientError(f"it says that it has {after.offset} bytes after a piece")
         self._go_on(after)
@@ -118,7 +118,8 @@ class _Sending:
         self.misfits += 1
         if self.misfits > 1:
             raise refused(self.client.host, f"blob {self.blob.digest[:19]}…", answer)
-        raise TransientError(said(answer))  # What was resumed may be to blame: once from zero.
+        # The resumed part may be wrong: try once from zero.
+        raise TransientError(error_text(answer))
 
     def _go_on(self, state: UploadState) -> None:
         self.advance(state.offset - self.offset)

@@ -8,7 +8,7 @@ from coldforge.evidence.component import Component, joined, of_entry
 from coldforge.evidence.licences.licence import UNKNOWN, Licence, Said, licence
 from coldforge.files.digest import sha256_file
 from coldforge.image.layers.context import Site
-from coldforge.mirror.missing import needed
+from coldforge.mirror.missing import entries_read
 from coldforge.mirror.origins.identity import generic_url, package_url
 from coldforge.mirror.origins.python.filename import project_of, pypi_url
 from coldforge.stack.lock import Lock
@@ -51,7 +51,7 @@ def licensed(components: list[Component], said: dict[str, Said]) -> list[Compone
 
 
 def _of_lock(stack: Stack, lock: Lock, inside: bool) -> Iterator[Component]:
-    for entry in needed(stack, lock):
+    for entry in entries_read(stack, lock):
         use = entry.use if inside else f"{stack.name}/{entry.use}"
         yield of_entry(entry, use, inside and entry.use in stack.layers)
 

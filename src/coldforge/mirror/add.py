@@ -11,7 +11,7 @@ from coldforge.files.digest import sha256_file
 from coldforge.mirror.carried.kind import CarriedFile, WantedFile
 from coldforge.mirror.carried.recognise import examine, recognise
 from coldforge.mirror.fetch import fetch
-from coldforge.mirror.missing import wanted
+from coldforge.mirror.missing import carried_inputs
 from coldforge.mirror.origins.origin import Locator, check_origins
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
@@ -23,7 +23,7 @@ Pin = tuple[Link, Entry]
 
 
 class Added(msgspec.Struct, frozen=True):
-    """A file that the mirror holds now, and who asked for it."""
+    """A file that is in the mirror now, and the layers that need it."""
 
     file: str
     """As it was given."""
@@ -130,7 +130,7 @@ def _recognised(file: Path, links: list[Link]) -> tuple[Entry, tuple[str, ...]]:
     wants = [
         WantedFile(link.stack.name, name, about, link.stack.file.platform, link.stack.file.python)
         for link in reversed(links)
-        for _, name, about in wanted(link.stack)
+        for _, name, about in carried_inputs(link.stack)
     ]
     with step(f"Looking into {file.name}", file.stat().st_size) as current:
         seen: CarriedFile = examine(file, current.advance)
@@ -144,7 +144,7 @@ def _pins(entry: Entry, links: list[Link]) -> list[Pin]:
     """List the pins that are missing; refuse if a layer has another file pinned."""
     pins = []
     for link in links:
-        for use, name, about in wanted(link.stack):
+        for use, name, about in carried_inputs(link.stack):
             if name != entry.name or entry.version not in about.versions:
                 continue
             held = [e for e in link.lock.of(use) if e.origin == "file" and e.name == name]

@@ -14,9 +14,9 @@ import msgspec
 
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.lock import take
-from coldforge.mirror.http.download import Transfers, bring
+from coldforge.mirror.http.download import Transfers, download
 from coldforge.mirror.http.retry import StoppedError
-from coldforge.mirror.missing import Lacking, all_lacking, needed, screen
+from coldforge.mirror.missing import FileToBring, all_files_to_bring, entries_read, screen
 from coldforge.mirror.origins.origin import Locators, check_origins, locators, origin_of
 from coldforge.mirror.status import Missing, Use, missing, status
 from coldforge.mirror.store import Store
@@ -33,7 +33,7 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Fetched(NamedTuple):
-    """What a fetch did, in blobs and bytes."""
+    """Blobs and bytes that a fetch brought."""
 
     blobs: int
     size: int
@@ -43,7 +43,7 @@ class Fetched(NamedTuple):
 def fetch(
     store: Store, entries: list[Entry], places: Locators, jobs: int = 8, title: str = ""
 ) -> Fetched:
-    """Bring every missing blob; raise MissingInputError after trying all, or ColdforgeError.
+    """Fetch every missing blob; raise MissingInputError after trying all, or ColdforgeError.
 
     Safe to kill and to run twice at once: a blob grows in a locked partial file and becomes
     visible by its rename.
@@ -94,7 +94,7 @@ def _all(
 
 
 def _one(store: Store, entry: Entry, places: Locators, transfers: Transfers) -> str:
-    """Bring one blob from the first candidate that has it; return "" or why none does."""
+    """Download one blob from the first candidate that has it; return "" or why none does."""
     if transfers.stop.is_set():
         raise StoppedError
     with _claimed(store, entry, transfers.stop) as part:
@@ -103,7 +103,7 @@ def _one(store: Store, entry: Entry, places: Locators, transfers: Transfers) -> 
             return ""
         reasons = []
         for url in places[entry.origin]().candidates(entry):
-            reason = bring(url, part, entry, transfers)
+            reason = download(url, part, entry, transfers)
             if not reason:
                 store.publish(store.partial(entry.sha256), entry.sha256)
                 return ""
@@ -115,7 +115,7 @@ def _one(store: Store, entry: Entry, places: Locators, transfers: Transfers) -> 
 
 @contextmanager
 def _claimed(store: Store, entry: Entry, stop: Event) -> Iterator[BinaryIO | None]:
-    """Hold the blob's partial file alone; None if another run published the blob meanwhile."""
+    """Lock the blob's partial file; None if another run published the blob meanwhile."""
     path = store.partial(entry.sha256)
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -184,7 +184,7 @@ def _report(failures: list[tuple[Entry, str]], wanted: int) -> None:
     raise MissingInputError(f"{len(failures)} of {wanted} files could not be fetched", hint)
 
 
-def supply(space: Workspace, name: str, jobs: int = 8) -> Fetched:
+def fetch_stack(space: Workspace, name: str, jobs: int = 8) -> Fetched:
     """Fetch what the mirror lacks; raise MissingInputError after trying all.
 
     A hand-carried file that is not pinned yet is not a failure: the lock does not name its bytes.
@@ -202,27 +202,27 @@ def supply(space: Workspace, name: str, jobs: int = 8) -> Fetched:
             failures.append(error)
         else:
             blobs, size, present = blobs + done.blobs, size + done.size, present + done.present
-    _report_missing(name, unbrought(store, links), failures)
+    _report_missing(name, to_bring(store, links), failures)
     return Fetched(blobs, size, present)
 
 
 def fetchable(link: Link) -> list[Entry]:
-    """List the entries of a lock that an origin may hand out and a build reads."""
-    return [entry for entry in needed(link.stack, link.lock) if entry.origin != "file"]
+    """List the entries of a lock that an origin offers and a build reads."""
+    return [entry for entry in entries_read(link.stack, link.lock) if entry.origin != "file"]
 
 
-def counted(store: Store, links: list[Link]) -> list[Use]:
-    """Count by use what is there and what is missing; a builder's uses carry its name."""
+def count_uses(store: Store, links: list[Link]) -> list[Use]:
+    """Count present and missing files by use; uses of a builder stack have its name as prefix."""
     found = []
     for link in links:
-        lock = msgspec.structs.replace(link.lock, entries=needed(link.stack, link.lock))
+        lock = msgspec.structs.replace(link.lock, entries=entries_read(link.stack, link.lock))
         prefix = "" if link is links[-1] else f"{link.stack.name}/"
         found += [msgspec.structs.replace(use, use=prefix + use.use) for use in status(store, lock)]
     return found
 
 
-def obtainable(space: Workspace, store: Store, links: list[Link]) -> list[Missing]:
-    """List each missing file that an origin may hand out, with where it would come from."""
+def missing_entries(space: Workspace, store: Store, links: list[Link]) -> list[Missing]:
+    """List each missing file that an origin offers, and the place it would come from."""
     found = []
     for link in links:
         lock = msgspec.structs.replace(link.lock, entries=fetchable(link))
@@ -230,18 +230,18 @@ def obtainable(space: Workspace, store: Store, links: list[Link]) -> list[Missin
     return found
 
 
-def fetches(store: Store, links: list[Link]) -> bool:
-    """Tell whether a fetch would have anything to bring."""
+def needs_fetch(store: Store, links: list[Link]) -> bool:
+    """Tell whether files are missing that an origin offers."""
     entries = [entry for link in links for entry in fetchable(link)]
     return not all(store.has(entry.sha256, entry.size) for entry in entries)
 
 
-def unbrought(store: Store, links: list[Link]) -> list[Lacking]:
-    """List what only a person can bring to any of the stacks."""
-    return [item for link in links for item in all_lacking(link.stack, link.lock, store)]
+def to_bring(store: Store, links: list[Link]) -> list[FileToBring]:
+    """List the files that a person must bring for any of the stacks."""
+    return [item for link in links for item in all_files_to_bring(link.stack, link.lock, store)]
 
 
-def _report_missing(name: str, files: list[Lacking], failures: list[MissingInputError]) -> None:
+def _report_missing(name: str, files: list[FileToBring], failures: list[MissingInputError]) -> None:
     if files:
         say(screen(name, files))
     if failures:

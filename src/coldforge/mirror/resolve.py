@@ -1,4 +1,4 @@
-"""Turn what a stack asks for into a lock, and tell how it differs from the earlier one."""
+"""Resolve a stack's inputs into a lock, and list how it differs from the earlier one."""
 
 from typing import Literal
 

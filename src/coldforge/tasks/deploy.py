@@ -122,12 +122,12 @@ def _settled(image: "Image") -> "Installed | None":
 
     Older generations are then as many as an install with the same `keep` has left.
     """
-    from coldforge.deploy.generations import settled
+    from coldforge.deploy.generations import installed_generation
     from coldforge.deploy.install import Installed
     from coldforge.host.glance import glance
     from coldforge.image.containers.docker_engine import image_name
 
-    number = settled(glance(image_name(image.stack)), image)
+    number = installed_generation(glance(image_name(image.stack)), image)
     return Installed(number, False, []) if number else None
 
 
@@ -163,14 +163,14 @@ def _push(image: "Image", ref: str) -> "Pushed":
 def _roll_out(image: "Image", hosts: Path, keep: int, registry: str, json: bool) -> None:
     import msgspec
 
-    from coldforge.deploy.fleet import roll_out
+    from coldforge.deploy.fleet import install_on_all
     from coldforge.deploy.hosts import read_hosts
     from coldforge.deploy.install import install as run
     from coldforge.host.engine import connect
 
     listed = read_hosts(hosts)
     bring = _bring(image, registry)
-    done = roll_out(listed, connect, lambda client: run(client, image, keep, bring))
+    done = install_on_all(listed, connect, lambda client: run(client, image, keep, bring))
     result = {
         "stack": image.stack,
         "digest": image.manifest.digest,

@@ -17,10 +17,10 @@ DISK = '''
 from coldforge.mirror.carried.kind import (
     CarriedFile, CarriedKind, FileFormat, Recognised, WantedFile, fitting, renamed,
 )
-from coldforge.mirror.carried.reading import Hashed, Limits
+from coldforge.mirror.carried.reading import HashedFile, Limits
 
 
-def read_disk(source: Hashed, first: bytes, name: str, limits: Limits) -> str:
+def read_disk(source: HashedFile, first: bytes, name: str, limits: Limits) -> str:
     return first.split()[1].decode()
 
 

@@ -5,7 +5,7 @@ import pytest
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.mirror.carried.kind import WantedFile
 from coldforge.mirror.carried.recognise import examine, recognise
-from coldforge.mirror.missing import wanted
+from coldforge.mirror.missing import carried_inputs
 from coldforge.paths import Workspace
 from coldforge.stack.profile import Carried
 from coldforge.stack.stack import read_stack
@@ -17,7 +17,7 @@ def wants(workspace: Workspace) -> list[WantedFile]:
     stack = read_stack(checkout(workspace), "top")
     return [
         WantedFile("top", name, about, stack.file.platform, stack.file.python)
-        for _, name, about in wanted(stack)
+        for _, name, about in carried_inputs(stack)
     ]
 
 

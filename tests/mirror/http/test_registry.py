@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.http.registry import RegistryClient, said
+from coldforge.mirror.http.registry import RegistryClient, error_text
 from coldforge.mirror.settings.registries import Endpoint
 
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -30,11 +30,11 @@ def test_a_proxy_that_takes_nothing_large_is_told_apart() -> None:
 
 def test_a_registrys_words_are_one_line_without_secrets() -> None:
     body = b'{"errors": [{"message": "see\\nhttps://anna:secret@example.org/x?sig=abc"}]}'
-    assert said(httpx.Response(400, content=body)) == (
+    assert error_text(httpx.Response(400, content=body)) == (
         "HTTP 400 (see https://***@example.org/x?***)"
     )
-    assert said(httpx.Response(502, content=b"<html>")) == "HTTP 502"
-    assert said(httpx.Response(502, content=b"[1]")) == "HTTP 502"
+    assert error_text(httpx.Response(502, content=b"<html>")) == "HTTP 502"
+    assert error_text(httpx.Response(502, content=b"[1]")) == "HTTP 502"
 
 
 def test_an_untrusted_certificate_is_said_with_what_to_do(tmp_path: Path) -> None:

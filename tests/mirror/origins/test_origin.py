@@ -8,7 +8,7 @@ from coldforge.errors import UnknownNameError
 from coldforge.evidence.component import of_entry
 from coldforge.mirror import origins as package
 from coldforge.mirror.fetch import fetch, fetchable
-from coldforge.mirror.missing import needed
+from coldforge.mirror.missing import entries_read
 from coldforge.mirror.origins import origin as door
 from coldforge.mirror.origins.origin import check_origins, locators, origin_of
 from coldforge.mirror.resolve import resolve
@@ -91,7 +91,7 @@ def test_an_origin_is_added_by_its_own_file_alone(shelf: Workspace) -> None:
     check_origins(lock)
     (entry,) = lock.entries
     assert (entry.use, entry.origin, entry.name, entry.size) == ("tools", "shelf", "make", 4)
-    assert needed(STACK, lock) == fetchable(Link(STACK, lock)) == [entry]
+    assert entries_read(STACK, lock) == fetchable(Link(STACK, lock)) == [entry]
 
     store, places = Store(shelf.mirror / "blobs"), locators(STACK, shelf)
     (absent,) = missing(store, lock, places)

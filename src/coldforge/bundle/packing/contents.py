@@ -10,8 +10,8 @@ from coldforge.bundle.format.index import StoreName
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.image.layers.project import revision
 from coldforge.image.oci.layout import MANIFEST, Layout, blobs_of
-from coldforge.mirror.fetch import unbrought
-from coldforge.mirror.missing import needed
+from coldforge.mirror.fetch import to_bring
+from coldforge.mirror.missing import entries_read
 from coldforge.mirror.origins.origin import check_origins
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
@@ -52,8 +52,8 @@ def for_build(space: Workspace, stack: str) -> list[Need]:
     for link in links:
         check_lock(link.lock, link.stack)
         check_origins(link.lock)
-    entries = [entry for link in links for entry in needed(link.stack, link.lock)]
-    names = [file.name for file in unbrought(store, links) if not file.sha256]
+    entries = [entry for link in links for entry in entries_read(link.stack, link.lock)]
+    names = [file.name for file in to_bring(store, links) if not file.sha256]
     return blobs(store, entries, stack, names)
 
 

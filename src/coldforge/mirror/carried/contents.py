@@ -1,4 +1,4 @@
-"""What a tar holds: names, and the few bytes that tell what it is. Nothing is unpacked."""
+"""What a tar holds: names, and the few bytes that identify it. Nothing is unpacked."""
 
 import posixpath
 import re
@@ -13,10 +13,10 @@ from coldforge.mirror.carried.reading import (
     BZIP2,
     GZIP,
     XZ,
-    Flow,
-    Hashed,
+    ArchivePart,
+    Decompressed,
+    HashedFile,
     Limits,
-    Part,
     damage,
     reporting,
 )
@@ -34,7 +34,7 @@ class Contents(NamedTuple):
 
     names: list[str]
     kept: dict[str, bytes]
-    """Path -> the whole of a small telling file, or the head of a library."""
+    """Path -> a small file's content, or the head of a library."""
 
     @property
     def tops(self) -> list[str]:
@@ -43,13 +43,13 @@ class Contents(NamedTuple):
 
     def of(self, libraries: Iterable[str]) -> set[str]:
         """Name the processors that some libraries are for; none for other files."""
-        return {machine(self.kept[path]) for path in libraries} - {""}
+        return {elf_machine(self.kept[path]) for path in libraries} - {""}
 
 
-def survey(flow: Flow, whole: bool = True) -> Contents:
-    """Read a tar to its end; raise ColdforgeError on what no honest one holds.
+def read_members(flow: Decompressed, whole: bool = True) -> Contents:
+    """Read a tar to its end; raise ColdforgeError on unsafe members and on damage.
 
-    `whole` is False for a tar that its own installer unpacks: only what it holds is asked then.
+    `whole` is False for a tar that its own installer unpacks: unsafe paths are then allowed.
     """
     names: list[str] = []
     kept: dict[str, bytes] = {}
@@ -66,7 +66,7 @@ def survey(flow: Flow, whole: bool = True) -> Contents:
             if info.isreg() and (size := _telling(path)):
                 stream = tar.extractfile(info)
                 kept[path] = stream.read(size) if stream else b""
-        # tarfile takes a broken header for the end.
+        # tarfile takes a broken header for the end of the archive.
         end = tar.offset
     flow.drain()
     if flow.data_ends > end:
@@ -76,9 +76,9 @@ def survey(flow: Flow, whole: bool = True) -> Contents:
     return Contents([name for name in names if name != "."], kept)
 
 
-def _opened(flow: Flow) -> tarfile.TarFile:
+def _opened(flow: Decompressed) -> tarfile.TarFile:
     try:
-        # tarfile wants only read() of a stream.
+        # tarfile calls only read() of a stream.
         return tarfile.open(fileobj=cast("BinaryIO", flow), mode="r|", bufsize=CHUNK)
     except tarfile.ReadError as error:
         raise ColdforgeError(f"{flow.name} is not a tar", "bring the publisher's file") from error
@@ -111,7 +111,7 @@ def _escape(name: str, what: str) -> ColdforgeError:
     return ColdforgeError(message, "take the file from its publisher")
 
 
-def machine(head: bytes) -> str:
+def elf_machine(head: bytes) -> str:
     """Name the processor that a file starting with `head` is for; "" if it is not an ELF file.
 
     Source: the System V ABI, gABI.
@@ -131,11 +131,11 @@ def _telling(path: str) -> int:
 
 
 def read_tar(
-    source: Hashed | Part, first: bytes, name: str, limits: Limits, whole: bool = True
+    source: HashedFile | ArchivePart, first: bytes, name: str, limits: Limits, whole: bool = True
 ) -> Contents:
     """Survey the tar in `source`, whose first bytes are `first`; raise ColdforgeError."""
     with reporting(name):
-        return survey(Flow(source, first, name, limits), whole)
+        return read_members(Decompressed(source, first, name, limits), whole)
 
 
 def _is_tar(first: bytes) -> bool:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.carried.reading import Hashed, Limits
+from coldforge.mirror.carried.reading import HashedFile, Limits
 from coldforge.plugins import provided
 from coldforge.stack.profile import Carried
 from coldforge.stack.stack import Python
@@ -62,7 +62,7 @@ class FileFormat(NamedTuple):
     name: str
     matches: Callable[[bytes], bool]
     """Whether a file whose first 512 bytes are given is of this format."""
-    read: Callable[[Hashed, bytes, str, Limits], object]
+    read: Callable[[HashedFile, bytes, str, Limits], object]
     """Read a file from front to end, given its first bytes and its name; what it returns becomes
     `CarriedFile.facts`. Raises ColdforgeError on a file that is damaged or unsafe."""
 
@@ -103,7 +103,7 @@ def kinds() -> dict[str, CarriedKind]:
 
 
 def refusal(name: str, what: str, want: WantedFile) -> ColdforgeError:
-    """Refuse a file that is not the wanted one, naming the one that is."""
+    """Make the error for a file that is not the wanted one, naming that."""
     hint = f"bring {' or '.join(want.about.names())}; from: {want.about.publisher}"
     return ColdforgeError(f"{name} {what}", hint)
 

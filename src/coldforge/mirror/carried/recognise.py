@@ -1,4 +1,4 @@
-"""Tell what a hand-carried file is, from its bytes; its name is only a first hint."""
+"""Recognise a hand-carried file by its content; its name only decides what is tried first."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ from coldforge.mirror.carried.kind import (
     kinds,
     pattern,
 )
-from coldforge.mirror.carried.reading import Hashed, Limits
+from coldforge.mirror.carried.reading import HashedFile, Limits
 
 LIMITS = Limits()
 
@@ -21,18 +21,18 @@ LIMITS = Limits()
 def examine(
     path: Path, advance: Callable[[int], None] | None = None, limits: Limits = LIMITS
 ) -> CarriedFile:
-    """Read a file from front to end, hashing it; raise ColdforgeError if it is not sound."""
+    """Read a file from front to end, hashing it; raise ColdforgeError if damaged or unsafe."""
     with path.open("rb") as stream:
         first = stream.read(512)
         stream.seek(0)
         refuse_pointer(path.name, first)
-        source = Hashed(stream, advance)
+        source = HashedFile(stream, advance)
         facts = _facts(source, first, path.name, limits)
         return CarriedFile(path.name, source.size, source.finish(), facts)
 
 
 def recognise(carried: CarriedFile, wants: Iterable[WantedFile]) -> Recognised:
-    """Tell which wanted file this is; raise ColdforgeError if it is none, or not quite."""
+    """Tell which wanted file this is; raise ColdforgeError if it is not exactly one of them."""
     wants = list(wants)
     refusals = []
     for want in sorted(
@@ -50,7 +50,7 @@ def recognise(carried: CarriedFile, wants: Iterable[WantedFile]) -> Recognised:
 
 
 def refuse_pointer(name: str, first: bytes) -> None:
-    """Refuse what stands in a git tree for a large file, by its first bytes."""
+    """Refuse a Git LFS pointer, by its first bytes."""
     pointer = parse_pointer(first)
     if pointer:
         of = f"{pointer.size:,} bytes, sha256 {pointer.oid[:12]}…"
@@ -58,7 +58,7 @@ def refuse_pointer(name: str, first: bytes) -> None:
         raise ColdforgeError(message, "run 'git lfs pull' where you took it, and bring the file")
 
 
-def _facts(source: Hashed, first: bytes, name: str, limits: Limits) -> object:
+def _facts(source: HashedFile, first: bytes, name: str, limits: Limits) -> object:
     for known in _formats():
         if known.matches(first):
             return known.read(source, first, name, limits)

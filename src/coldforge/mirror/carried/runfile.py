@@ -1,4 +1,4 @@
-"""A self-extracting installer (makeself): cut off or damaged is told from its own header.
+"""A self-extracting installer (makeself): its header tells whether it is complete.
 
 Source: makeself's header scripts 2.1 to 2.5; names of the CUDA toolkit's runfiles.
 """
@@ -21,7 +21,7 @@ from coldforge.mirror.carried.kind import (
     refusal,
     renamed,
 )
-from coldforge.mirror.carried.reading import Hashed, Limits, Part, damage
+from coldforge.mirror.carried.reading import ArchivePart, HashedFile, Limits, damage
 
 MAGIC = b"#!/bin/sh"
 HEAD = 256 << 10  # bytes within which makeself's script ends
@@ -68,7 +68,7 @@ def parse_header(head: bytes) -> Header | None:
     return Header(len(head) - len(rows[-1]), numbers, md5[1].split() if md5 else [])
 
 
-def read_runfile(source: Hashed, _: bytes, name: str, limits: Limits) -> Runfile | None:
+def read_runfile(source: HashedFile, _: bytes, name: str, limits: Limits) -> Runfile | None:
     """Read a runfile to its end, comparing its checksums; None if it is another kind of script.
 
     Raise ColdforgeError if it is cut off or damaged.
@@ -82,11 +82,11 @@ def read_runfile(source: Hashed, _: bytes, name: str, limits: Limits) -> Runfile
         raise damage(name, f"is cut off: {source.size:,} bytes instead of {header.size:,}")
     if source.size > header.size:
         raise damage(name, f"is damaged: {source.size - header.size:,} bytes follow its end")
-    Part(source, header.start).finish()
+    ArchivePart(source, header.start).finish()
     first = head[header.start : header.start + 16]
     contents = None
     for number, size in enumerate(header.sizes):
-        part = Part(source, size)
+        part = ArchivePart(source, size)
         if number == 0:
             contents = _looked_into(part, first, name, limits)
         digest, written = part.finish(), dict(enumerate(header.md5)).get(number, "0")
@@ -95,8 +95,8 @@ def read_runfile(source: Hashed, _: bytes, name: str, limits: Limits) -> Runfile
     return Runfile(True, contents)
 
 
-def _looked_into(part: Part, first: bytes, name: str, limits: Limits) -> Contents | None:
-    """Read an archive that its own script unpacks; whatever it is, its MD5 judges it."""
+def _looked_into(part: ArchivePart, first: bytes, name: str, limits: Limits) -> Contents | None:
+    """Read an archive that its own script unpacks; None if it is not a tar."""
     try:
         return read_tar(part, first, name, limits, whole=False)
     except ColdforgeError:

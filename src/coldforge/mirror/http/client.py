@@ -55,7 +55,7 @@ def _unverified() -> list[str]:
     try:
         return read_containers().unverified()
     except ColdforgeError:
-        return []  # Who asks a registry is told; others need not care.
+        return []  # An error in that file is reported when a registry is asked.
 
 
 def _certificates(extra: str) -> ssl.SSLContext:

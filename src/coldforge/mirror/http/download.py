@@ -1,4 +1,4 @@
-"""Bring one blob from one URL into its partial file, hashing while it streams."""
+"""Download one blob from one URL into its partial file, hashing while it streams."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -35,13 +35,13 @@ class Transfers(NamedTuple):
 
     http: Callable[[], "httpx.Client"]
     advance: Callable[[int], None]
-    """Told of bytes written."""
+    """Called with the number of bytes written."""
     dropped: Callable[[int], None]
-    """Told of bytes thrown away, to be brought again."""
+    """Called with the number of bytes thrown away, which will be fetched again."""
     stop: Event
 
 
-def bring(url: str, part: BinaryIO, entry: Entry, transfers: Transfers) -> str:
+def download(url: str, part: BinaryIO, entry: Entry, transfers: Transfers) -> str:
     """Complete the partial file from one URL, trying again while that may help.
 
     Return "" with every byte verified, else why not; wrong bytes are then gone from the file.
@@ -140,7 +140,7 @@ def _check_answer(
 
 
 def _append(chunks: Iterator[bytes], part: BinaryIO, entry: Entry, transfers: Transfers) -> str:
-    """Hash what is there, then write and hash what comes; hex digest of the whole."""
+    """Hash what is there, then write and hash the chunks; return the hex digest of all."""
     digest = hashlib.sha256()
     part.seek(0)
     while held := part.read(CHUNK):

@@ -121,10 +121,10 @@ class RegistryClient:
                 answer = self._http.request(method, url, timeout=timeout, **how)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ColdforgeError(f"{self.host}: {redact(str(error))}") from error
-        check_status(answer, said(answer))
+        check_status(answer, error_text(answer))
         if answer.status_code in DENIED:
             hint = f"log in with an account that may push: docker login {self.host}"
-            message = f"{self.host} denies the push: {said(answer)}"
+            message = f"{self.host} denies the push: {error_text(answer)}"
             raise AnswerError(answer.status_code, message, hint)
         if answer.status_code == 413:
             hint = "raise the limit of the proxy before the registry (client_max_body_size)"
@@ -181,12 +181,12 @@ def _speaks_tls(host: str) -> bool:
 
 
 def refused(host: str, what: str, answer: "httpx.Response") -> AnswerError:
-    """Make an error of an answer that nobody expects."""
-    message = f"{host} refuses {what}: {said(answer)}"
+    """Make the error for an unexpected answer."""
+    message = f"{host} refuses {what}: {error_text(answer)}"
     return AnswerError(answer.status_code, message, "see the registry's log")
 
 
-def said(answer: "httpx.Response") -> str:
+def error_text(answer: "httpx.Response") -> str:
     """Give an answer's status and the registry's own error messages, on one line."""
     words = []
     try:

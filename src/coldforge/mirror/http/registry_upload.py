@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from coldforge.mirror.http.registry import RegistryClient, refused, said
+from coldforge.mirror.http.registry import RegistryClient, error_text, refused
 from coldforge.mirror.http.retry import TransientError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def append(client: RegistryClient, upload: UploadState, data: bytes) -> UploadSt
     headers = {"Content-Type": BYTES, "Content-Range": span}
     answer = client.send("PATCH", upload.location, content=data, headers=headers)
     if answer.status_code not in (201, 202):
-        raise TransientError(said(answer))
+        raise TransientError(error_text(answer))
     received = _received(answer)
     offset = upload.offset + len(data) if received is None else received
     return UploadState(_location(answer, upload.location), offset)

@@ -59,10 +59,10 @@ class Archive:
         self.web.files[f"{uri}/dists/test/InRelease"] = signed
         self.web.files[f"{uri}/dists/test/{NAME}{suffix}"] = index
 
-    def find(self, *sources: AptSource) -> release.Found:
+    def find(self, *sources: AptSource) -> release.SignedSuite:
         return release.find_suite(sources, SUITE, "amd64", self.web.get, self.rules)
 
-    def read(self, found: release.Found, cache: Path) -> str:
+    def read(self, found: release.SignedSuite, cache: Path) -> str:
         return release.read_index(found, "main", "amd64", cache, self.web.get)
 
 

@@ -1,4 +1,4 @@
-"""The Debian origin: package requests into locked entries, and where their bytes may be had."""
+"""The Debian origin: resolves package requests into entries, and locates them on archives."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

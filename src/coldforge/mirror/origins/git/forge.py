@@ -38,7 +38,7 @@ def on_forge(repository: str) -> bool:
     return ":" in repository
 
 
-def commit_of(text: str) -> Commit:
+def parse_commit(text: str) -> Commit:
     """Read `github:owner/name@<40 hex>`; raise ColdforgeError."""
     repository, _, hexa = text.partition("@")
     match = REPOSITORY.fullmatch(repository)
@@ -54,4 +54,4 @@ def commit_of(text: str) -> Commit:
 def commit_in(path: str) -> Commit:
     """Read the commit at the front of `github:owner/name@<hex>/<path>`; raise ColdforgeError."""
     repository, _, rest = path.partition("@")
-    return commit_of(f"{repository}@{rest.partition('/')[0]}")
+    return parse_commit(f"{repository}@{rest.partition('/')[0]}")

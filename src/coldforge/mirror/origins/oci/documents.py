@@ -24,7 +24,7 @@ class Platform(msgspec.Struct, frozen=True):
         return "/".join(filter(None, (self.os, self.architecture, self.variant)))
 
 
-class Part(msgspec.Struct, frozen=True, rename="camel"):
+class BlobDescriptor(msgspec.Struct, frozen=True, rename="camel"):
     """A descriptor: a blob's media type, digest and size."""
 
     digest: str
@@ -42,9 +42,9 @@ class Document(msgspec.Struct, frozen=True, rename="camel"):
     """An index (it has manifests) or a manifest (it has a config)."""
 
     schema_version: int
-    manifests: list[Part] = []
-    config: Part | None = None
-    layers: list[Part] = []
+    manifests: list[BlobDescriptor] = []
+    config: BlobDescriptor | None = None
+    layers: list[BlobDescriptor] = []
 
 
 class _Root(msgspec.Struct, frozen=True):
@@ -92,7 +92,7 @@ def parse_config(data: bytes, what: str) -> Config:
         raise _strange(what, str(error)) from error
 
 
-def choose(index: Document, platform: str, what: str) -> Part:
+def choose(index: Document, platform: str, what: str) -> BlobDescriptor:
     """Pick the manifest for a platform (`linux/amd64`); raise ColdforgeError naming the others."""
     held = [part for part in index.manifests if part.platform]
     fits = [part for part in held if str(part.platform) == platform]

@@ -8,7 +8,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.mirror.http.registry import DENIED, AnswerError, Kind, RegistryClient, url_of
 from coldforge.mirror.http.retry import TransientError
 from coldforge.mirror.origins.oci import documents
-from coldforge.mirror.origins.oci.documents import Document, Part
+from coldforge.mirror.origins.oci.documents import BlobDescriptor, Document
 from coldforge.mirror.origins.oci.reference import Reference, parse_reference
 from coldforge.mirror.origins.origin import Locator
 from coldforge.mirror.settings.registries import HINT, Containers, read_containers
@@ -61,7 +61,9 @@ class _Reading:
     def entries(self, use: str, platform: str) -> list[Entry]:
         what = str(self.asked)
         data = self._read("manifests", f"sha256:{self.asked.sha256}")
-        found = {"manifest": ("manifests", Part(f"sha256:{self.asked.sha256}", len(data)))}
+        found = {
+            "manifest": ("manifests", BlobDescriptor(f"sha256:{self.asked.sha256}", len(data)))
+        }
         document = documents.parse_document(data, what)
         if document.manifests:
             found["index"] = found["manifest"]
@@ -72,7 +74,7 @@ class _Reading:
         found |= self._content(document, platform)
         return [self._entry(use, platform, *item) for item in found.items()]
 
-    def _content(self, document: Document, platform: str) -> dict[str, tuple[str, Part]]:
+    def _content(self, document: Document, platform: str) -> dict[str, tuple[str, BlobDescriptor]]:
         """List config and layers, the config fitting both layers and platform."""
         what, part = str(self.asked), document.config
         if part is None:
@@ -86,7 +88,9 @@ class _Reading:
         layers = {f"layer {n:02}": ("blobs", layer) for n, layer in enumerate(document.layers, 1)}
         return {"config": ("blobs", part), **layers}
 
-    def _entry(self, use: str, platform: str, role: str, found: tuple[str, Part]) -> Entry:
+    def _entry(
+        self, use: str, platform: str, role: str, found: tuple[str, BlobDescriptor]
+    ) -> Entry:
         kind, part = found
         return Entry(
             use=use,

@@ -84,7 +84,7 @@ def _complete(http: "httpx.Client", file: File) -> File:
 
 
 def _length(http: "httpx.Client", url: str) -> int:
-    """Ask for the file's length: HEAD, and GET without its body where HEAD does not tell."""
+    """Ask for the file's length: HEAD, and GET without its body where HEAD does not say."""
     answer = http.head(url)
     if answer.is_success and "content-length" in answer.headers:
         return int(answer.headers["content-length"])

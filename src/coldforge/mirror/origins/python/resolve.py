@@ -66,7 +66,7 @@ def resolve_python(
 
 @contextmanager
 def _blaming(silent: list[str]) -> Iterator[None]:
-    """Say with a failure that the indexes left out may hold what was not found."""
+    """Add to an error that the indexes left out may hold what was not found."""
     try:
         yield
     except ColdforgeError as error:
