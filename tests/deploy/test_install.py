@@ -3,10 +3,9 @@ from typing import Any
 
 import pytest
 
-from coldforge.deploy.generations import generation_name, numbers
+from coldforge.deploy.generations import generation_name, numbers, rollback
 from coldforge.deploy.image import Image
 from coldforge.deploy.install import Installed, check_quorum, from_layout, install
-from coldforge.deploy.rollback import rollback
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers.docker_engine import image_name
 from tests.deploy.conftest import Api, Make

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from coldforge.deploy.generations import generation_name, numbers, remove_old
+from coldforge.deploy.generations import generation_name, numbers, remove_old, rollback
 from coldforge.deploy.image import Image
 from coldforge.deploy.install import from_layout, install
-from coldforge.deploy.rollback import rollback
 from coldforge.image.containers.docker_engine import image_name
 from coldforge.image.oci.layout import Layout
 from coldforge.paths import Workspace

@@ -20,18 +20,11 @@ import pytest
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.mirror import fetch as fetch_module
 from coldforge.mirror.add import add
-from coldforge.mirror.fetch import (
-    Fetched,
-    count_uses,
-    fetch,
-    fetch_stack,
-    missing_entries,
-    needs_fetch,
-    to_bring,
-)
+from coldforge.mirror.fetch import Fetched, fetch, fetch_stack
 from coldforge.mirror.http import download
 from coldforge.mirror.settings import pip
 from coldforge.mirror.settings.pip import PipConfig
+from coldforge.mirror.status import count_uses, missing_entries, needs_fetch, to_bring
 from coldforge.mirror.store import Store
 from coldforge.mirror.verify import verify
 from coldforge.paths import Workspace

@@ -1,9 +1,10 @@
 """Install a stack's image in an engine: a new generation, then `latest` switched to it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coldforge.deploy.generations import (
+    add_name,
     generation_name,
     installed_generation,
     read_generations,
@@ -12,8 +13,10 @@ from coldforge.deploy.generations import (
     switch_to,
 )
 from coldforge.deploy.image import Image, check_whole
+from coldforge.deploy.target import Target
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers.docker_engine import image_name, is_image, load
+from coldforge.progress import step
 
 if TYPE_CHECKING:
     import docker
@@ -93,3 +96,46 @@ def check_quorum(stack: str, wanted: int, signed: set[str], trusted: Mapping[str
     else:
         hint = f"have it attested (./invokew image.attest --stack {stack}) and receive that"
     raise ColdforgeError(message, hint)
+
+
+if TYPE_CHECKING:
+    import docker
+
+
+class FromRegistry:
+    """A way to bring an image: each engine fetches the layers it lacks."""
+
+    def __init__(self, target: Target) -> None:
+        """Take the repository that the image was pushed to."""
+        self.target = target
+
+    def __call__(self, client: "docker.DockerClient", image: Image, name: str) -> None:
+        """Pull by the manifest's digest and name the result; raise ColdforgeError."""
+        repository, digest = self.target.name, image.manifest.digest
+        exact = f"{repository}@{digest}"
+        had = _holds(client, exact)
+        with step(f"Pulling {self.target} for {name}"):
+            said = client.api.pull(repository, digest, stream=True, decode=True)
+            if error := refusal(said):
+                message = f"the engine could not pull {self.target}: {error}"
+                hint = "the engine's own configuration decides which registries it may ask"
+                raise ColdforgeError(message, hint)
+            verify(client, image, exact)
+        add_name(client, exact, name)
+        if not had:
+            remove_name(client, exact)  # Else the layers would stay when the generation is removed.
+
+
+def refusal(messages: Iterable[Mapping[str, Any]]) -> str:
+    """Read an engine's messages to their end; return the last error among them, or ''."""
+    return ([str(line["error"]) for line in messages if "error" in line] or [""])[-1]
+
+
+def _holds(client: "docker.DockerClient", name: str) -> bool:
+    import docker.errors
+
+    try:
+        client.api.inspect_image(name)
+    except docker.errors.APIError:
+        return False
+    return True

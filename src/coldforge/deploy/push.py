@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from coldforge.deploy.evidence import put_manifest, put_referrers, referring
 from coldforge.deploy.image import Image, check_whole, read_checked
+from coldforge.deploy.referrers import put_manifest, put_referrers, referring
 from coldforge.deploy.sessions import Sessions
 from coldforge.deploy.target import Target, endpoint_of
 from coldforge.deploy.upload import Blob, Sent, upload

@@ -15,8 +15,8 @@ from coldforge.errors import ColdforgeError
 from coldforge.host import daemon
 from coldforge.host.endpoint import find_endpoint
 from coldforge.host.engine import EngineFacts, connect, engine_facts
-from coldforge.mirror.fetch import needs_fetch
 from coldforge.mirror.settings import apt
+from coldforge.mirror.status import needs_fetch
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.chain import chain

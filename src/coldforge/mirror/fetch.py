@@ -10,19 +10,17 @@ from functools import cache
 from threading import Event, Lock
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
-import msgspec
-
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.lock import take
 from coldforge.mirror.http.download import Transfers, download
 from coldforge.mirror.http.retry import StoppedError
-from coldforge.mirror.missing import FileToBring, all_files_to_bring, entries_read, screen
+from coldforge.mirror.missing import FileToBring, screen
 from coldforge.mirror.origins.origin import Locators, check_origins, locators, origin_of
-from coldforge.mirror.status import Missing, Use, missing, status
+from coldforge.mirror.status import fetchable, to_bring
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.progress import Step, amount, say, step
-from coldforge.stack.chain import Link, chain
+from coldforge.stack.chain import chain
 from coldforge.stack.lock import Entry, check_lock
 
 if TYPE_CHECKING:
@@ -204,41 +202,6 @@ def fetch_stack(space: Workspace, name: str, jobs: int = 8) -> Fetched:
             blobs, size, present = blobs + done.blobs, size + done.size, present + done.present
     _report_missing(name, to_bring(store, links), failures)
     return Fetched(blobs, size, present)
-
-
-def fetchable(link: Link) -> list[Entry]:
-    """List the entries of a lock that an origin offers and a build reads."""
-    return [entry for entry in entries_read(link.stack, link.lock) if entry.origin != "file"]
-
-
-def count_uses(store: Store, links: list[Link]) -> list[Use]:
-    """Count present and missing files by use; uses of a builder stack have its name as prefix."""
-    found = []
-    for link in links:
-        lock = msgspec.structs.replace(link.lock, entries=entries_read(link.stack, link.lock))
-        prefix = "" if link is links[-1] else f"{link.stack.name}/"
-        found += [msgspec.structs.replace(use, use=prefix + use.use) for use in status(store, lock)]
-    return found
-
-
-def missing_entries(space: Workspace, store: Store, links: list[Link]) -> list[Missing]:
-    """List each missing file that an origin offers, and the place it would come from."""
-    found = []
-    for link in links:
-        lock = msgspec.structs.replace(link.lock, entries=fetchable(link))
-        found += missing(store, lock, locators(link.stack, space))
-    return found
-
-
-def needs_fetch(store: Store, links: list[Link]) -> bool:
-    """Tell whether files are missing that an origin offers."""
-    entries = [entry for link in links for entry in fetchable(link)]
-    return not all(store.has(entry.sha256, entry.size) for entry in entries)
-
-
-def to_bring(store: Store, links: list[Link]) -> list[FileToBring]:
-    """List the files that a person must bring for any of the stacks."""
-    return [item for link in links for item in all_files_to_bring(link.stack, link.lock, store)]
 
 
 def _report_missing(name: str, files: list[FileToBring], failures: list[MissingInputError]) -> None:

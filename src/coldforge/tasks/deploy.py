@@ -70,7 +70,7 @@ def rollback(
 
     Example: invoke image.rollback --stack cpu
     """
-    from coldforge.deploy.rollback import rollback as roll
+    from coldforge.deploy.generations import rollback as roll
     from coldforge.image.containers.step import answering
 
     with engine(yes) as connect, answering("the rollback"):
@@ -142,8 +142,7 @@ def _install(image: "Image", keep: int, registry: str, yes: bool) -> "Installed"
 
 def _bring(image: "Image", registry: str) -> "Bring":
     """Choose how engines get the image: from here, or from a registry that it is pushed to."""
-    from coldforge.deploy.install import from_layout
-    from coldforge.deploy.pull import FromRegistry
+    from coldforge.deploy.install import FromRegistry, from_layout
     from coldforge.deploy.target import parse_target
 
     if not registry:
@@ -163,8 +162,7 @@ def _push(image: "Image", ref: str) -> "Pushed":
 def _roll_out(image: "Image", hosts: Path, keep: int, registry: str, json: bool) -> None:
     import msgspec
 
-    from coldforge.deploy.fleet import install_on_all
-    from coldforge.deploy.hosts import read_hosts
+    from coldforge.deploy.fleet import install_on_all, read_hosts
     from coldforge.deploy.install import install as run
     from coldforge.host.engine import connect
 

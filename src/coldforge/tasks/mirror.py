@@ -104,8 +104,8 @@ def status(
     """
     import msgspec
 
-    from coldforge.mirror.fetch import count_uses, missing_entries, needs_fetch, to_bring
     from coldforge.mirror.missing import screen
+    from coldforge.mirror.status import count_uses, missing_entries, needs_fetch, to_bring
     from coldforge.paths import Workspace
     from coldforge.stack.chain import chain
 

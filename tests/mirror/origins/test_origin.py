@@ -7,12 +7,12 @@ import pytest
 from coldforge.errors import UnknownNameError
 from coldforge.evidence.component import of_entry
 from coldforge.mirror import origins as package
-from coldforge.mirror.fetch import fetch, fetchable
+from coldforge.mirror.fetch import fetch
 from coldforge.mirror.missing import entries_read
 from coldforge.mirror.origins import origin as door
 from coldforge.mirror.origins.origin import check_origins, locators, origin_of
 from coldforge.mirror.resolve import resolve
-from coldforge.mirror.status import missing
+from coldforge.mirror.status import fetchable, missing
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.chain import Link

@@ -10,9 +10,9 @@ from coldforge.bundle.format.index import StoreName
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.image.layers.project import revision
 from coldforge.image.oci.layout import MANIFEST, Layout, blobs_of
-from coldforge.mirror.fetch import to_bring
 from coldforge.mirror.missing import entries_read
 from coldforge.mirror.origins.origin import check_origins
+from coldforge.mirror.status import to_bring
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.chain import chain

@@ -8,7 +8,8 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.origins.python import resolve as module
-from coldforge.mirror.origins.python.resolve import PythonLocator, resolve_python
+from coldforge.mirror.origins.python.resolve import resolve_python
+from coldforge.mirror.origins.python.simple_index import PythonLocator
 from coldforge.mirror.settings.pip import PipConfig
 from coldforge.stack.lock import Entry
 from coldforge.stack.recipe import WheelRecipe

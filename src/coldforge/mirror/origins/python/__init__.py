@@ -34,7 +34,7 @@ class PythonOrigin(Origin):
 
     def locator(self, name: str, stack: Stack, space: Workspace) -> Locator:
         """Look where the user's pip does, then on the stack's own indexes."""
-        from coldforge.mirror.origins.python.resolve import PythonLocator
+        from coldforge.mirror.origins.python.simple_index import PythonLocator
         from coldforge.mirror.settings.pip import read_pip
 
         return PythonLocator(read_pip(), stack.file.python.indexes if stack.file.python else [])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.deploy.hosts import parse_hosts, read_hosts
+from coldforge.deploy.fleet import parse_hosts, read_hosts
 from coldforge.errors import ColdforgeError
 
 LIST = """\
