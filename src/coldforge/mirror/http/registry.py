@@ -128,7 +128,8 @@ class RegistryClient:
             raise AnswerError(answer.status_code, message, hint)
         if answer.status_code == 413:
             hint = "raise the limit of the proxy before the registry (client_max_body_size)"
-            raise AnswerError(413, f"{self.host} does not accept a request this large: HTTP 413", hint)
+            message = f"{self.host} does not accept a request this large: HTTP 413"
+            raise AnswerError(413, message, hint)
         return answer
 
     def ask(self, method: str, url: str, **how: Any) -> "httpx.Response":  # noqa: ANN401
