@@ -1,6 +1,6 @@
 """The fixture release: pinned as it is, and named a fixture wherever it shows."""
 
-from coldforge.mirror.origins.git.git import resolve_source
+from coldforge.mirror.origins.git.resolve import resolve_source
 from coldforge.paths import Workspace
 from coldforge.stack.lock import read_lock
 from coldforge.stack.stack import read_stack

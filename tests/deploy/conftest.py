@@ -10,12 +10,12 @@ from typing import Any
 import docker.errors
 import pytest
 
-from coldforge.deploy import push, remote, upload
+from coldforge.deploy import push, upload
 from coldforge.deploy.image import Image, find_image
 from coldforge.deploy.target import Target, parse_target
 from coldforge.image.oci.config import image_manifest
 from coldforge.image.oci.layout import CONFIG, LAYER, MANIFEST, Layout
-from coldforge.mirror.origins.oci import protocol
+from coldforge.mirror.http import registry, retry
 from tests.deploy.registry_server import Shelf
 
 Make = Callable[..., Image]
@@ -119,8 +119,8 @@ def shelf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Shelf]:
     """A registry; pieces of 1000 bytes one after the other, no pauses, no settings of the user."""
     monkeypatch.setattr(push, "TOGETHER", 1)
     monkeypatch.setattr(upload, "PIECE", 1000)
-    monkeypatch.setattr(remote, "BACKOFF", 0.0)
-    monkeypatch.setattr(protocol, "_speaks_tls", lambda _: False)
+    monkeypatch.setattr(retry, "BACKOFF", 0.0)
+    monkeypatch.setattr(registry, "_speaks_tls", lambda _: False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", str(tmp_path / "registries.conf"))

@@ -29,7 +29,7 @@ def cut_off(shelf: Shelf, image: Image, target: Target, notes: Path) -> None:
 
     shelf.patience = 2345
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("coldforge.deploy.remote.Remote._pause", die)
+        patch.setattr("coldforge.mirror.http.retry.delay", die)
         with pytest.raises(MemoryError):
             push(image, target, notes)
 

@@ -7,15 +7,16 @@ import docker.errors
 import pytest
 import requests.exceptions
 
-from coldforge.deploy import fleet
-from coldforge.deploy.fleet import Outcome, roll_out
+from coldforge.deploy.fleet import Outcome, install_on_all
 from coldforge.deploy.install import Installed
 from coldforge.errors import ColdforgeError, UnreachableError
+from coldforge.mirror.http import retry
+from coldforge.mirror.http.retry import ATTEMPTS
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fleet, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(retry, "BACKOFF", 0.0)
 
 
 @pytest.fixture
@@ -42,14 +43,14 @@ def test_each_host_has_its_own_outcome(connect: Any, asked: Counter[str]) -> Non
     def act(client: Any) -> Installed:
         return Installed(2, client.host != "same", [1])
 
-    assert roll_out(["new", "down", "late", "shut", "same"], connect, act) == [
+    assert install_on_all(["new", "down", "late", "shut", "same"], connect, act) == [
         Outcome("new", "installed", 2, [1]),
         Outcome("down", "failed", why="down does not answer", hint="start it"),
         Outcome("late", "installed", 2, [1]),
         Outcome("shut", "failed", why="Permission denied", hint="use a key"),
         Outcome("same", "already", 2, [1]),
     ]
-    assert (asked["down"], asked["late"], asked["shut"]) == (3, 3, 1)
+    assert (asked["down"], asked["late"], asked["shut"]) == (ATTEMPTS, 3, 1)
     assert (asked["new closed"], asked["late closed"]) == (1, 1)
 
 
@@ -63,7 +64,7 @@ def test_an_engine_that_stops_is_tried_again_and_one_that_refuses_is_not(
             raise docker.errors.APIError("500", explanation="no space left on device")
         return Installed(1, True, [])
 
-    drops, full = roll_out(["drops", "full"], connect, act)
+    drops, full = install_on_all(["drops", "full"], connect, act)
     assert (drops.state, asked["drops"]) == ("installed", 2)
     assert (full.state, asked["full"]) == ("failed", 1)
     assert "no space left on device" in full.why

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 
 from coldforge.deploy.generations import (
     Generations,
-    drop,
     generation_name,
+    installed_generation,
     numbers,
     parse,
     read_generations,
-    settled,
+    remove_old,
 )
 from coldforge.image.containers.docker_engine import image_name
 from tests.deploy.conftest import Api, Make
@@ -65,20 +65,20 @@ def test_only_a_whole_image_under_a_generation_is_settled(
     client: Any, api: Api, image: Make
 ) -> None:
     made = image(b"one")
-    assert settled({}, made) == 0
+    assert installed_generation({}, made) == 0
     api.hold(made, image_name("demo"))
-    assert settled(api.inspect_image(image_name("demo")), made) == 0
+    assert installed_generation(api.inspect_image(image_name("demo")), made) == 0
     api.hold(made, generation_name("demo", 7))
     shown = api.inspect_image(image_name("demo"))
-    assert settled(shown, made) == 7
-    assert settled(shown | {"RootFS": {"Layers": []}}, made) == 0
-    assert settled(shown, image(b"two")) == 0
+    assert installed_generation(shown, made) == 7
+    assert installed_generation(shown | {"RootFS": {"Layers": []}}, made) == 0
+    assert installed_generation(shown, image(b"two")) == 0
 
 
 def test_the_oldest_names_go_but_not_what_is_in_use(client: Any, api: Api, image: Make) -> None:
     held = [api.hold(image(b"%d" % n), generation_name("demo", n)) for n in range(1, 7)]
     api.names[image_name("demo")] = held[1]
     api.used = {held[2]}
-    assert drop(client, "demo", 2) == [1, 4]
+    assert remove_old(client, "demo", 2) == [1, 4]
     assert numbers(api.names, "demo") == [2, 3, 5, 6]
     assert held[0] not in api.layers

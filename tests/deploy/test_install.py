@@ -3,10 +3,9 @@ from typing import Any
 
 import pytest
 
-from coldforge.deploy.generations import generation_name, numbers
+from coldforge.deploy.generations import generation_name, numbers, rollback
 from coldforge.deploy.image import Image
 from coldforge.deploy.install import Installed, check_quorum, from_layout, install
-from coldforge.deploy.rollback import rollback
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers.docker_engine import image_name
 from tests.deploy.conftest import Api, Make
@@ -185,7 +184,7 @@ def test_too_few_are_named_with_those_that_lack() -> None:
     with pytest.raises(ColdforgeError) as caught:
         check_quorum("cpu", 2, {"SHA256:b"}, TRUSTED)
     assert caught.value.message == (
-        "the image of 'cpu' has 1 of the 2 attestations wanted"
+        "the image of 'cpu' has 1 of the 2 attestations required"
         " (there: ben; trusted, but not there: anna, cleo)"
     )
     assert "image.attest --stack cpu" in caught.value.hint

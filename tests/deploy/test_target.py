@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.deploy.target import Target, parse_target
+from coldforge.deploy.target import Target, endpoint_of, parse_target
 from coldforge.errors import ColdforgeError
+from coldforge.mirror.settings.registries import Containers, Endpoint, Mirror, Registry
 
 
 @pytest.mark.parametrize(
@@ -27,10 +28,10 @@ def test_a_target_is_host_repository_and_tag(text: str, target: Target) -> None:
         ("https://registry.example.org/cpu", "does not begin with a registry's host"),
         ("user:password@example.org/cpu", "names a digest or a user"),
         ("example.org/cpu@sha256:00", "names a digest or a user"),
-        ("example.org/Team/cpu", "no name of a repository"),
-        ("example.org/../cpu", "no name of a repository"),
-        ("example.org/cpu:", "no tag"),
-        ("example.org/cpu:a b", "no tag"),
+        ("example.org/Team/cpu", "not the name of a repository"),
+        ("example.org/../cpu", "not the name of a repository"),
+        ("example.org/cpu:", "not a tag"),
+        ("example.org/cpu:a b", "not a tag"),
     ],
 )
 def test_another_form_is_refused(text: str, said: str) -> None:
@@ -46,3 +47,14 @@ def test_any_text_is_a_target_or_refused(text: str) -> None:
     except ColdforgeError:
         return
     assert parse_target(str(target)) == target
+
+
+def test_a_registry_that_has_moved_is_found_and_its_mirrors_get_no_push() -> None:
+    table = Registry(
+        location="inner.example.org/all",
+        prefix="registry.example.org",
+        mirror=[Mirror("mirror.example.org")],
+    )
+    target = parse_target("registry.example.org/team/demo")
+    containers = Containers(registries=[table], mirrors=["https://m.example.org"])
+    assert endpoint_of(target, containers) == Endpoint("inner.example.org", "all/team/demo")

@@ -1,9 +1,7 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from packageurl import PackageURL
 
-from coldforge.evidence.component import joined, of_entry, package_url, project_of
+from coldforge.evidence.component import joined, of_entry
 from coldforge.stack.lock import Entry
 
 SHA = "ab" * 32
@@ -11,7 +9,7 @@ COMMIT = "c" * 40
 
 
 def entry(origin: str, name: str, path: str, version: str = "1", suite: str = "") -> Entry:
-    return Entry("use", origin, name, version, path, 1, SHA, suite)  # type: ignore[arg-type]
+    return Entry("use", origin, name, version, path, 1, SHA, suite)
 
 
 @pytest.mark.parametrize(
@@ -58,27 +56,6 @@ def test_each_origin_has_its_package_url(given_entry: Entry, kind: str, purl: st
     made = of_entry(given_entry, "use", inside=True)
     assert (made.kind, made.purl) == (kind, purl)
     assert PackageURL.from_string(made.purl)
-
-
-ODD = st.text("ab1+:~%&=?@#ä", min_size=1)
-
-
-@given(ODD, ODD, ODD)
-def test_a_package_url_can_be_read_again(name: str, version: str, file: str) -> None:
-    read = PackageURL.from_string(package_url("generic", name, version, {"file_name": file}))
-    assert (read.name, read.version, read.qualifiers) == (name, version, {"file_name": file})
-
-
-@pytest.mark.parametrize(
-    ("file", "project"),
-    [
-        ("Demo_X.y-1.0-py3-none-any.whl", ("demo-x-y", "1.0")),
-        ("demo-x-1.0.tar.gz", ("demo-x", "1.0")),
-        ("demo-1.0.zip", ("demo", "1.0")),
-    ],
-)
-def test_a_file_name_tells_project_and_version(file: str, project: tuple[str, str]) -> None:
-    assert project_of(file) == project
 
 
 def test_the_same_bytes_are_in_the_image_if_either_finding_is() -> None:

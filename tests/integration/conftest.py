@@ -19,7 +19,7 @@ from coldforge.image.containers.docker_engine import image_name, unname
 from coldforge.image.layers.context import Site
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.fetch import fetch
-from coldforge.mirror.origins.origin import origins_of
+from coldforge.mirror.origins.origin import locators
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock, read_lock, write_lock
@@ -139,7 +139,7 @@ def write_checkout(space: Workspace, name: str, layers: list[str]) -> None:
     store = Store(CHECKOUT.mirror / "blobs")
     missing = [entry.name for entry in lock.of("base") if not store.has(entry.sha256, entry.size)]
     if missing and os.environ.get("CI"):
-        fetch(store, lock.of("base"), origins_of(read_stack(CHECKOUT, "cpu"), space))
+        fetch(store, lock.of("base"), locators(read_stack(CHECKOUT, "cpu"), space))
     elif missing:
         pytest.skip(f"the mirror lacks {missing[0]}; run: ./invokew mirror.fetch --stack cpu")
     space.stacks.mkdir(parents=True)

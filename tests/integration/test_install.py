@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from coldforge.deploy.generations import drop, generation_name, numbers
+from coldforge.deploy.generations import generation_name, numbers, remove_old, rollback
 from coldforge.deploy.image import Image
 from coldforge.deploy.install import from_layout, install
-from coldforge.deploy.rollback import rollback
 from coldforge.image.containers.docker_engine import image_name
 from coldforge.image.oci.layout import Layout
 from coldforge.paths import Workspace
@@ -130,7 +129,7 @@ def test_a_generation_that_a_container_uses_is_kept(engine: Any, make: Make, sta
         assert numbers(shown, stack) == [1, 3]
     finally:
         container.remove()
-    assert drop(engine, stack, 1) == [1]
+    assert remove_old(engine, stack, 1) == [1]
 
 
 def test_only_layers_that_docker_engine_lacks_are_sent(

@@ -16,8 +16,7 @@ import pytest
 
 from coldforge.deploy.generations import numbers
 from coldforge.deploy.image import Image
-from coldforge.deploy.install import install
-from coldforge.deploy.pull import FromRegistry
+from coldforge.deploy.install import FromRegistry, install
 from coldforge.deploy.push import push
 from coldforge.deploy.target import parse_target
 from coldforge.image.containers.docker_engine import image_name

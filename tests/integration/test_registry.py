@@ -22,7 +22,7 @@ from coldforge.image.filesystem.excluded import dropped
 from coldforge.image.filesystem.tree import Tree, read_tree
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.fetch import fetch
-from coldforge.mirror.origins.origin import origins_of
+from coldforge.mirror.origins.origin import locators
 from coldforge.mirror.resolve import resolve
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
@@ -162,7 +162,7 @@ def lock_and_fetch(space: Workspace) -> Stack:
     (stack,) = (read_stack(space, path.stem) for path in space.stacks.glob("*.toml"))
     lock = resolve(space, stack, set())
     write_lock(space.lock(stack.name), lock)
-    fetch(Store(space.mirror / "blobs"), lock.entries, origins_of(stack, space))
+    fetch(Store(space.mirror / "blobs"), lock.entries, locators(stack, space))
     return stack
 
 

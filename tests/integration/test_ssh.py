@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from coldforge.deploy import fleet
-from coldforge.deploy.fleet import roll_out
+from coldforge.deploy.fleet import install_on_all
 from coldforge.deploy.generations import numbers
 from coldforge.deploy.image import find_image
 from coldforge.deploy.install import from_layout, install
@@ -148,13 +148,13 @@ def test_a_fleet_over_ssh_gets_the_image_and_a_rerun_does_nothing(
     made = small_image(layout, stack, 3_000_000)
     act: Callable[[Any], Any] = lambda there: install(there, made, 3, from_layout)  # noqa: E731
     try:
-        good, bad = roll_out([at("good"), at("localhost")], connect, act)
+        good, bad = install_on_all([at("good"), at("localhost")], connect, act)
         assert (good.state, good.generation) == ("installed", 1)
         assert (bad.state, "Permission denied" in bad.why) == ("failed", True)
         shown = engine.api.inspect_image(image_name(stack))
         assert shown["Id"] in find_image(layout, stack).ids
         assert numbers(shown["RepoTags"], stack) == [1]
-        (again,) = roll_out([at("good")], connect, act)
+        (again,) = install_on_all([at("good")], connect, act)
         assert again.state == "already"
     finally:
         remove_tags(engine, stack)

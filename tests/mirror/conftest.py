@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.mirror.http import download
+from coldforge.mirror.http import retry
 from coldforge.mirror.store import Store
 from tests.mirror.server import Server
 
@@ -82,4 +82,4 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "BACKOFF", 0.01)
+    monkeypatch.setattr(retry, "BACKOFF", 0.01)

@@ -6,7 +6,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from coldforge.mirror.origins.origin import Origin, Origins
+from coldforge.mirror.origins.origin import Locator, Locators
 from coldforge.mirror.store import Store
 from coldforge.stack.lock import Entry
 
@@ -128,7 +128,7 @@ class Server(ThreadingHTTPServer):
         return entry_of(name, data)
 
 
-class Fixed:
+class Fixed(Locator):
     """An origin that has every file at fixed places."""
 
     def __init__(self, *bases: str) -> None:
@@ -143,9 +143,9 @@ def entry_of(name: str, data: bytes) -> Entry:
     return Entry("base", "python", name, "1", name, len(data), sha256)
 
 
-def at(*bases: str) -> Origins:
-    origin: Origin = Fixed(*bases)
-    return {"python": lambda: origin}
+def at(*bases: str) -> Locators:
+    locator: Locator = Fixed(*bases)
+    return {"python": lambda: locator}
 
 
 def whole(store: Store, entry: Entry) -> bool:

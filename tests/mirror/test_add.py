@@ -106,7 +106,9 @@ def test_a_file_that_the_lock_names_is_taken_whatever_it_is(
     path.write_bytes(data)
     assert add(space, "top", path).pinned == []
     assert store(space).has(digest, len(data))
-    assert "neither a tar" in refused(space, copied(path, b"other bytes of the same le")).message
+    assert (
+        "has no known format" in refused(space, copied(path, b"other bytes of the same le")).message
+    )
 
 
 def copied(path: Path, data: bytes) -> Path:
@@ -155,7 +157,7 @@ def test_what_is_no_file_is_refused(space: Workspace, tmp_path: Path, kind: str)
         "directory": "is a directory",
         "empty": "is empty",
         "nothing": "there is no file",
-        "pipe": "is no regular file",
+        "pipe": "is not a regular file",
     }
     assert said[kind] in refused(space, path).message
 

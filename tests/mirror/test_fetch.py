@@ -20,10 +20,11 @@ import pytest
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.mirror import fetch as fetch_module
 from coldforge.mirror.add import add
-from coldforge.mirror.fetch import Fetched, counted, fetch, fetches, obtainable, supply, unbrought
+from coldforge.mirror.fetch import Fetched, fetch, fetch_stack
 from coldforge.mirror.http import download
 from coldforge.mirror.settings import pip
 from coldforge.mirror.settings.pip import PipConfig
+from coldforge.mirror.status import count_uses, missing_entries, needs_fetch, to_bring
 from coldforge.mirror.store import Store
 from coldforge.mirror.verify import verify
 from coldforge.paths import Workspace
@@ -255,9 +256,11 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Run a fetch in a process of its own."""
     script = """
-import json, sys
+import json, signal, sys
 from pathlib import Path
 import msgspec
+# Started in the background, the suite ignores SIGINT, and so would its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.store import Store
 from coldforge.stack.lock import Entry
@@ -305,15 +308,15 @@ def store(space: Workspace) -> Store:
 
 
 def test_the_builder_s_files_are_fetched_too(space: Workspace) -> None:
-    assert supply(space, "top") == Fetched(2, 7, 0)
-    assert supply(space, "top") == Fetched(0, 0, 2)
-    assert not fetches(store(space), chain(space, "top"))
+    assert fetch_stack(space, "top") == Fetched(2, 7, 0)
+    assert fetch_stack(space, "top") == Fetched(0, 0, 2)
+    assert not needs_fetch(store(space), chain(space, "top"))
 
 
 def test_a_file_nobody_pinned_is_shown_and_is_no_failure(
     space: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    supply(space, "top")
+    fetch_stack(space, "top")
     assert "top needs 1 file that must be brought by hand" in capsys.readouterr().err
 
 
@@ -323,7 +326,7 @@ def test_a_pinned_file_that_is_gone_is_to_be_brought_after_all_else_is_fetched(
     added = add(space, "top", tensorrt(tmp_path))
     store(space).path(added.sha256).unlink()
     with pytest.raises(MissingInputError) as caught:
-        supply(space, "top")
+        fetch_stack(space, "top")
     assert caught.value.message == "the mirror lacks what must be brought by hand: tensorrt"
     assert caught.value.hint == "run: ./invokew mirror.add --stack top FILE"
     assert all(store(space).has(sha256(name), len(name)) for name in (b"top", b"shop"))
@@ -332,7 +335,7 @@ def test_a_pinned_file_that_is_gone_is_to_be_brought_after_all_else_is_fetched(
 def test_a_builder_s_file_that_cannot_be_had_does_not_stop_the_others(space: Workspace) -> None:
     (space.root / "links" / "shop.whl").unlink()
     with pytest.raises(MissingInputError) as caught:
-        supply(space, "top")
+        fetch_stack(space, "top")
     assert caught.value.message == "1 of 1 files could not be fetched"
     assert "configuration of pip" in caught.value.hint
     assert "mirror.add" in caught.value.hint
@@ -342,7 +345,7 @@ def test_a_builder_s_file_that_cannot_be_had_does_not_stop_the_others(space: Wor
 def test_a_count_names_the_builder(space: Workspace, tmp_path: Path) -> None:
     add(space, "top", tensorrt(tmp_path))
     links = chain(space, "top")
-    found = [(use.use, use.present, use.missing) for use in counted(store(space), links)]
+    found = [(use.use, use.present, use.missing) for use in count_uses(store(space), links)]
     assert found == [("shop/compiler", 1, 1), ("libraries", 1, 1)]
 
 
@@ -352,10 +355,10 @@ def test_what_must_be_brought_is_not_said_to_come_from_an_origin(
     added = add(space, "top", tensorrt(tmp_path))
     store(space).path(added.sha256).unlink()
     links = chain(space, "top")
-    files = obtainable(space, store(space), links)
+    files = missing_entries(space, store(space), links)
     assert [file.file for file in files] == ["shop.whl", "top.whl"]
     assert all(file.source.startswith("file://") for file in files)
-    assert [(item.stack, item.name) for item in unbrought(store(space), links)] == [
+    assert [(item.stack, item.name) for item in to_bring(store(space), links)] == [
         ("shop", "tensorrt"),
         ("top", "tensorrt"),
     ]

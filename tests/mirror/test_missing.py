@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import msgspec
@@ -5,7 +6,13 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.add import add
-from coldforge.mirror.missing import Lacking, all_lacking, needed, screen, wanted
+from coldforge.mirror.missing import (
+    FileToBring,
+    all_files_to_bring,
+    carried_inputs,
+    entries_read,
+    screen,
+)
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, read_lock
@@ -13,9 +20,9 @@ from coldforge.stack.stack import read_stack
 from tests.mirror.handmade import NAME, VERSION, checkout, tensorrt
 
 
-def absent(space: Workspace, name: str) -> list[Lacking]:
+def absent(space: Workspace, name: str) -> list[FileToBring]:
     store = Store(space.mirror / "blobs")
-    return all_lacking(read_stack(space, name), read_lock(space.lock(name)), store)
+    return all_files_to_bring(read_stack(space, name), read_lock(space.lock(name)), store)
 
 
 def test_what_was_never_brought_is_lacking(workspace: Workspace) -> None:
@@ -51,15 +58,36 @@ def test_large_files_count_if_the_build_links_them(workspace: Workspace) -> None
     build = msgspec.structs.replace(profile.build, needs=["cpp/x86/liba.a"])
     profile = msgspec.structs.replace(profile, build=build)
     stack = msgspec.structs.replace(stack, profile=profile, wheels={"x": None})
-    assert needed(stack, lock) == entries[:1]
-    (item,) = all_lacking(stack, lock, Store(space.mirror / "blobs"))
+    assert entries_read(stack, lock) == entries[:1]
+    (item,) = all_files_to_bring(stack, lock, Store(space.mirror / "blobs"))
     assert (item.use, item.files, item.sha256) == ("wheel/x", ["liba.a"], "a" * 64)
+
+
+def test_a_large_file_is_lacking_until_its_blob_is_there_in_its_size(workspace: Workspace) -> None:
+    space = checkout(workspace, [])
+    stack, lock = read_stack(space, "top"), read_lock(space.lock("top"))
+    data = b"library"
+    sha256 = hashlib.sha256(data).hexdigest()
+    entry = Entry("wheel/x", "lfs", "liba.a", "1", "github:example/x@1/liba.a", len(data), sha256)
+    lock = msgspec.structs.replace(lock, entries=[entry])
+    profile = stack.profile
+    assert profile
+    build = msgspec.structs.replace(profile.build, needs=["liba.a"])
+    profile = msgspec.structs.replace(profile, build=build)
+    stack = msgspec.structs.replace(stack, profile=profile, wheels={"x": None})
+    store = Store(space.mirror / "blobs")
+    assert len(all_files_to_bring(stack, lock, store)) == 1
+    store.partial(sha256).write_bytes(data)
+    store.publish(store.partial(sha256), sha256)
+    assert all_files_to_bring(stack, lock, store) == []
+    longer = msgspec.structs.replace(lock, entries=[msgspec.structs.replace(entry, size=8)])
+    assert len(all_files_to_bring(stack, longer, store)) == 1
 
 
 def test_a_file_that_no_profile_describes_is_named(workspace: Workspace) -> None:
     space = checkout(workspace, ["typo"])
     with pytest.raises(ColdforgeError, match="layer libraries asks for 'typo'") as caught:
-        list(wanted(read_stack(space, "top")))
+        list(carried_inputs(read_stack(space, "top")))
     assert caught.value.hint == "add [carried.typo] to docker/releases/engine.toml"
 
 
@@ -68,7 +96,7 @@ def test_a_stack_of_no_release_that_asks_for_files_is_named(workspace: Workspace
     path = space.stacks / "top.toml"
     path.write_text(path.read_text("utf-8").replace('release = "engine"', ""), "utf-8")
     with pytest.raises(ColdforgeError, match="but top names no release"):
-        list(wanted(read_stack(space, "top")))
+        list(carried_inputs(read_stack(space, "top")))
 
 
 def test_the_screen_shows_each_file_once_within_80_columns(workspace: Workspace) -> None:
@@ -85,7 +113,7 @@ def test_the_screen_shows_each_file_once_within_80_columns(workspace: Workspace)
 
 
 def test_the_screen_shows_the_digest_of_a_pinned_file() -> None:
-    file = Lacking("top", "a", "x", ["x.tar"], "words " * 30, "someone", "f" * 64, 1_234_567)
+    file = FileToBring("top", "a", "x", ["x.tar"], "words " * 30, "someone", "f" * 64, 1_234_567)
     lines = screen("top", [file]).splitlines()
     assert lines[0] == "top needs 1 file that must be brought by hand:"
     assert f"    sha256  {'f' * 64}" in lines

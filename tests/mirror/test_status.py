@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from coldforge.mirror.origins.git.resolve import GitLocator
+from coldforge.mirror.origins.origin import Locator
 from coldforge.mirror.status import Use, missing, status
 from coldforge.mirror.store import Store
+from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock
 
 
@@ -20,7 +23,7 @@ def put(store: Store, what: Entry) -> None:
     store.publish(part, what.sha256)
 
 
-class Somewhere:
+class Somewhere(Locator):
     def candidates(self, what: Entry) -> Iterator[str]:
         if what.name != "nowhere":
             yield f"https://user:secret@example.org/{what.path}?token=secret"
@@ -67,5 +70,6 @@ def test_nothing_missing_opens_no_origin(store: Store) -> None:
 
 def test_a_source_tree_is_not_fetched_to_say_where_it_comes_from(store: Store) -> None:
     tree = Entry("wheel/a", "git", "source", "1", "github:owner/name@1", 10, "0" * 64)
-    (found,) = missing(store, Lock(1, "cpu", {}, [], [tree]), {})
+    places = {"git": lambda: GitLocator(Workspace(store.root), None)}
+    (found,) = missing(store, Lock(1, "cpu", {}, [], [tree]), places)
     assert found.source == "github:owner/name@1"

@@ -1,4 +1,5 @@
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,26 @@ def test_a_published_blob_is_visible_and_its_partial_gone(tmp_path: Path) -> Non
     assert store.has(SHA256, len(DATA))
     assert store.need(SHA256, "it", "") == path
     assert not store.partial(SHA256).exists()
+
+
+def test_a_blob_s_bytes_are_on_disk_before_its_name_and_that_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = []
+    fsync, replace = os.fsync, Path.replace
+
+    def noted_fsync(handle: int) -> None:
+        order.append(("sync", Path(f"/proc/self/fd/{handle}").readlink().name))
+        fsync(handle)
+
+    def noted_replace(part: Path, path: Path) -> Path:
+        order.append(("rename", path.name))
+        return replace(part, path)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    published(Store(tmp_path))
+    assert order == [("sync", SHA256), ("rename", SHA256), ("sync", SHA256[:2])]
 
 
 def test_a_blob_has_the_same_mode_whatever_the_umask(tmp_path: Path) -> None:

@@ -73,34 +73,34 @@ def read_generations(client: "docker.DockerClient", stack: str) -> Generations:
     found = parse(client.api.images(), stack)
     if not found.latest or found.current:
         return found
-    name(client, found.latest, generation_name(stack, found.newest + 1))
+    add_name(client, found.latest, generation_name(stack, found.newest + 1))
     return Generations(found.ids | {found.newest + 1: found.latest}, found.latest)
 
 
-def settled(shown: Mapping[str, Any], image: Image) -> int:
+def installed_generation(shown: Mapping[str, Any], image: Image) -> int:
     """Give the generation of `latest`, inspected as `shown`, if it is this image; else 0."""
     if not is_image(shown, image.ids, image.layers):
         return 0
     return max(numbers(shown.get("RepoTags") or [], image.stack), default=0)
 
 
-def use(client: "docker.DockerClient", stack: str, number: int) -> None:
+def switch_to(client: "docker.DockerClient", stack: str, number: int) -> None:
     """Switch `latest` to a generation, in one request; raise ColdforgeError if it did not."""
     source = generation_name(stack, number)
-    name(client, source, image_name(stack))
+    add_name(client, source, image_name(stack))
     there, wanted = (client.api.inspect_image(n)["Id"] for n in (image_name(stack), source))
     if there != wanted:
         message = f"{image_name(stack)} is {there}, not generation {number}"
         raise ColdforgeError(message, "someone else switches it too; run the same command again")
 
 
-def name(client: "docker.DockerClient", image: str, full: str) -> None:
-    """Give an image of an engine one more name, taken from whichever image had it."""
+def add_name(client: "docker.DockerClient", image: str, full: str) -> None:
+    """Give an image of an engine one more name; another image that had the name loses it."""
     repository, _, tag = full.rpartition(":")
     client.api.tag(image, repository, tag)
 
 
-def drop(client: "docker.DockerClient", stack: str, keep: int) -> list[int]:
+def remove_old(client: "docker.DockerClient", stack: str, keep: int) -> list[int]:
     """Remove all but the newest `keep` generations; return the numbers removed.
 
     The one in use stays, and each that a container was made from.
@@ -112,10 +112,10 @@ def drop(client: "docker.DockerClient", stack: str, keep: int) -> list[int]:
         for number in sorted(found.ids)[:-keep]
         if found.ids[number] not in used | {found.latest}
     ]
-    return [number for number in gone if unname(client, generation_name(stack, number))]
+    return [number for number in gone if remove_name(client, generation_name(stack, number))]
 
 
-def unname(client: "docker.DockerClient", full: str) -> bool:
+def remove_name(client: "docker.DockerClient", full: str) -> bool:
     """Drop a name, and its image if it was the last; return whether the engine did.
 
     It refuses where a container came in between.
@@ -127,3 +127,37 @@ def unname(client: "docker.DockerClient", full: str) -> bool:
     except docker.errors.APIError:
         return False
     return True
+
+
+if TYPE_CHECKING:
+    import docker
+
+
+class Rolled(NamedTuple):
+    """A switch from one generation to another."""
+
+    was: int
+    generation: int
+    image: str
+    """Id of the image now in use."""
+
+
+def rollback(client: "docker.DockerClient", stack: str, to: int = 0) -> Rolled:
+    """Switch to generation `to`, or to the last one before the current that is there.
+
+    Raise ColdforgeError if there is none.
+    """
+    found = read_generations(client, stack)
+    there = ", ".join(map(str, sorted(found.ids))) or "none"
+    if not found.latest and not to:
+        hint = f"run: ./invokew image.install --stack {stack}; or choose one by --to; here: {there}"
+        raise ColdforgeError(f"no generation of '{stack}' is in use in this engine", hint)
+    number = to or found.before()
+    if not number:
+        message = f"'{stack}' has no generation before {found.current} in this engine"
+        raise ColdforgeError(message, f"here: {there}; choose one by --to")
+    if number not in found.ids:
+        message = f"'{stack}' has no generation {number} in this engine"
+        raise ColdforgeError(message, f"here: {there}")
+    switch_to(client, stack, number)
+    return Rolled(found.current, number, found.ids[number])

@@ -1,4 +1,4 @@
-"""An image of the layout as it is to be deployed: its documents read and hashed again."""
+"""An image of the layout, its documents read and hashed again before it is deployed."""
 
 import hashlib
 import json
@@ -26,26 +26,26 @@ class Image(NamedTuple):
 
 
 def find_image(layout: Layout, stack: str) -> Image:
-    """Read a stack's image; raise ColdforgeError if it is not there or its documents are spoilt."""
+    """Read a stack's image; raise ColdforgeError if it is absent or its documents are damaged."""
     tag = layout.tags().get(stack)
     if tag is None:
         known = ", ".join(sorted(layout.tags())) or "none"
         hint = f"build it (./invokew image.build --stack {stack}) or receive it; here: {known}"
         raise MissingInputError(f"no image of stack '{stack}' is here", hint)
     manifest = Descriptor(MANIFEST, tag["digest"], tag["size"])
-    document = json.loads(checked(layout, manifest.digest))
-    config = json.loads(checked(layout, document["config"]["digest"]))
+    document = json.loads(read_checked(layout, manifest.digest))
+    config = json.loads(read_checked(layout, document["config"]["digest"]))
     return Image(stack, layout, manifest, document, config["rootfs"]["diff_ids"])
 
 
-def checked(layout: Layout, digest: str) -> bytes:
+def read_checked(layout: Layout, digest: str) -> bytes:
     """Read a small blob; raise ColdforgeError unless its bytes are those of its digest."""
     try:
         data = layout.blob(digest).read_bytes()
     except FileNotFoundError:
-        raise _spoilt(f"blob {digest} is not here") from None
+        raise _damaged(f"blob {digest} is not here") from None
     if f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
-        raise _spoilt(f"blob {digest} holds other bytes")
+        raise _damaged(f"blob {digest} holds other bytes")
     return data
 
 
@@ -56,8 +56,8 @@ def check_whole(image: Image) -> None:
         size = place.stat().st_size if place.is_file() else None
         if size != layer["size"]:
             found = "is not here" if size is None else f"has {size} bytes, not {layer['size']}"
-            raise _spoilt(f"layer {layer['digest']} {found}")
+            raise _damaged(f"layer {layer['digest']} {found}")
 
 
-def _spoilt(what: str) -> ColdforgeError:
+def _damaged(what: str) -> ColdforgeError:
     return ColdforgeError(what, "build the stack again, or receive its bundle again")

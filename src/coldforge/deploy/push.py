@@ -10,14 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from coldforge.deploy.evidence import put_manifest, put_referrers, referring
-from coldforge.deploy.image import Image, check_whole, checked
-from coldforge.deploy.remote import Remote
+from coldforge.deploy.image import Image, check_whole, read_checked
+from coldforge.deploy.referrers import put_manifest, put_referrers, referring
 from coldforge.deploy.sessions import Sessions
-from coldforge.deploy.target import Target
+from coldforge.deploy.target import Target, endpoint_of
 from coldforge.deploy.upload import Blob, Sent, upload
 from coldforge.image.oci.layout import Layout
-from coldforge.mirror.http.download import StoppedError
+from coldforge.mirror.http.registry import RegistryClient
+from coldforge.mirror.http.retry import StoppedError
 from coldforge.progress import step
 
 TOGETHER = 3  # blobs at a time
@@ -51,26 +51,26 @@ def push(image: Image, target: Target, notes: Path) -> Pushed:
     from coldforge.mirror.settings.registries import read_containers
 
     sessions = Sessions(notes, target)
-    with image.layout.held(), sessions.held(), client(read_pip()) as http, _gently():
+    with image.layout.held(), sessions.held(), client(read_pip()) as http, _interruptible():
         check_whole(image)
-        remote = Remote(http, target, read_containers())
-        remote.greet()
+        registry = RegistryClient(http, endpoint_of(target, read_containers()))
+        registry.ping()
         evidence = referring(image.layout, image.manifest.digest)
         digests = [image.manifest.digest, *(e["digest"] for es in evidence.values() for e in es)]
         blobs = list(_blobs(image.layout, digests))
-        lacking = _lacking(remote, blobs)
-        done = _upload(remote, lacking, sessions, f"Pushing {image.stack} to {target.name}")
+        absent = _absent(registry, blobs)
+        done = _upload(registry, absent, sessions, f"Pushing {image.stack} to {target.name}")
         sessions.delivered([blob.digest for blob in blobs])
-        put_manifest(remote, image.layout, image.manifest.digest)
-        new = sum(put_referrers(remote, image.layout, *item) for item in evidence.items())
-        put_manifest(remote, image.layout, image.manifest.digest, target.tag)
+        put_manifest(registry, image.layout, image.manifest.digest)
+        new = sum(put_referrers(registry, image.layout, *item) for item in evidence.items())
+        put_manifest(registry, image.layout, image.manifest.digest, target.tag)
     return Pushed(
         target=str(target),
         digest=image.manifest.digest,
         sent=sum(one.how == "sent" for one in done),
         size=sum(one.size for one in done),
         mounted=sum(one.how == "mounted" for one in done),
-        present=len(blobs) - len(lacking),
+        present=len(blobs) - len(absent),
         referrers=new,
     )
 
@@ -79,61 +79,63 @@ def _blobs(layout: Layout, manifests: Iterable[str]) -> Iterator[Blob]:
     """List what manifests are made of, each blob once."""
     seen = set()
     for digest in manifests:
-        document = json.loads(checked(layout, digest))
+        document = json.loads(read_checked(layout, digest))
         for part in (document["config"], *document["layers"]):
             if part["digest"] not in seen:
                 seen.add(part["digest"])
                 yield Blob(part["digest"], part["size"], layout.blob(part["digest"]))
 
 
-def _lacking(remote: Remote, blobs: list[Blob]) -> list[Blob]:
-    """Ask which blobs the registry lacks; the largest first, so that none is left to the end."""
+def _absent(registry: RegistryClient, blobs: list[Blob]) -> list[Blob]:
+    """List the blobs that the registry lacks, the largest first."""
     first, *rest = blobs  # The first one alone fetches the token that the others then share.
     with ThreadPoolExecutor(TOGETHER) as pool:
-        known = [remote.has("blobs", first.digest)]
-        known += pool.map(lambda blob: remote.has("blobs", blob.digest), rest)
-    lacking = [blob for blob, there in zip(blobs, known, strict=True) if not there]
-    return sorted(lacking, key=lambda blob: -blob.size)
+        known = [registry.has("blobs", first.digest)]
+        known += pool.map(lambda blob: registry.has("blobs", blob.digest), rest)
+    absent = [blob for blob, there in zip(blobs, known, strict=True) if not there]
+    return sorted(absent, key=lambda blob: -blob.size)
 
 
-def _upload(remote: Remote, blobs: list[Blob], sessions: Sessions, title: str) -> list[Sent]:
+def _upload(
+    registry: RegistryClient, blobs: list[Blob], sessions: Sessions, title: str
+) -> list[Sent]:
     """Send blobs side by side; the first failure stops the others at the end of their pieces."""
     if not blobs:
         return []
 
     def send(blob: Blob) -> Sent:
-        with _stopping(remote):
-            return upload(remote, blob, sessions, progress.advance)
+        with _stopping(registry):
+            return upload(registry, blob, sessions, progress.advance)
 
     with step(title, sum(blob.size for blob in blobs)) as progress:
-        with ThreadPoolExecutor(TOGETHER) as pool, _stopping(remote):
+        with ThreadPoolExecutor(TOGETHER) as pool, _stopping(registry):
             work = [pool.submit(send, blob) for blob in blobs]
             wait(work)
         return [one.result() for one in sorted(work, key=_stopped)]
 
 
 @contextmanager
-def _stopping(remote: Remote) -> Iterator[None]:
-    """Let whatever ends this early end every other request too."""
+def _stopping(registry: RegistryClient) -> Iterator[None]:
+    """Stop every other request if this one ends early."""
     try:
         yield
     except BaseException:
-        remote.stop.set()
+        registry.stop.set()
         raise
 
 
 def _stopped(work: "Future[Sent]") -> bool:
-    """Tell whether it ended because another failed; those that failed first have the reason."""
+    """Tell whether it ended because another failed, which has the reason."""
     return isinstance(work.exception(), StoppedError)
 
 
 @contextmanager
-def _gently() -> Iterator[None]:
+def _interruptible() -> Iterator[None]:
     """Let SIGTERM and SIGHUP interrupt as Ctrl-C does: at the end of a piece, to be resumed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # One that is ignored stays so: nohup means it.
+    # One that is ignored stays ignored, as under nohup.
     numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
     for number in numbers:
         signal.signal(number, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""What is remembered of pushes: where each unfinished upload goes on, and who has which blob."""
+"""Notes on pushes: where each unfinished upload continues, and which repository has which blob."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from coldforge.files.lock import locked
 
 
 class Sessions:
-    """Notes on one repository; nobody else may read them: an upload's URL may be signed."""
+    """Notes on one repository; only the user may read them: an upload's URL may be signed."""
 
     def __init__(self, folder: Path, target: Target) -> None:
         """Keep them under `folder`; it is made on the first write."""
@@ -24,19 +24,19 @@ class Sessions:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other pushes to this repository out; raise ColdforgeError if there is one."""
+        """Lock the repository against other pushes; raise ColdforgeError if there is one."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         message = f"another push to {self._target.name} is under way"
         with locked(self._folder, busy=ColdforgeError(message, "wait for its end")):
             yield
 
     def location(self, digest: str) -> str:
-        """Give the URL where a blob's upload goes on; '' if none is under way."""
+        """Give the URL where a blob's upload continues; '' if none is under way."""
         found = str(_read(self._note(digest)).get("location", ""))
         return found if found.startswith(("http://", "https://")) else ""
 
     def keep(self, digest: str, location: str, offset: int) -> None:
-        """Remember where an upload goes on; `offset` is for a person who looks."""
+        """Note where an upload continues; `offset` is only for people to read."""
         _write(self._note(digest), {"location": location, "offset": offset})
 
     def forget(self, digest: str) -> None:
@@ -44,12 +44,12 @@ class Sessions:
         self._note(digest).unlink(missing_ok=True)
 
     def holder(self, digest: str) -> str:
-        """Name another repository of this registry that got a blob from here; '' if none did."""
+        """Name another repository of this registry that a blob was pushed to; '' if none."""
         found = _read(self._host / "blobs.json").get(digest, "")
         return found if isinstance(found, str) and found != self._target.repository else ""
 
     def delivered(self, digests: list[str]) -> None:
-        """Remember that this repository has these blobs."""
+        """Note that this repository has these blobs."""
         known = _read(self._host / "blobs.json") | dict.fromkeys(digests, self._target.repository)
         _write(self._host / "blobs.json", known)
 
@@ -62,7 +62,7 @@ def _short(name: str) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Read a note; one that is absent or spoilt says nothing."""
+    """Read a note; {} if it is absent or damaged."""
     try:
         document = json.loads(path.read_bytes())
     except (OSError, ValueError):

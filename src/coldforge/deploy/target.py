@@ -1,4 +1,4 @@
-"""Where an image is pushed to: host[:port]/repository[:tag].
+"""The target of a push: host[:port]/repository[:tag].
 
 Grammar: github.com/distribution/reference.
 """
@@ -9,6 +9,7 @@ import msgspec
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.origins.oci.reference import HOST, LONGEST, REPOSITORY, has_host
+from coldforge.mirror.settings.registries import Containers, Endpoint
 
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
@@ -31,6 +32,15 @@ class Target(msgspec.Struct, frozen=True):
         return f"{self.name}:{self.tag}"
 
 
+def endpoint_of(target: Target, containers: Containers) -> Endpoint:
+    """Find a target's API; raise ColdforgeError if the user's configuration blocks it."""
+    endpoint = containers.own(target.host, target.repository)
+    if endpoint is None:
+        message = f"{target.host} is blocked by this user's configuration"
+        raise ColdforgeError(message, "see registries.conf")
+    return endpoint
+
+
 def parse_target(text: str) -> Target:
     """Read host[:port]/repository[:tag]; raise ColdforgeError on any other form."""
     hint = "write HOST[:PORT]/REPOSITORY[:TAG], e.g. registry.example.org/team/cpu:1"
@@ -42,7 +52,7 @@ def parse_target(text: str) -> Target:
     if not has_host(text) or not HOST.fullmatch(host):
         raise ColdforgeError(f"'{text}' does not begin with a registry's host", hint)
     if not REPOSITORY.fullmatch(repository) or len(text) > LONGEST:
-        raise ColdforgeError(f"'{repository}' is no name of a repository", hint)
+        raise ColdforgeError(f"'{repository}' is not the name of a repository", hint)
     if colon and not TAG.fullmatch(tag):
-        raise ColdforgeError(f"'{tag}' is no tag", hint)
+        raise ColdforgeError(f"'{tag}' is not a tag", hint)
     return Target(host, repository, tag or "latest")

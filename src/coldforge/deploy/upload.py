@@ -1,26 +1,19 @@
-"""Send one blob to a registry: in pieces, from where an earlier push of it stopped.
+"""Send one blob to a registry: in pieces, from where an earlier push of it stopped."""
 
-Source: OCI distribution-spec v1.1, "Pushing a blob in chunks", "Mounting a blob".
-"""
-
-import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from coldforge.deploy.remote import Remote, refused, said
 from coldforge.deploy.sessions import Sessions
 from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.files.digest import sha256_file
-from coldforge.mirror.http.download import BrokenError
-
-if TYPE_CHECKING:
-    import httpx
+from coldforge.mirror.http import registry_upload
+from coldforge.mirror.http.registry import RegistryClient, error_text, refused
+from coldforge.mirror.http.registry_upload import UploadState
+from coldforge.mirror.http.retry import TransientError
 
 PIECE = 8 << 20  # bytes of one request
 LOSSES = 3  # times that a blob is begun again because the registry forgot what it had
-BYTES = "application/octet-stream"
-RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,15})")
 
 
 class Blob(NamedTuple):
@@ -32,20 +25,22 @@ class Blob(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """What it took to make the registry have a blob."""
+    """How the registry got a blob."""
 
     how: Literal["sent", "mounted"]
     size: int = 0
     """Bytes this push sent, those sent again included."""
 
 
-def upload(remote: Remote, blob: Blob, sessions: Sessions, advance: Callable[[int], None]) -> Sent:
+def upload(
+    client: RegistryClient, blob: Blob, sessions: Sessions, advance: Callable[[int], None]
+) -> Sent:
     """Make the registry have a blob that it lacks; raise ColdforgeError.
 
-    `advance` is told of bytes that it got, and of a negative number of bytes that it lost.
+    `advance` gets the number of bytes that arrived, negative for bytes that were lost.
     """
-    sending = _Sending(remote, blob, sessions, advance)
-    how = remote.patiently(sending.attempt, lambda: sending.offset)
+    sending = _Sending(client, blob, sessions, advance)
+    how = client.retry(sending.attempt, lambda: sending.offset)
     sessions.forget(blob.digest)
     advance(blob.size - sending.offset)
     return Sent(how, sending.sent)
@@ -55,20 +50,20 @@ class _Sending:
     """A blob under way: the registry's count of its bytes decides where to go on."""
 
     def __init__(
-        self, remote: Remote, blob: Blob, sessions: Sessions, advance: Callable[[int], None]
+        self, client: RegistryClient, blob: Blob, sessions: Sessions, advance: Callable[[int], None]
     ) -> None:
-        self.remote, self.blob, self.sessions, self.advance = remote, blob, sessions, advance
+        self.client, self.blob, self.sessions, self.advance = client, blob, sessions, advance
         self.location = sessions.location(blob.digest)
         self.offset = self.sent = self.misfits = self.losses = 0
         self.again = False
 
     def attempt(self) -> Literal["sent", "mounted"]:
-        """Send what the registry lacks; raise BrokenError to be called again."""
-        # The last answer may be lost and the blob there all the same.
-        if self.again and self.remote.has("blobs", self.blob.digest):
+        """Send what the registry lacks; raise TransientError to be called again."""
+        # The blob may be there and only the answer have been lost.
+        if self.again and self.client.has("blobs", self.blob.digest):
             return "sent"
         self.again = True
-        if not self._resumed() and self._started():
+        if not self._resumed() and self._mounted():
             return "mounted"
         if not self.offset and self.blob.size <= PIECE:
             self._finish(self._read())
@@ -82,43 +77,38 @@ class _Sending:
         """Ask how much of an earlier upload is there; False if the registry forgot it."""
         if not self.location:
             return False
-        answer = self.remote.send("GET", self.location)
-        if answer.is_success and self._moved(answer):
+        found = registry_upload.state(self.client, self.location)
+        if found and found.offset <= self.blob.size:
+            self._go_on(found)
             return True
         self.losses += self.offset > 0
         if self.losses > LOSSES:
-            message = f"{self.remote.host} forgot {self.losses} uploads of one blob midway"
+            message = f"{self.client.host} forgot {self.losses} uploads of one blob midway"
             raise UnreachableError(message, "see its log and the line; the same command goes on")
         self._lost()
         return False
 
-    def _started(self) -> bool:
+    def _mounted(self) -> bool:
         """Begin an upload; True if the registry took the blob from another repository instead."""
         holder = self.sessions.holder(self.blob.digest)
-        params = {"mount": self.blob.digest, "from": holder} if holder else {}
-        answer = self.remote.send("POST", self.remote.url("blobs", "uploads/"), params=params)
-        if answer.status_code == 201:
-            return True
-        if answer.status_code != 202 or "location" not in answer.headers:
-            raise refused(self.remote.host, "to begin an upload", answer)
-        self._go_on(self.remote.location(answer), 0)
-        return False
+        begun = registry_upload.begin(self.client, self.blob.digest, holder)
+        if begun:
+            self._go_on(begun)
+        return begun is None
 
     def _piece(self) -> None:
         data = self._read()
-        span = f"{self.offset}-{self.offset + len(data) - 1}"
-        headers = {"Content-Type": BYTES, "Content-Range": span}
         self.sent += len(data)
-        answer = self.remote.send("PATCH", self.location, content=data, headers=headers)
-        # What it has now, it says when it is asked: the next attempt begins with that.
-        if answer.status_code not in (201, 202) or not self._moved(answer, len(data)):
-            raise BrokenError(said(answer))
+        before = UploadState(self.location, self.offset)
+        after = registry_upload.append(self.client, before, data)
+        # The next attempt begins by asking how much it has.
+        if not self.offset < after.offset <= self.blob.size:
+            raise TransientError(f"it says that it has {after.offset} bytes after a piece")
+        self._go_on(after)
 
     def _finish(self, rest: bytes) -> None:
-        mark = "&" if "?" in self.location else "?"
-        where = f"{self.location}{mark}digest={self.blob.digest}"
         self.sent += len(rest)
-        answer = self.remote.send("PUT", where, content=rest, headers={"Content-Type": BYTES})
+        answer = registry_upload.finish(self.client, self.location, self.blob.digest, rest)
         if answer.status_code == 201:
             return
         self._lost()
@@ -127,26 +117,14 @@ class _Sending:
             raise ColdforgeError(message, "build the stack again, or receive its bundle again")
         self.misfits += 1
         if self.misfits > 1:
-            raise refused(self.remote.host, f"blob {self.blob.digest[:19]}…", answer)
-        raise BrokenError(said(answer))  # What was resumed may be to blame: once from zero.
+            raise refused(self.client.host, f"blob {self.blob.digest[:19]}…", answer)
+        # The resumed part may be wrong: try once from zero.
+        raise TransientError(error_text(answer))
 
-    def _moved(self, answer: "httpx.Response", length: int = 0) -> bool:
-        """Take over place and count of an answer; False if the count makes no sense."""
-        found = RANGE.fullmatch(answer.headers.get("range", ""))
-        # Docker's registry says 0-0 for nothing at all; of one byte alone nobody asks.
-        offset = int(found[1]) + 1 if found and int(found[1]) else 0
-        if not found and length:
-            offset = self.offset + length
-        if not (found or length) or offset > self.blob.size or (length and offset <= self.offset):
-            return False
-        named = "location" in answer.headers
-        self._go_on(self.remote.location(answer) if named else self.location, offset)
-        return True
-
-    def _go_on(self, location: str, offset: int) -> None:
-        self.advance(offset - self.offset)
-        self.location, self.offset = location, offset
-        self.sessions.keep(self.blob.digest, location, offset)
+    def _go_on(self, state: UploadState) -> None:
+        self.advance(state.offset - self.offset)
+        self.location, self.offset = state
+        self.sessions.keep(self.blob.digest, *state)
 
     def _lost(self) -> None:
         """Begin at zero the next time."""

@@ -4,18 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from coldforge.evidence.built_wheels import Wheel
-from coldforge.evidence.component import (
-    Component,
-    joined,
-    of_entry,
-    package_url,
-    project_of,
-    pypi_url,
-)
+from coldforge.evidence.component import Component, joined, of_entry
 from coldforge.evidence.licences.licence import UNKNOWN, Licence, Said, licence
 from coldforge.files.digest import sha256_file
 from coldforge.image.layers.context import Site
-from coldforge.mirror.missing import needed
+from coldforge.mirror.missing import entries_read
+from coldforge.mirror.origins.identity import generic_url, package_url
+from coldforge.mirror.origins.python.filename import project_of, pypi_url
 from coldforge.stack.lock import Lock
 from coldforge.stack.stack import Stack
 
@@ -56,7 +51,7 @@ def licensed(components: list[Component], said: dict[str, Said]) -> list[Compone
 
 
 def _of_lock(stack: Stack, lock: Lock, inside: bool) -> Iterator[Component]:
-    for entry in needed(stack, lock):
+    for entry in entries_read(stack, lock):
         use = entry.use if inside else f"{stack.name}/{entry.use}"
         yield of_entry(entry, use, inside and entry.use in stack.layers)
 
@@ -91,7 +86,7 @@ def checked_out(place: Site) -> Iterator[Component]:
     for layer, recipe in place.stack.layers.items():
         for source in recipe.inputs.files:
             sha256 = sha256_file(place.space.root / source)
-            url = package_url("generic", source, "", {"checksum": f"sha256:{sha256}"})
+            url = generic_url(source, "", sha256)
             yield Component("file", source, "", url, sha256, source, (layer,), True, locked=False)
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
 from coldforge.errors import ColdforgeError
-from coldforge.evidence.component import package_url
 from coldforge.image.oci.layout import MANIFEST, Descriptor, Layout
+from coldforge.mirror.origins.identity import package_url
 
 
 @dataclass(frozen=True)

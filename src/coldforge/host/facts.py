@@ -15,8 +15,8 @@ from coldforge.errors import ColdforgeError
 from coldforge.host import daemon
 from coldforge.host.endpoint import find_endpoint
 from coldforge.host.engine import EngineFacts, connect, engine_facts
-from coldforge.mirror.fetch import fetches
 from coldforge.mirror.settings import apt
+from coldforge.mirror.status import needs_fetch
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.chain import chain
@@ -178,7 +178,7 @@ def _archives() -> int:
 
 def _mirrored(space: Workspace, name: str) -> bool:
     try:
-        return not fetches(Store(space.mirror / "blobs"), chain(space, name))
+        return not needs_fetch(Store(space.mirror / "blobs"), chain(space, name))
     except ColdforgeError:
         return False  # The stack or its builder has no lock yet.
 

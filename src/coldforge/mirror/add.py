@@ -8,10 +8,11 @@ import msgspec
 
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.digest import sha256_file
-from coldforge.mirror.carried.kind import Look, Want
-from coldforge.mirror.carried.recognise import look, recognise
+from coldforge.mirror.carried.kind import CarriedFile, WantedFile
+from coldforge.mirror.carried.recognise import examine, recognise
 from coldforge.mirror.fetch import fetch
-from coldforge.mirror.missing import wanted
+from coldforge.mirror.missing import carried_inputs
+from coldforge.mirror.origins.origin import Locator, check_origins
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.progress import say, step
@@ -22,7 +23,7 @@ Pin = tuple[Link, Entry]
 
 
 class Added(msgspec.Struct, frozen=True):
-    """A file that the mirror holds now, and who asked for it."""
+    """A file that is in the mirror now, and the layers that need it."""
 
     file: str
     """As it was given."""
@@ -37,8 +38,8 @@ class Added(msgspec.Struct, frozen=True):
     notes: list[str] = []
 
 
-class Here:
-    """The origin of a file that a person holds."""
+class OneFile(Locator):
+    """Finds one file that a person has."""
 
     def __init__(self, path: Path) -> None:
         """Offer `path`."""
@@ -74,6 +75,7 @@ def add(space: Workspace, stack: str, file: Path) -> Added:
     links = chain(space, stack)
     for link in links:
         check_lock(link.lock, link.stack)
+        check_origins(link.lock)
     notes: tuple[str, ...] = ()
     entry = _known(file, links)
     if entry is None:
@@ -107,7 +109,7 @@ def _check_file(file: Path) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise ColdforgeError(f"{file} is a directory", hint)
     if not stat.S_ISREG(found.st_mode):
-        raise ColdforgeError(f"{file} is no regular file", hint)
+        raise ColdforgeError(f"{file} is not a regular file", hint)
     if found.st_size == 0:
         raise ColdforgeError(f"{file.name} is empty", "copy it again")
 
@@ -126,12 +128,12 @@ def _known(file: Path, links: list[Link]) -> Entry | None:
 def _recognised(file: Path, links: list[Link]) -> tuple[Entry, tuple[str, ...]]:
     """Tell what a file is by its content, as an entry of no layer yet."""
     wants = [
-        Want(link.stack.name, name, about, link.stack.file.platform, link.stack.file.python)
+        WantedFile(link.stack.name, name, about, link.stack.file.platform, link.stack.file.python)
         for link in reversed(links)
-        for _, name, about in wanted(link.stack)
+        for _, name, about in carried_inputs(link.stack)
     ]
     with step(f"Looking into {file.name}", file.stat().st_size) as current:
-        seen: Look = look(file, current.advance)
+        seen: CarriedFile = examine(file, current.advance)
         found = recognise(seen, wants)
         current.result = f"{found.name} {found.version}"
     entry = Entry("", "file", found.name, found.version, found.file, seen.size, seen.sha256)
@@ -142,7 +144,7 @@ def _pins(entry: Entry, links: list[Link]) -> list[Pin]:
     """List the pins that are missing; refuse if a layer has another file pinned."""
     pins = []
     for link in links:
-        for use, name, about in wanted(link.stack):
+        for use, name, about in carried_inputs(link.stack):
             if name != entry.name or entry.version not in about.versions:
                 continue
             held = [e for e in link.lock.of(use) if e.origin == "file" and e.name == name]
@@ -170,7 +172,7 @@ def _pinned_otherwise(held: Entry, entry: Entry, links: list[Link]) -> Coldforge
 def _keep(store: Store, entry: Entry, file: Path) -> None:
     """Copy the file's bytes into the store, hashed on the way once more."""
     try:
-        fetch(store, [entry], {entry.origin: lambda: Here(file)}, title=f"Copying {file.name}")
+        fetch(store, [entry], {entry.origin: lambda: OneFile(file)}, title=f"Copying {file.name}")
     except MissingInputError as error:
         message = f"{file.name} changed while it was read"
         raise ColdforgeError(message, "run the same command again") from error

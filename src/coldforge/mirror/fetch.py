@@ -10,18 +10,17 @@ from functools import cache
 from threading import Event, Lock
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
-import msgspec
-
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.lock import take
-from coldforge.mirror.http.download import StoppedError, Wire, bring
-from coldforge.mirror.missing import Lacking, all_lacking, needed, screen
-from coldforge.mirror.origins.origin import Origins, origins_of
-from coldforge.mirror.status import Missing, Use, missing, status
+from coldforge.mirror.http.download import Transfers, download
+from coldforge.mirror.http.retry import StoppedError
+from coldforge.mirror.missing import FileToBring, screen
+from coldforge.mirror.origins.origin import Locators, check_origins, locators, origin_of
+from coldforge.mirror.status import fetchable, to_bring
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.progress import Step, amount, say, step
-from coldforge.stack.chain import Link, chain
+from coldforge.stack.chain import chain
 from coldforge.stack.lock import Entry, check_lock
 
 if TYPE_CHECKING:
@@ -29,12 +28,10 @@ if TYPE_CHECKING:
 
 POLL = 0.2  # seconds between looks at a blob another run is fetching
 FULL = {errno.ENOSPC, errno.EDQUOT}
-SETTINGS = {"debian": "apt", "python": "pip", "lfs": "git", "registry": "the container registries"}
-"""Origin -> whose configuration says where it is."""
 
 
 class Fetched(NamedTuple):
-    """What a fetch did, in blobs and bytes."""
+    """Blobs and bytes that a fetch brought."""
 
     blobs: int
     size: int
@@ -42,9 +39,9 @@ class Fetched(NamedTuple):
 
 
 def fetch(
-    store: Store, entries: list[Entry], origins: Origins, jobs: int = 8, title: str = ""
+    store: Store, entries: list[Entry], places: Locators, jobs: int = 8, title: str = ""
 ) -> Fetched:
-    """Bring every missing blob; raise MissingInputError after trying all, or ColdforgeError.
+    """Fetch every missing blob; raise MissingInputError after trying all, or ColdforgeError.
 
     Safe to kill and to run twice at once: a blob grows in a locked partial file and becomes
     visible by its rename.
@@ -57,7 +54,7 @@ def fetch(
     size = sum(max(0, entry.size - _grown(store, entry)) for entry in missing)
     _check_room(store, size)
     with step(title or f"Fetching {len(missing)} files", size) as current:
-        failures = _all(store, missing, origins, jobs, current)
+        failures = _all(store, missing, places, jobs, current)
         if failures:
             _report(failures, len(missing))
         current.result = amount(current.done)
@@ -65,12 +62,12 @@ def fetch(
 
 
 def _all(
-    store: Store, missing: list[Entry], origins: Origins, jobs: int, current: Step
+    store: Store, missing: list[Entry], places: Locators, jobs: int, current: Step
 ) -> list[tuple[Entry, str]]:
     """Fetch in parallel, the biggest first; list what failed and why."""
     stop, one_at_a_time = Event(), Lock()
     for name in {entry.origin for entry in missing}:
-        origins[name]()  # Opened here once, not by every worker at the same time.
+        places[name]()  # Opened here once, not by every worker at the same time.
 
     def advance(count: int) -> None:
         with one_at_a_time:
@@ -81,10 +78,10 @@ def _all(
             current.grow(count)
 
     with ExitStack() as stack:
-        wire = Wire(_client(stack), advance, dropped, stop)
+        transfers = Transfers(_client(stack), advance, dropped, stop)
         pool = stack.enter_context(ThreadPoolExecutor(jobs))
         try:
-            reasons = list(pool.map(lambda entry: _one(store, entry, origins, wire), missing))
+            reasons = list(pool.map(lambda entry: _one(store, entry, places, transfers), missing))
         except BaseException as error:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -94,17 +91,17 @@ def _all(
     return [(entry, reason) for entry, reason in zip(missing, reasons, strict=True) if reason]
 
 
-def _one(store: Store, entry: Entry, origins: Origins, wire: Wire) -> str:
-    """Bring one blob from the first candidate that has it; return "" or why none does."""
-    if wire.stop.is_set():
+def _one(store: Store, entry: Entry, places: Locators, transfers: Transfers) -> str:
+    """Download one blob from the first candidate that has it; return "" or why none does."""
+    if transfers.stop.is_set():
         raise StoppedError
-    with _claimed(store, entry, wire.stop) as part:
+    with _claimed(store, entry, transfers.stop) as part:
         if part is None:
-            wire.advance(entry.size)
+            transfers.advance(entry.size)
             return ""
         reasons = []
-        for url in origins[entry.origin]().candidates(entry):
-            reason = bring(url, part, entry, wire)
+        for url in places[entry.origin]().candidates(entry):
+            reason = download(url, part, entry, transfers)
             if not reason:
                 store.publish(store.partial(entry.sha256), entry.sha256)
                 return ""
@@ -116,7 +113,7 @@ def _one(store: Store, entry: Entry, origins: Origins, wire: Wire) -> str:
 
 @contextmanager
 def _claimed(store: Store, entry: Entry, stop: Event) -> Iterator[BinaryIO | None]:
-    """Hold the blob's partial file alone; None if another run published the blob meanwhile."""
+    """Lock the blob's partial file; None if another run published the blob meanwhile."""
     path = store.partial(entry.sha256)
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -177,7 +174,7 @@ def _full(store: Store, detail: str = "no space left") -> ColdforgeError:
 def _report(failures: list[tuple[Entry, str]], wanted: int) -> None:
     for entry, reason in sorted(failures, key=lambda item: (item[0].use, item[0].name)):
         say(f"  missing: {entry.use}: {entry.name} {entry.version} ({entry.path}): {reason}")
-    asked = {SETTINGS.get(entry.origin, entry.origin) for entry, _ in failures}
+    asked = {origin_of(entry).settings for entry, _ in failures}
     hint = (
         f"check the configuration of {' and '.join(sorted(asked))}, then run the same command; "
         "or bring a file: ./invokew mirror.add takes what the lock names"
@@ -185,63 +182,29 @@ def _report(failures: list[tuple[Entry, str]], wanted: int) -> None:
     raise MissingInputError(f"{len(failures)} of {wanted} files could not be fetched", hint)
 
 
-def supply(space: Workspace, name: str, jobs: int = 8) -> Fetched:
+def fetch_stack(space: Workspace, name: str, jobs: int = 8) -> Fetched:
     """Fetch what the mirror lacks; raise MissingInputError after trying all.
 
-    A hand-carried file that nobody pinned yet is no failure: the lock names no bytes of it.
+    A hand-carried file that is not pinned yet is not a failure: the lock does not name its bytes.
     """
     links, store = chain(space, name), Store(space.mirror / "blobs")
     for link in links:
         check_lock(link.lock, link.stack)
+        check_origins(link.lock)
     blobs, size, present = 0, 0, 0
     failures = []
     for link in links:
         try:
-            done = fetch(store, fetchable(link), origins_of(link.stack, space), jobs)
+            done = fetch(store, fetchable(link), locators(link.stack, space), jobs)
         except MissingInputError as error:
             failures.append(error)
         else:
             blobs, size, present = blobs + done.blobs, size + done.size, present + done.present
-    _report_missing(name, unbrought(store, links), failures)
+    _report_missing(name, to_bring(store, links), failures)
     return Fetched(blobs, size, present)
 
 
-def fetchable(link: Link) -> list[Entry]:
-    """List the entries of a lock that an origin may hand out and a build reads."""
-    return [entry for entry in needed(link.stack, link.lock) if entry.origin != "file"]
-
-
-def counted(store: Store, links: list[Link]) -> list[Use]:
-    """Count by use what is there and what is missing; a builder's uses carry its name."""
-    found = []
-    for link in links:
-        lock = msgspec.structs.replace(link.lock, entries=needed(link.stack, link.lock))
-        prefix = "" if link is links[-1] else f"{link.stack.name}/"
-        found += [msgspec.structs.replace(use, use=prefix + use.use) for use in status(store, lock)]
-    return found
-
-
-def obtainable(space: Workspace, store: Store, links: list[Link]) -> list[Missing]:
-    """List each missing file that an origin may hand out, with where it would come from."""
-    found = []
-    for link in links:
-        lock = msgspec.structs.replace(link.lock, entries=fetchable(link))
-        found += missing(store, lock, origins_of(link.stack, space))
-    return found
-
-
-def fetches(store: Store, links: list[Link]) -> bool:
-    """Tell whether a fetch would have anything to bring."""
-    entries = [entry for link in links for entry in fetchable(link)]
-    return not all(store.has(entry.sha256, entry.size) for entry in entries)
-
-
-def unbrought(store: Store, links: list[Link]) -> list[Lacking]:
-    """List what only a person can bring to any of the stacks."""
-    return [item for link in links for item in all_lacking(link.stack, link.lock, store)]
-
-
-def _report_missing(name: str, files: list[Lacking], failures: list[MissingInputError]) -> None:
+def _report_missing(name: str, files: list[FileToBring], failures: list[MissingInputError]) -> None:
     if files:
         say(screen(name, files))
     if failures:

@@ -1,4 +1,4 @@
-"""What only a person can bring, and has not brought yet: hand-carried files, Git LFS objects."""
+"""Files that a person must bring and has not brought yet: hand-carried files, Git LFS objects."""
 
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -15,8 +15,8 @@ from coldforge.stack.stack import Stack
 WIDTH = 80
 
 
-class Lacking(msgspec.Struct, frozen=True):
-    """A file that somebody must bring: what it is, what for, and who hands it out."""
+class FileToBring(msgspec.Struct, frozen=True):
+    """A file that a person must bring: what it is, what needs it and where it comes from."""
 
     stack: str
     use: str
@@ -30,18 +30,18 @@ class Lacking(msgspec.Struct, frozen=True):
     size: int = 0
 
 
-def lacking(stack: Stack, lock: Lock, store: Store, use: str) -> list[Lacking]:
-    """List what `use` (a layer, or `wheel/<name>`) lacks that no origin hands out."""
+def files_to_bring(stack: Stack, lock: Lock, store: Store, use: str) -> list[FileToBring]:
+    """List what `use` (a layer, or `wheel/<name>`) lacks and no origin offers."""
     return [*_carried(stack, lock, store, use), *_large(stack, lock, store, use)]
 
 
-def all_lacking(stack: Stack, lock: Lock, store: Store) -> list[Lacking]:
-    """List what the layers and wheels of a stack lack that no origin hands out."""
+def all_files_to_bring(stack: Stack, lock: Lock, store: Store) -> list[FileToBring]:
+    """List what the layers and wheels of a stack lack and no origin offers."""
     uses = [*stack.layers, *(f"wheel/{wheel}" for wheel in stack.wheels)]
-    return [item for use in uses for item in lacking(stack, lock, store, use)]
+    return [item for use in uses for item in files_to_bring(stack, lock, store, use)]
 
 
-def wanted(stack: Stack) -> Iterator[tuple[str, str, Carried]]:
+def carried_inputs(stack: Stack) -> Iterator[tuple[str, str, Carried]]:
     """List the hand-carried files that a stack asks for: layer, name, what the profile says.
 
     Raise ColdforgeError on one that no profile describes.
@@ -59,19 +59,19 @@ def wanted(stack: Stack) -> Iterator[tuple[str, str, Carried]]:
             yield use, name, stack.profile.carried[name]
 
 
-def needed(stack: Stack, lock: Lock) -> list[Entry]:
+def entries_read(stack: Stack, lock: Lock) -> list[Entry]:
     """List the entries that a build reads: a tree's large files may be for other platforms."""
     linked = set(stack.profile.build.needs) if stack.profile else set()
     return [entry for entry in lock.entries if entry.origin != "lfs" or entry.name in linked]
 
 
-def _carried(stack: Stack, lock: Lock, store: Store, use: str) -> Iterator[Lacking]:
+def _carried(stack: Stack, lock: Lock, store: Store, use: str) -> Iterator[FileToBring]:
     pinned = {entry.name: entry for entry in lock.of(use) if entry.origin == "file"}
-    for layer, name, about in wanted(stack):
+    for layer, name, about in carried_inputs(stack):
         entry = pinned.get(name)
         if layer != use or (entry and store.has(entry.sha256, entry.size)):
             continue
-        yield Lacking(
+        yield FileToBring(
             stack=stack.name,
             use=use,
             name=name,
@@ -83,16 +83,16 @@ def _carried(stack: Stack, lock: Lock, store: Store, use: str) -> Iterator[Lacki
         )
 
 
-def _large(stack: Stack, lock: Lock, store: Store, use: str) -> list[Lacking]:
+def _large(stack: Stack, lock: Lock, store: Store, use: str) -> list[FileToBring]:
     return [
         _object(stack, entry)
-        for entry in needed(stack, lock)
+        for entry in entries_read(stack, lock)
         if entry.use == use and entry.origin == "lfs" and not store.has(entry.sha256, entry.size)
     ]
 
 
-def _object(stack: Stack, entry: Entry) -> Lacking:
-    return Lacking(
+def _object(stack: Stack, entry: Entry) -> FileToBring:
+    return FileToBring(
         stack=stack.name,
         use=entry.use,
         name=entry.name,
@@ -104,9 +104,9 @@ def _object(stack: Stack, entry: Entry) -> Lacking:
     )
 
 
-def screen(stack: str, files: Iterable[Lacking]) -> str:
+def screen(stack: str, files: Iterable[FileToBring]) -> str:
     """Write what must be brought for a stack: each file once, what for, from whom; 80 columns."""
-    same: dict[tuple[str, ...], list[Lacking]] = {}
+    same: dict[tuple[str, ...], list[FileToBring]] = {}
     for file in files:
         same.setdefault((file.sha256, file.name, *file.files), []).append(file)
     count = f"{len(same)} file{'s' * (len(same) > 1)}"
@@ -117,7 +117,7 @@ def screen(stack: str, files: Iterable[Lacking]) -> str:
     return "\n".join(lines)
 
 
-def _about(uses: list[Lacking]) -> list[str]:
+def _about(uses: list[FileToBring]) -> list[str]:
     """Describe one file and all that asks for it."""
     file = uses[0]
     where: dict[str, list[str]] = {}

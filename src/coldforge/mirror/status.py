@@ -1,10 +1,12 @@
-"""What of a lock is in the mirror, what is missing, and where that would come from."""
+"""Which files of a stack are in the mirror, which are missing, and where they would come from."""
 
 import msgspec
 
-from coldforge.mirror.http.urls import redact
-from coldforge.mirror.origins.origin import Origins
+from coldforge.mirror.missing import FileToBring, all_files_to_bring, entries_read
+from coldforge.mirror.origins.origin import Locators, locators
 from coldforge.mirror.store import Store
+from coldforge.paths import Workspace
+from coldforge.stack.chain import Link
 from coldforge.stack.lock import Entry, Lock
 
 
@@ -35,7 +37,7 @@ def status(store: Store, lock: Lock) -> list[Use]:
     return [_count(use, lock.of(use), store) for use in uses]
 
 
-def missing(store: Store, lock: Lock, origins: Origins) -> list[Missing]:
+def missing(store: Store, lock: Lock, places: Locators) -> list[Missing]:
     """List each missing file once, with where it would come from; credentials are hidden."""
     absent = {entry.sha256: entry for entry in reversed(lock.entries) if not _has(store, entry)}
     return [
@@ -45,16 +47,45 @@ def missing(store: Store, lock: Lock, origins: Origins) -> list[Missing]:
             entry.version,
             entry.path,
             entry.size,
-            _source(entry, origins),
+            places[entry.origin]().place(entry),
         )
         for entry in reversed(absent.values())
     ]
 
 
-def _source(entry: Entry, origins: Origins) -> str:
-    if entry.origin == "git":
-        return entry.path  # To ask for a URL would be to fetch the tree and write it out.
-    return redact(next(iter(origins[entry.origin]().candidates(entry)), ""))
+def fetchable(link: Link) -> list[Entry]:
+    """List the entries of a lock that an origin offers and a build reads."""
+    return [entry for entry in entries_read(link.stack, link.lock) if entry.origin != "file"]
+
+
+def count_uses(store: Store, links: list[Link]) -> list[Use]:
+    """Count present and missing files by use; uses of a builder stack have its name as prefix."""
+    found = []
+    for link in links:
+        lock = msgspec.structs.replace(link.lock, entries=entries_read(link.stack, link.lock))
+        prefix = "" if link is links[-1] else f"{link.stack.name}/"
+        found += [msgspec.structs.replace(use, use=prefix + use.use) for use in status(store, lock)]
+    return found
+
+
+def missing_entries(space: Workspace, store: Store, links: list[Link]) -> list[Missing]:
+    """List each missing file that an origin offers, and the place it would come from."""
+    found = []
+    for link in links:
+        lock = msgspec.structs.replace(link.lock, entries=fetchable(link))
+        found += missing(store, lock, locators(link.stack, space))
+    return found
+
+
+def needs_fetch(store: Store, links: list[Link]) -> bool:
+    """Tell whether files are missing that an origin offers."""
+    entries = [entry for link in links for entry in fetchable(link)]
+    return not all(store.has(entry.sha256, entry.size) for entry in entries)
+
+
+def to_bring(store: Store, links: list[Link]) -> list[FileToBring]:
+    """List the files that a person must bring for any of the stacks."""
+    return [item for link in links for item in all_files_to_bring(link.stack, link.lock, store)]
 
 
 def _count(use: str, entries: list[Entry], store: Store) -> Use:

@@ -49,7 +49,7 @@ class Store:
         return place
 
     def quarantine(self, sha256: str) -> Path:
-        """Move a blob whose bytes are wrong aside, so that it is fetched anew."""
+        """Move a blob whose bytes are wrong aside, so that it is fetched again."""
         aside = self.root / "damaged" / sha256
         aside.parent.mkdir(parents=True, exist_ok=True)
         self.path(sha256).replace(aside)

@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -22,7 +21,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     use: str
     """The layer, or `wheel/<name>`, that takes it."""
-    origin: Literal["debian", "python", "git", "lfs", "registry", "file"]
+    origin: str
+    """Of mirror/origins; `file` for what a person brings."""
     name: str
     version: str
     path: str

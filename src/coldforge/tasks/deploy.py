@@ -78,7 +78,7 @@ def rollback(
 
     Example: invoke image.rollback --stack cpu
     """
-    from coldforge.deploy.rollback import rollback as roll
+    from coldforge.deploy.generations import rollback as roll
     from coldforge.image.containers.step import answering
 
     with docker_engine(yes) as connect, answering("the rollback"):
@@ -130,12 +130,12 @@ def _up_to_date(image: "Image") -> "Installed | None":
 
     An install with the same `keep` has already removed older generations.
     """
-    from coldforge.deploy.generations import settled
+    from coldforge.deploy.generations import installed_generation
     from coldforge.deploy.install import Installed
     from coldforge.host.glance import glance
     from coldforge.image.containers.docker_engine import image_name
 
-    number = settled(glance(image_name(image.stack)), image)
+    number = installed_generation(glance(image_name(image.stack)), image)
     return Installed(number, False, []) if number else None
 
 
@@ -150,8 +150,7 @@ def _install(image: "Image", keep: int, registry: str, yes: bool) -> "Installed"
 
 def _bring(image: "Image", registry: str) -> "Bring":
     """Choose how Docker Engines get the image: from here, or from a registry after a push."""
-    from coldforge.deploy.install import from_layout
-    from coldforge.deploy.pull import FromRegistry
+    from coldforge.deploy.install import FromRegistry, from_layout
     from coldforge.deploy.target import parse_target
 
     if not registry:
@@ -171,14 +170,13 @@ def _push(image: "Image", ref: str) -> "Pushed":
 def _roll_out(image: "Image", hosts: Path, keep: int, registry: str, json: bool) -> None:
     import msgspec
 
-    from coldforge.deploy.fleet import roll_out
-    from coldforge.deploy.hosts import read_hosts
+    from coldforge.deploy.fleet import install_on_all, read_hosts
     from coldforge.deploy.install import install as run
     from coldforge.host.engine import connect
 
     listed = read_hosts(hosts)
     bring = _bring(image, registry)
-    done = roll_out(listed, connect, lambda client: run(client, image, keep, bring))
+    done = install_on_all(listed, connect, lambda client: run(client, image, keep, bring))
     result = {
         "stack": image.stack,
         "digest": image.manifest.digest,

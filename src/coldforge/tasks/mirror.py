@@ -80,12 +80,12 @@ def fetch(
 
 def fetch_stack(stack: str, jobs: int = 8) -> "Fetched":
     """Fetch what the mirror lacks of the locks of a stack and its builder stacks."""
-    from coldforge.mirror.fetch import supply
+    from coldforge.mirror import fetch as mirror_fetch
     from coldforge.paths import Workspace
 
     if jobs < 1:
         raise ColdforgeError(f"--jobs {jobs} is less than 1", "give --jobs 1 or more")
-    return supply(Workspace.find(), stack, jobs)
+    return mirror_fetch.fetch_stack(Workspace.find(), stack, jobs)
 
 
 @partial(
@@ -104,22 +104,22 @@ def status(
     """
     import msgspec
 
-    from coldforge.mirror.fetch import counted, fetches, obtainable, unbrought
     from coldforge.mirror.missing import screen
+    from coldforge.mirror.status import count_uses, missing_entries, needs_fetch, to_bring
     from coldforge.paths import Workspace
     from coldforge.stack.chain import chain
 
     space = Workspace.find()
     links, store = chain(space, stack), _store(space)
-    uses = counted(store, links)
-    files = obtainable(space, store, links) if missing else []
-    by_hand = unbrought(store, links)
+    uses = count_uses(store, links)
+    files = missing_entries(space, store, links) if missing else []
+    by_hand = to_bring(store, links)
     result = {"stack": stack, "uses": msgspec.to_builtins(uses)}
     result["lacking"] = msgspec.to_builtins(by_hand)
     if missing:
         result["missing"] = msgspec.to_builtins(files)
     text = _status_text(uses, files)
-    text += f"\nrun: ./invokew mirror.fetch --stack {stack}" * fetches(store, links)
+    text += f"\nrun: ./invokew mirror.fetch --stack {stack}" * needs_fetch(store, links)
     text += f"\n\n{screen(stack, by_hand)}" if by_hand else ""
     emit(result, json, text)
 

@@ -4,16 +4,16 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.carried.archive import claims, judge
-from coldforge.mirror.carried.kind import Found, Want
-from coldforge.mirror.carried.recognise import look
+from coldforge.mirror.carried.archive import KIND
+from coldforge.mirror.carried.kind import Recognised, WantedFile
+from coldforge.mirror.carried.recognise import examine
 from coldforge.stack.profile import Carried
 from tests.mirror.handmade import ARM, X86, elf, tar
 
 FILE = "cudnn-linux-x86_64-{version}_cuda12-archive.tar.xz"
 VERSION = "8.9.7.29"
 ABOUT = Carried("archive", FILE, [VERSION], "convolutions", "publisher")
-WANT = Want("small", "cudnn", ABOUT)
+WANT = WantedFile("small", "cudnn", ABOUT)
 TOP = FILE.removesuffix(".tar.xz")
 
 
@@ -27,20 +27,22 @@ def archive(
 
 def refused(path: Path) -> str:
     with pytest.raises(ColdforgeError) as caught:
-        judge(look(path), WANT)
+        KIND.identify(examine(path), WANT)
     assert caught.value.hint.startswith(f"bring {FILE.format(version=VERSION)}")
     return caught.value.message
 
 
 def test_the_right_archive_is_found(tmp_path: Path) -> None:
-    found = judge(look(archive(tmp_path)), WANT)
-    assert found == Found("cudnn", VERSION, FILE.format(version=VERSION))
+    found = KIND.identify(examine(archive(tmp_path)), WANT)
+    assert found == Recognised("cudnn", VERSION, FILE.format(version=VERSION))
 
 
 def test_a_foreign_name_is_accepted_and_said(tmp_path: Path) -> None:
-    seen = look(archive(tmp_path, "download"))
-    assert claims(seen, WANT)
-    assert judge(seen, WANT).notes == (f"came as download, kept as {FILE.format(version=VERSION)}",)
+    seen = examine(archive(tmp_path, "download"))
+    assert KIND.claims(seen, WANT)
+    assert KIND.identify(seen, WANT).notes == (
+        f"came as download, kept as {FILE.format(version=VERSION)}",
+    )
 
 
 def test_another_version_is_refused(tmp_path: Path) -> None:
@@ -65,4 +67,4 @@ def test_another_processor_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_tar_is_refused(tmp_path: Path) -> None:
     path = tmp_path / FILE.format(version=VERSION)
     path.write_bytes(b"<html>log in first</html>")
-    assert "is no tar" in refused(path)
+    assert "is not a tar" in refused(path)

@@ -11,21 +11,21 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.carried.contents import Contents
 from coldforge.mirror.carried.reading import Limits
-from coldforge.mirror.carried.recognise import look
+from coldforge.mirror.carried.recognise import examine
 from tests.mirror.handmade import ARM, X86, elf, packed, tar
 
 FILES: dict[str, bytes | str] = {"top/a": b"a" * 700, "top/lib/libx.so.1": elf(), "top/l": "a"}
 
 
 def surveyed(path: Path, limits: Limits | None = None) -> Contents:
-    facts = look(path, None, limits or Limits()).facts
+    facts = examine(path, None, limits or Limits()).facts
     assert isinstance(facts, Contents)
     return facts
 
 
 def refused(path: Path, limits: Limits | None = None) -> str:
     with pytest.raises(ColdforgeError) as caught:
-        look(path, None, limits or Limits())
+        examine(path, None, limits or Limits())
     assert "\n" not in caught.value.message
     assert caught.value.hint
     return caught.value.message
@@ -96,7 +96,7 @@ def test_a_broken_header_in_the_middle_is_not_taken_for_the_end(tmp_path: Path) 
     data[1024 + 148] ^= 1  # the second header's checksum
     path = tmp_path / "x.tar"
     path.write_bytes(data)
-    assert refused(path) == "x.tar is damaged: what follows file 1 is no tar header"
+    assert refused(path) == "x.tar is damaged: what follows file 1 is not a tar header"
 
 
 @pytest.mark.parametrize("name", ["../x", "top/../../x", "/etc/passwd"])
@@ -158,4 +158,4 @@ def test_too_many_files_are_refused(tmp_path: Path) -> None:
 def test_something_compressed_that_is_no_tar_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(b"words " * 1000))
-    assert refused(path) == "x.gz holds no tar"
+    assert refused(path) == "x.gz is not a tar"

@@ -5,21 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.carried.kind import Found, Want
-from coldforge.mirror.carried.recognise import look
-from coldforge.mirror.carried.runfile import Header, Runfile, judge, parse_header
+from coldforge.mirror.carried.kind import Recognised, WantedFile
+from coldforge.mirror.carried.recognise import examine
+from coldforge.mirror.carried.runfile import KIND, Header, Runfile, parse_header
 from coldforge.stack.profile import Carried
 from tests.mirror.handmade import ARM, made_runfile, runfile
 
 ABOUT = Carried(
     "runfile", "cuda_{version}_linux.run", ["12.2.2_535.104.05"], "toolkit", "publisher"
 )
-WANT = Want("small", "cuda", ABOUT)
+WANT = WantedFile("small", "cuda", ABOUT)
 NAME = "cuda_12.2.2_535.104.05_linux.run"
 
 
-def judged(path: Path) -> Found:
-    return judge(look(path), WANT)
+def judged(path: Path) -> Recognised:
+    return KIND.identify(examine(path), WANT)
 
 
 def refused(path: Path) -> str:
@@ -43,7 +43,7 @@ def test_the_header_of_a_newer_makeself_is_read_too() -> None:
 
 
 def test_the_right_installer_is_found(tmp_path: Path) -> None:
-    assert judged(runfile(tmp_path)) == Found("cuda", "12.2.2_535.104.05", NAME)
+    assert judged(runfile(tmp_path)) == Recognised("cuda", "12.2.2_535.104.05", NAME)
 
 
 def test_another_version_is_refused(tmp_path: Path) -> None:
@@ -95,11 +95,11 @@ def test_what_could_not_be_looked_into_is_said(tmp_path: Path) -> None:
 def test_a_header_unlike_the_known_ones_is_accepted_and_said(tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_bytes(b"#!/bin/sh\n# by Makeself 9\n")
-    assert look(path).facts == Runfile(False, None)
+    assert examine(path).facts == Runfile(False, None)
     assert "not checked for damage" in judged(path).notes[-1]
 
 
 def test_a_script_that_is_no_installer_is_refused(tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_bytes(b"#!/bin/sh\necho hello\n")
-    assert "is no makeself installer" in refused(path)
+    assert "is not a makeself installer" in refused(path)

@@ -6,22 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.carried.kind import Found, Want
-from coldforge.mirror.carried.recognise import look
-from coldforge.mirror.carried.tensorrt import Name, judge, parse_header, parse_name
+from coldforge.mirror.carried.kind import Recognised, WantedFile
+from coldforge.mirror.carried.recognise import examine
+from coldforge.mirror.carried.tensorrt import KIND, Name, parse_header, parse_name
 from coldforge.stack.profile import Carried
 from tests.mirror.handmade import ARM, NAME, VERSION, header, packed, tensorrt, tree
 
 ABOUT = Carried("tensorrt", NAME, ["9.0.1.4", "9.1.0.4"], "to compile against", "its publisher")
-WANT = Want("small", "tensorrt", ABOUT)
+WANT = WantedFile("small", "tensorrt", ABOUT)
 versions = st.tuples(*[st.integers(0, 999)] * 4).map(lambda parts: ".".join(map(str, parts)))
 
 
-def judged(path: Path, want: Want = WANT) -> Found:
-    return judge(look(path), want)
+def judged(path: Path, want: WantedFile = WANT) -> Recognised:
+    return KIND.identify(examine(path), want)
 
 
-def refused(path: Path, want: Want = WANT) -> ColdforgeError:
+def refused(path: Path, want: WantedFile = WANT) -> ColdforgeError:
     with pytest.raises(ColdforgeError) as caught:
         judged(path, want)
     assert "\n" not in caught.value.message
@@ -85,7 +85,9 @@ def test_macros_that_define_each_other_define_nothing() -> None:
 
 
 def test_the_right_file_is_found(tmp_path: Path) -> None:
-    assert judged(tensorrt(tmp_path)) == Found("tensorrt", VERSION, NAME.format(version=VERSION))
+    assert judged(tensorrt(tmp_path)) == Recognised(
+        "tensorrt", VERSION, NAME.format(version=VERSION)
+    )
     assert judged(tensorrt(tmp_path, "9.1.0.4")).version == "9.1.0.4"
 
 

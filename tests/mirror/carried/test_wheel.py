@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.carried.kind import Found, Want
+from coldforge.mirror.carried.kind import Recognised, WantedFile
 from coldforge.mirror.carried.reading import Limits
-from coldforge.mirror.carried.recognise import look
-from coldforge.mirror.carried.wheel import claims, judge
+from coldforge.mirror.carried.recognise import examine
+from coldforge.mirror.carried.wheel import KIND
 from coldforge.stack.profile import Carried
 from coldforge.stack.stack import Python
 from tests.mirror.handmade import wheel
@@ -16,14 +16,14 @@ NAME = "polygraphy-0.48.1-py2.py3-none-any.whl"
 ABOUT = Carried(
     "wheel", "polygraphy-{version}-py2.py3-none-any.whl", ["0.48.1"], "looks", "publisher"
 )
-WANT = Want("small", "polygraphy", ABOUT, python=Python("3.11", "x86_64-manylinux_2_36"))
+WANT = WantedFile("small", "polygraphy", ABOUT, python=Python("3.11", "x86_64-manylinux_2_36"))
 
 
-def judged(path: Path, want: Want = WANT) -> Found:
-    return judge(look(path), want)
+def judged(path: Path, want: WantedFile = WANT) -> Recognised:
+    return KIND.identify(examine(path), want)
 
 
-def refused(path: Path, want: Want = WANT) -> ColdforgeError:
+def refused(path: Path, want: WantedFile = WANT) -> ColdforgeError:
     with pytest.raises(ColdforgeError) as caught:
         judged(path, want)
     assert "\n" not in caught.value.message
@@ -32,7 +32,7 @@ def refused(path: Path, want: Want = WANT) -> ColdforgeError:
 
 
 def test_the_right_wheel_is_found(tmp_path: Path) -> None:
-    assert judged(wheel(tmp_path)) == Found("polygraphy", "0.48.1", NAME)
+    assert judged(wheel(tmp_path)) == Recognised("polygraphy", "0.48.1", NAME)
 
 
 def test_a_foreign_name_is_accepted_and_said(tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_a_zip_that_is_no_wheel_is_refused(tmp_path: Path) -> None:
     path = tmp_path / NAME
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme", "words")
-    assert refused(path).message == f"{NAME} is no wheel"
-    assert not claims(look(path.rename(tmp_path / "other.zip")), WANT)
+    assert refused(path).message == f"{NAME} is not a wheel"
+    assert not KIND.claims(examine(path.rename(tmp_path / "other.zip")), WANT)
 
 
 def test_a_path_that_leads_out_is_refused(tmp_path: Path) -> None:
@@ -94,4 +94,4 @@ def test_a_zip_bomb_is_refused_by_what_it_declares(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros", bytes(4_000_000))
     with pytest.raises(ColdforgeError, match="a bomb"):
-        look(path, None, Limits(free=1_000_000))
+        examine(path, None, Limits(free=1_000_000))

@@ -46,16 +46,16 @@ def test_one_line_sources_are_read_with_their_options() -> None:
         "deb http://b.example.org/debian bullseye main contrib\n"
     )
     assert apt.parse_list(text) == [
-        apt.Source("http://a.example.org/d", ("b",), "/k.gpg", check_valid_until=False),
-        apt.Source("http://b.example.org/debian", ("bullseye",)),
+        apt.AptSource("http://a.example.org/d", ("b",), "/k.gpg", check_valid_until=False),
+        apt.AptSource("http://b.example.org/debian", ("bullseye",)),
     ]
 
 
 def test_stanzas_give_every_uri_and_disabled_ones_are_skipped() -> None:
     suites = ("bookworm", "bookworm-updates")
     assert apt.parse_sources(STANZAS) == [
-        apt.Source("http://one.example.org/debian", suites, "/keys/debian.gpg"),
-        apt.Source("http://two.example.org/debian/", suites, "/keys/debian.gpg"),
+        apt.AptSource("http://one.example.org/debian", suites, "/keys/debian.gpg"),
+        apt.AptSource("http://two.example.org/debian/", suites, "/keys/debian.gpg"),
     ]
 
 

@@ -10,8 +10,9 @@ from coldforge.bundle.format.index import StoreName
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.image.layers.project import revision
 from coldforge.image.oci.layout import MANIFEST, Layout, blobs_of
-from coldforge.mirror.fetch import unbrought
-from coldforge.mirror.missing import needed
+from coldforge.mirror.missing import entries_read
+from coldforge.mirror.origins.origin import check_origins
+from coldforge.mirror.status import to_bring
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.chain import chain
@@ -50,8 +51,9 @@ def for_build(space: Workspace, stack: str) -> list[Need]:
     links, store = chain(space, stack), Store(space.mirror / "blobs")
     for link in links:
         check_lock(link.lock, link.stack)
-    entries = [entry for link in links for entry in needed(link.stack, link.lock)]
-    names = [file.name for file in unbrought(store, links) if not file.sha256]
+        check_origins(link.lock)
+    entries = [entry for link in links for entry in entries_read(link.stack, link.lock)]
+    names = [file.name for file in to_bring(store, links) if not file.sha256]
     return blobs(store, entries, stack, names)
 
 

@@ -11,6 +11,7 @@ from coldforge.image.containers.step import answering
 from coldforge.image.layers.context import Site
 from coldforge.image.layers.release_build import Effort
 from coldforge.image.oci.layout import Layout
+from coldforge.mirror.origins.origin import check_origins
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.progress import say
@@ -23,6 +24,7 @@ def site(space: Workspace, name: str, scratch: Path | None = None) -> Site:
     stack = read_stack(space, name)
     lock = read_lock(space.lock(name))
     check_lock(lock, stack)
+    check_origins(lock)
     root = scratch or space.build
     builder = _builder(space, stack, scratch)
     if stack.profile and stack.profile.fixture:

@@ -21,7 +21,7 @@ from coldforge.image.layers.project import build_project, revision
 from coldforge.image.layers.release_build import Effort, Workshop
 from coldforge.image.oci.config import image_config, image_manifest
 from coldforge.image.oci.layout import CONFIG, MANIFEST, Descriptor
-from coldforge.mirror.missing import Lacking, lacking, screen
+from coldforge.mirror.missing import FileToBring, files_to_bring, screen
 from coldforge.progress import amount, say, step
 from coldforge.stack.lock import lock_digest
 
@@ -59,7 +59,7 @@ class Builder:
         self.place, self.connect, self.effort = place, connect, effort or Effort()
         self.cache = Cache(place.root / "cache")
         self.layers: dict[str, Descriptor] = {}
-        self.lacking: list[Lacking] = []
+        self.lacking: list[FileToBring] = []
         self.unfetched: list[NotFetchedError] = []
         self._builder: Builder | None = None
         self._trees: dict[str, Tree] = {}
@@ -93,7 +93,7 @@ class Builder:
             [(place.builder, use) for use in place.builder.stack.layers] if place.builder else []
         )
         for at, use in [*compilers, *((place, use) for use in (*below, f"wheel/{name}"))]:
-            self.lacking += lacking(at.stack, at.lock, at.store, use)
+            self.lacking += files_to_bring(at.stack, at.lock, at.store, use)
         self._refuse()
         with self.place.layout.held(), answering("the build"):
             self.attempt(below)
@@ -144,7 +144,7 @@ class Builder:
         place, wheels = self.place, self.place.stack.layers[name].inputs.wheels
         found = []
         for use in (name, *(f"wheel/{wheel}" for wheel in wheels)):
-            found += lacking(place.stack, place.lock, place.store, use)
+            found += files_to_bring(place.stack, place.lock, place.store, use)
         self.lacking += found
         if not wheels or place.builder is None:
             return bool(found)

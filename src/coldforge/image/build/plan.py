@@ -9,7 +9,7 @@ from coldforge.image.build.cache_key import Description
 from coldforge.image.layers.context import Site
 from coldforge.image.oci.config import environment
 from coldforge.image.oci.layout import LAYER, Descriptor
-from coldforge.mirror.missing import lacking
+from coldforge.mirror.missing import files_to_bring
 from coldforge.stack.stack import Stack
 
 
@@ -75,7 +75,7 @@ class _Planner:
 
     def _step(self, name: str, description: Description, waiting: str) -> Planned:
         site = self.site
-        if files := lacking(site.stack, site.lock, site.store, name):
+        if files := files_to_bring(site.stack, site.lock, site.store, name):
             return Planned(name, why=[f"lacks {file.files[0]}" for file in files])
         return _planned(self.cache, name, description, waiting)
 

@@ -1,1 +1,1 @@
-"""Hand-carried files: what each one is, told from what is inside, a file a kind."""
+"""Hand-carried files: one module a kind, which recognises files by their content."""

@@ -1,4 +1,4 @@
-"""What a tar holds: names, and the few bytes that tell what it is. Nothing is unpacked."""
+"""What a tar holds: names, and the few bytes that identify it. Nothing is unpacked."""
 
 import posixpath
 import re
@@ -8,13 +8,24 @@ from typing import BinaryIO, NamedTuple, cast
 
 from coldforge.errors import ColdforgeError
 from coldforge.files.digest import CHUNK
-from coldforge.mirror.carried.elf_magic import HEAD, machine
-from coldforge.mirror.carried.kind import damage
-from coldforge.mirror.carried.reading import Flow, Hashed, Limits, Part, telling
+from coldforge.mirror.carried.kind import FileFormat
+from coldforge.mirror.carried.reading import (
+    BZIP2,
+    GZIP,
+    XZ,
+    ArchivePart,
+    Decompressed,
+    HashedFile,
+    Limits,
+    damage,
+    reporting,
+)
 
 BLOCK = 512
 MOST = 64 << 10  # bytes of a small file that are kept
 SMALL = {"NvInferVersion.h", "version.json"}
+HEAD = 20  # bytes that hold the magic number and e_machine
+NAMES = {0x3E: "x86_64", 0xB7: "aarch64", 0x15: "ppc64le", 0x03: "x86"}
 LIBRARY = re.compile(r"lib[^/]+\.so(\.[0-9]+)*")
 
 
@@ -23,7 +34,7 @@ class Contents(NamedTuple):
 
     names: list[str]
     kept: dict[str, bytes]
-    """Path -> the whole of a small telling file, or the head of a library."""
+    """Path -> a small file's content, or the head of a library."""
 
     @property
     def tops(self) -> list[str]:
@@ -31,14 +42,14 @@ class Contents(NamedTuple):
         return sorted({name.partition("/")[0] for name in self.names})
 
     def of(self, libraries: Iterable[str]) -> set[str]:
-        """Name the processors that some libraries are for; those that are no ELF file say none."""
-        return {machine(self.kept[path]) for path in libraries} - {""}
+        """Name the processors that some libraries are for; none for other files."""
+        return {elf_machine(self.kept[path]) for path in libraries} - {""}
 
 
-def survey(flow: Flow, whole: bool = True) -> Contents:
-    """Read a tar to its end; raise ColdforgeError on what no honest one holds.
+def read_members(flow: Decompressed, whole: bool = True) -> Contents:
+    """Read a tar to its end; raise ColdforgeError on unsafe members and on damage.
 
-    `whole` is False for a tar that its own installer unpacks: only what it holds is asked then.
+    `whole` is False for a tar that its own installer unpacks: unsafe paths are then allowed.
     """
     names: list[str] = []
     kept: dict[str, bytes] = {}
@@ -55,22 +66,22 @@ def survey(flow: Flow, whole: bool = True) -> Contents:
             if info.isreg() and (size := _telling(path)):
                 stream = tar.extractfile(info)
                 kept[path] = stream.read(size) if stream else b""
-        # tarfile takes a broken header for the end.
+        # tarfile takes a broken header for the end of the archive.
         end = tar.offset
     flow.drain()
     if flow.data_ends > end:
-        raise damage(flow.name, f"is damaged: what follows file {len(names)} is no tar header")
+        raise damage(flow.name, f"is damaged: what follows file {len(names)} is not a tar header")
     if flow.count < end + BLOCK:
         raise damage(flow.name, "is cut off: it ends early")
     return Contents([name for name in names if name != "."], kept)
 
 
-def _opened(flow: Flow) -> tarfile.TarFile:
+def _opened(flow: Decompressed) -> tarfile.TarFile:
     try:
-        # tarfile wants only read() of a stream.
+        # tarfile calls only read() of a stream.
         return tarfile.open(fileobj=cast("BinaryIO", flow), mode="r|", bufsize=CHUNK)
     except tarfile.ReadError as error:
-        raise ColdforgeError(f"{flow.name} holds no tar", "bring the publisher's file") from error
+        raise ColdforgeError(f"{flow.name} is not a tar", "bring the publisher's file") from error
 
 
 def safe_path(name: str, info: tarfile.TarInfo) -> str:
@@ -100,6 +111,17 @@ def _escape(name: str, what: str) -> ColdforgeError:
     return ColdforgeError(message, "take the file from its publisher")
 
 
+def elf_machine(head: bytes) -> str:
+    """Name the processor that a file starting with `head` is for; "" if it is not an ELF file.
+
+    Source: the System V ABI, gABI.
+    """
+    if len(head) < HEAD or not head.startswith(b"\x7fELF"):
+        return ""
+    number = int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
+    return NAMES.get(number, f"machine {number}")
+
+
 def _telling(path: str) -> int:
     folder, _, base = path.rpartition("/")
     if base in SMALL:
@@ -109,8 +131,15 @@ def _telling(path: str) -> int:
 
 
 def read_tar(
-    source: Hashed | Part, first: bytes, name: str, limits: Limits, whole: bool = True
+    source: HashedFile | ArchivePart, first: bytes, name: str, limits: Limits, whole: bool = True
 ) -> Contents:
     """Survey the tar in `source`, whose first bytes are `first`; raise ColdforgeError."""
-    with telling(name):
-        return survey(Flow(source, first, name, limits), whole)
+    with reporting(name):
+        return read_members(Decompressed(source, first, name, limits), whole)
+
+
+def _is_tar(first: bytes) -> bool:
+    return first.startswith((GZIP, XZ, BZIP2)) or first[257:262] == b"ustar"
+
+
+TAR = FileFormat("tar", _is_tar, read_tar)

@@ -1,9 +1,16 @@
-"""What every kind of hand-carried file shares: what is wanted, what was seen, how it is refused."""
+"""The door for kinds of hand-carried files: a module here whose `KIND` tells files of one kind.
+
+And what the kinds share: what is wanted, what a file turned out to be, how it is refused.
+"""
 
 import re
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple, Protocol
 
 from coldforge.errors import ColdforgeError
+from coldforge.mirror.carried.reading import HashedFile, Limits
+from coldforge.plugins import provided
 from coldforge.stack.profile import Carried
 from coldforge.stack.stack import Python
 
@@ -11,7 +18,7 @@ MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 VERSION = r"(?P<version>[0-9][0-9A-Za-z.+~_-]*?)"
 
 
-class Want(NamedTuple):
+class WantedFile(NamedTuple):
     """A hand-carried file that a stack asks for."""
 
     stack: str
@@ -28,39 +35,80 @@ class Want(NamedTuple):
         return MACHINES.get(architecture, architecture)
 
 
-class Look(NamedTuple):
-    """A file as it was found: name, bytes, and what its format let out."""
+class CarriedFile(NamedTuple):
+    """A file that somebody brought: its name, its bytes, and what its format tells."""
 
     name: str
     size: int
     sha256: str
     facts: Any = None
-    """Contents of a tar, a runfile's header, a wheel's metadata; None for anything else."""
+    """What its format's `read` returned; None for an unknown format."""
 
 
-class Found(NamedTuple):
-    """What a file turned out to be."""
+class Recognised(NamedTuple):
+    """What a file is."""
 
     name: str
     version: str
     file: str
     """Its publisher's name for it."""
     notes: tuple[str, ...] = ()
-    """What people should know: a name that was mended, a thing that could not be checked."""
+    """What people should know: a name that was corrected, what could not be checked."""
 
 
-def refusal(name: str, what: str, want: Want) -> ColdforgeError:
-    """Refuse a file that is not the wanted one, naming the one that is."""
+class FileFormat(NamedTuple):
+    """How files of one format are read; several kinds may share one."""
+
+    name: str
+    matches: Callable[[bytes], bool]
+    """Whether a file whose first 512 bytes are given is of this format."""
+    read: Callable[[HashedFile, bytes, str, Limits], object]
+    """Read a file from front to end, given its first bytes and its name; what it returns becomes
+    `CarriedFile.facts`. Raises ColdforgeError on a file that is damaged or unsafe."""
+
+
+class CarriedKind(Protocol):
+    """Recognises files of one kind by their content; its module's name is the `kind` of a recipe.
+
+    For example disk images, in `mirror/carried/disk.py`; a release then says `kind = "disk"`:
+
+        class DiskKind(CarriedKind):
+            format = FileFormat("disk image", lambda first: first.startswith(b"DISK"), read_disk)
+
+            def claims(self, carried: CarriedFile, want: WantedFile) -> bool:
+                return isinstance(carried.facts, Disk) and carried.facts.label == want.name
+
+            def identify(self, carried: CarriedFile, want: WantedFile) -> Recognised:
+                file = fitting(carried.name, carried.facts.version, want, "disk")
+                return Recognised(want.name, carried.facts.version, file)
+
+        KIND = DiskKind()
+    """
+
+    format: FileFormat
+
+    def claims(self, carried: CarriedFile, want: WantedFile) -> bool:
+        """Tell whether a file is the wanted product in any version, rightly or by its name."""
+        ...
+
+    def identify(self, carried: CarriedFile, want: WantedFile) -> Recognised:
+        """Tell which version a file is; raise ColdforgeError if it is not a wanted one."""
+        ...
+
+
+@cache
+def kinds() -> dict[str, CarriedKind]:
+    """Map the name of each kind to what recognises it."""
+    return provided("coldforge.mirror.carried", "KIND")
+
+
+def refusal(name: str, what: str, want: WantedFile) -> ColdforgeError:
+    """Make the error for a file that is not the wanted one, naming that."""
     hint = f"bring {' or '.join(want.about.names())}; from: {want.about.publisher}"
     return ColdforgeError(f"{name} {what}", hint)
 
 
-def damage(name: str, why: str) -> ColdforgeError:
-    """Refuse a file that did not arrive whole."""
-    return ColdforgeError(f"{name} {why}", "copy it again and compare its size with the source's")
-
-
-def fitting(name: str, version: str, want: Want, what: str) -> str:
+def fitting(name: str, version: str, want: WantedFile, what: str) -> str:
     """Give the publisher's name of the wanted file in `version`; refuse a version not wanted."""
     if version not in want.about.versions:
         takes = " or ".join(want.about.versions)

@@ -15,7 +15,6 @@ from zipfile import BadZipFile
 
 from coldforge.errors import ColdforgeError
 from coldforge.files.digest import CHUNK
-from coldforge.mirror.carried.kind import damage
 from coldforge.progress import amount
 
 if TYPE_CHECKING:
@@ -26,8 +25,13 @@ GZIP, XZ, BZIP2 = b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh"
 DAMAGE = (TarError, BadZipFile, gzip.BadGzipFile, lzma.LZMAError, zlib.error, RuntimeError)
 
 
+def damage(name: str, why: str) -> ColdforgeError:
+    """Make the error for a file that is incomplete or damaged."""
+    return ColdforgeError(f"{name} {why}", "copy it again and compare its size with the source's")
+
+
 class Limits(NamedTuple):
-    """What a file may grow to when it is read; the biggest known are a tenth of it."""
+    """How much a file may hold; the largest known ones hold a tenth of it."""
 
     size: int = 64 << 30
     """Bytes inside."""
@@ -35,20 +39,20 @@ class Limits(NamedTuple):
     ratio: int = 100
     """Bytes inside for each byte of the file. Software is below 10."""
     free: int = 64 << 20
-    """Bytes inside that are never too many."""
+    """Bytes inside that are always allowed."""
 
     def check(self, name: str, inside: int, size: int) -> None:
-        """Refuse `inside` bytes in a file of `size` if no honest one holds that many."""
+        """Refuse `inside` bytes in a file of `size` bytes if that is more than the limits."""
         if inside > min(self.size, max(self.free, self.ratio * size)):
             message = f"{name} has {amount(size)} and holds {amount(inside)} or more: a bomb"
             raise ColdforgeError(message, "take the file from its publisher")
 
 
-class Hashed(io.RawIOBase):
+class HashedFile(io.RawIOBase):
     """The file's own bytes, hashed as they go by."""
 
     def __init__(self, stream: BinaryIO, advance: Callable[[int], None] | None = None) -> None:
-        """Read from `stream`; tell `advance` of each chunk's bytes."""
+        """Read from `stream`; call `advance` with the bytes of each chunk."""
         self.stream, self.advance = stream, advance
         self.sha256 = hashlib.sha256()
         self.size = os.fstat(stream.fileno()).st_size
@@ -78,10 +82,10 @@ class Hashed(io.RawIOBase):
         return data
 
 
-class Part(io.RawIOBase):
+class ArchivePart(io.RawIOBase):
     """The next bytes of a file, with their MD5: what makeself writes down."""
 
-    def __init__(self, source: Hashed, size: int) -> None:
+    def __init__(self, source: HashedFile, size: int) -> None:
         """Read the next `size` bytes of `source`."""
         self.source, self.size, self.left = source, size, size
         self.md5 = hashlib.md5(usedforsecurity=False)
@@ -106,10 +110,12 @@ class Part(io.RawIOBase):
         return self.md5.hexdigest()
 
 
-class Flow:
+class Decompressed:
     """The bytes inside a compressed file, counted against limits."""
 
-    def __init__(self, source: "Hashed | Part", first: bytes, name: str, limits: Limits) -> None:
+    def __init__(
+        self, source: HashedFile | ArchivePart, first: bytes, name: str, limits: Limits
+    ) -> None:
         """Decompress `source`, whose first bytes are `first`."""
         self.size, self.name, self.limits = source.size, name, limits
         self.stream = _decompressed(io.BufferedReader(source, CHUNK), first)
@@ -127,7 +133,7 @@ class Flow:
         return data
 
     def drain(self) -> None:
-        """Read what is left, so that its end is seen and its checksums are compared."""
+        """Read to the end, so that checksums are compared."""
         while self.read(CHUNK):
             pass
 
@@ -143,8 +149,8 @@ def _decompressed(source: io.BufferedReader, first: bytes) -> IO[bytes]:
 
 
 @contextmanager
-def telling(name: str) -> Iterator[None]:
-    """Say in one line that a file is cut off or damaged."""
+def reporting(name: str) -> Iterator[None]:
+    """Raise a one-line ColdforgeError for a file that is cut off or damaged."""
     try:
         yield
     except EOFError as error:

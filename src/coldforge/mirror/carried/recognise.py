@@ -1,64 +1,56 @@
-"""Tell what a hand-carried file is, from its bytes; its name is only a first hint."""
+"""Recognise a hand-carried file by its content; its name only decides what is tried first."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.files.lfs_pointer import parse_pointer
-from coldforge.mirror.carried import archive, runfile, tensorrt, wheel
-from coldforge.mirror.carried.contents import read_tar
-from coldforge.mirror.carried.kind import Found, Look, Want, pattern
-from coldforge.mirror.carried.reading import BZIP2, GZIP, XZ, Hashed, Limits
+from coldforge.mirror.carried.kind import (
+    CarriedFile,
+    FileFormat,
+    Recognised,
+    WantedFile,
+    kinds,
+    pattern,
+)
+from coldforge.mirror.carried.reading import HashedFile, Limits
 
 LIMITS = Limits()
 
 
-class Kind(NamedTuple):
-    """How files of one kind are told."""
-
-    claims: Callable[[Look, Want], bool]
-    """Whether a file says it is the wanted thing, in whatever version."""
-    judge: Callable[[Look, Want], Found]
-
-
-KINDS = {
-    "archive": Kind(archive.claims, archive.judge),
-    "runfile": Kind(runfile.claims, runfile.judge),
-    "tensorrt": Kind(tensorrt.claims, tensorrt.judge),
-    "wheel": Kind(wheel.claims, wheel.judge),
-}
-
-
-def look(path: Path, advance: Callable[[int], None] | None = None, limits: Limits = LIMITS) -> Look:
-    """Read a file from front to end, hashing it; raise ColdforgeError if it is not sound."""
+def examine(
+    path: Path, advance: Callable[[int], None] | None = None, limits: Limits = LIMITS
+) -> CarriedFile:
+    """Read a file from front to end, hashing it; raise ColdforgeError if damaged or unsafe."""
     with path.open("rb") as stream:
         first = stream.read(512)
         stream.seek(0)
         refuse_pointer(path.name, first)
-        source = Hashed(stream, advance)
+        source = HashedFile(stream, advance)
         facts = _facts(source, first, path.name, limits)
-        return Look(path.name, source.size, source.finish(), facts)
+        return CarriedFile(path.name, source.size, source.finish(), facts)
 
 
-def recognise(seen: Look, wants: Iterable[Want]) -> Found:
-    """Tell which wanted file this is; raise ColdforgeError if it is none, or not quite."""
+def recognise(carried: CarriedFile, wants: Iterable[WantedFile]) -> Recognised:
+    """Tell which wanted file this is; raise ColdforgeError if it is not exactly one of them."""
     wants = list(wants)
     refusals = []
-    for want in sorted(wants, key=lambda want: not pattern(want.about.file).fullmatch(seen.name)):
-        if want.about.kind not in KINDS:
-            raise UnknownNameError("kind of carried file", want.about.kind, list(KINDS))
-        kind = KINDS[want.about.kind]
-        if kind.claims(seen, want):
+    for want in sorted(
+        wants, key=lambda want: not pattern(want.about.file).fullmatch(carried.name)
+    ):
+        kind = kinds().get(want.about.kind)
+        if kind is None:
+            raise UnknownNameError("kind of carried file", want.about.kind, list(kinds()))
+        if kind.claims(carried, want):
             try:
-                return kind.judge(seen, want)
+                return kind.identify(carried, want)
             except ColdforgeError as error:
                 refusals.append(error)
-    raise refusals[0] if refusals else _stranger(seen, wants)
+    raise refusals[0] if refusals else _stranger(carried, wants)
 
 
 def refuse_pointer(name: str, first: bytes) -> None:
-    """Refuse what stands in a git tree for a large file, by its first bytes."""
+    """Refuse a Git LFS pointer, by its first bytes."""
     pointer = parse_pointer(first)
     if pointer:
         of = f"{pointer.size:,} bytes, sha256 {pointer.oid[:12]}…"
@@ -66,21 +58,21 @@ def refuse_pointer(name: str, first: bytes) -> None:
         raise ColdforgeError(message, "run 'git lfs pull' where you took it, and bring the file")
 
 
-def _facts(source: Hashed, first: bytes, name: str, limits: Limits) -> object:
-    if first.startswith((GZIP, XZ, BZIP2)) or first[257:262] == b"ustar":
-        return read_tar(source, first, name, limits)
-    if first.startswith(runfile.MAGIC):
-        return runfile.read_runfile(source, name, limits)
-    if first.startswith(wheel.MAGIC):
-        metadata = wheel.read_wheel(source.stream, source.size, name, limits)
-        source.stream.seek(0)
-        return metadata
+def _facts(source: HashedFile, first: bytes, name: str, limits: Limits) -> object:
+    for known in _formats():
+        if known.matches(first):
+            return known.read(source, first, name, limits)
     return None
 
 
-def _stranger(seen: Look, wants: list[Want]) -> ColdforgeError:
+def _formats() -> list[FileFormat]:
+    return list(dict.fromkeys(kind.format for kind in kinds().values()))
+
+
+def _stranger(carried: CarriedFile, wants: list[WantedFile]) -> ColdforgeError:
     names = sorted({" or ".join(want.about.names()) for want in wants})
     hint = f"wanted: {'; '.join(names)}" if names else "its layers ask for no hand-carried file"
-    if seen.facts is None:
-        return ColdforgeError(f"{seen.name} is neither a tar, an installer nor a wheel", hint)
-    return ColdforgeError(f"nothing in the stack asks for {seen.name}", hint)
+    if carried.facts is None:
+        known = ", ".join(sorted(known.name for known in _formats()))
+        return ColdforgeError(f"{carried.name} has no known format ({known})", hint)
+    return ColdforgeError(f"nothing in the stack asks for {carried.name}", hint)

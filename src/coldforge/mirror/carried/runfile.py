@@ -1,4 +1,4 @@
-"""A self-extracting installer (makeself): cut off or damaged is told from its own header.
+"""A self-extracting installer (makeself): its header tells whether it is complete.
 
 Source: makeself's header scripts 2.1 to 2.5; names of the CUDA toolkit's runfiles.
 """
@@ -10,17 +10,18 @@ from typing import NamedTuple
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.carried.contents import Contents, read_tar
 from coldforge.mirror.carried.kind import (
-    Found,
-    Look,
-    Want,
-    damage,
+    CarriedFile,
+    CarriedKind,
+    FileFormat,
+    Recognised,
+    WantedFile,
     fitting,
     pattern,
     product,
     refusal,
     renamed,
 )
-from coldforge.mirror.carried.reading import Hashed, Limits, Part
+from coldforge.mirror.carried.reading import ArchivePart, HashedFile, Limits, damage
 
 MAGIC = b"#!/bin/sh"
 HEAD = 256 << 10  # bytes within which makeself's script ends
@@ -67,7 +68,7 @@ def parse_header(head: bytes) -> Header | None:
     return Header(len(head) - len(rows[-1]), numbers, md5[1].split() if md5 else [])
 
 
-def read_runfile(source: Hashed, name: str, limits: Limits) -> Runfile | None:
+def read_runfile(source: HashedFile, _: bytes, name: str, limits: Limits) -> Runfile | None:
     """Read a runfile to its end, comparing its checksums; None if it is another kind of script.
 
     Raise ColdforgeError if it is cut off or damaged.
@@ -81,61 +82,36 @@ def read_runfile(source: Hashed, name: str, limits: Limits) -> Runfile | None:
         raise damage(name, f"is cut off: {source.size:,} bytes instead of {header.size:,}")
     if source.size > header.size:
         raise damage(name, f"is damaged: {source.size - header.size:,} bytes follow its end")
-    Part(source, header.start).finish()
+    ArchivePart(source, header.start).finish()
     first = head[header.start : header.start + 16]
     contents = None
     for number, size in enumerate(header.sizes):
-        part = Part(source, size)
+        part = ArchivePart(source, size)
         if number == 0:
             contents = _looked_into(part, first, name, limits)
-        digest, said = part.finish(), dict(enumerate(header.md5)).get(number, "0")
-        if said.strip("0") and said != digest:
+        digest, written = part.finish(), dict(enumerate(header.md5)).get(number, "0")
+        if written.strip("0") and written != digest:
             raise damage(name, f"is damaged: its archive {number + 1} has another MD5")
     return Runfile(True, contents)
 
 
-def _looked_into(part: Part, first: bytes, name: str, limits: Limits) -> Contents | None:
-    """Read an archive that its own script unpacks; whatever it is, its MD5 judges it."""
+def _looked_into(part: ArchivePart, first: bytes, name: str, limits: Limits) -> Contents | None:
+    """Read an archive that its own script unpacks; None if it is not a tar."""
     try:
         return read_tar(part, first, name, limits, whole=False)
     except ColdforgeError:
         return None
 
 
-def claims(look: Look, want: Want) -> bool:
-    """Tell whether a file is an installer of the wanted product, or is named like one."""
-    named = product(look.name) == product(want.about.file)
-    return isinstance(look.facts, Runfile) or (named and look.name.lower().endswith(".run"))
-
-
-def judge(look: Look, want: Want) -> Found:
-    """Tell which version of the wanted installer a file is; raise ColdforgeError if it is not."""
-    if not isinstance(look.facts, Runfile):
-        raise refusal(look.name, "is no makeself installer", want)
-    said = pattern(want.about.file).fullmatch(look.name)
-    _check_machine(look, look.facts.contents, want)
-    if said is None:
-        raise refusal(look.name, "is not named as its publisher names it", want)
-    inside = _inside_version(look.facts.contents)
-    version = said["version"]
-    if inside and _minor(inside) != _minor(version):
-        raise refusal(look.name, f"was renamed: inside is version {inside}", want)
-    file = fitting(look.name, version, want, want.name)
-    notes = [] if inside else ["version taken from its name: nothing inside says it"]
-    if not look.facts.checked:
-        notes.append("not checked for damage: its header is not as makeself's are")
-    return Found(want.name, version, file, tuple(notes) + renamed(look.name, file))
-
-
-def _check_machine(look: Look, contents: Contents | None, want: Want) -> None:
+def _check_machine(carried: CarriedFile, contents: Contents | None, want: WantedFile) -> None:
     """Refuse an installer for another processor, by its libraries or by its name's ending."""
     inside = contents.of(contents.kept) if contents else set()
-    match = re.search(r"_linux(?:_([a-z0-9]+))?\.run$", look.name.lower())
-    said = MACHINES.get(match[1], match[1]) if match else want.machine
+    match = re.search(r"_linux(?:_([a-z0-9]+))?\.run$", carried.name.lower())
+    named = MACHINES.get(match[1], match[1]) if match else want.machine
     # A toolkit holds libraries for other processors too.
-    found = " and ".join(sorted(inside)) if inside and want.machine not in inside else said
+    found = " and ".join(sorted(inside)) if inside and want.machine not in inside else named
     if found != want.machine:
-        raise refusal(look.name, f"is for {found}; stack {want.stack} is {want.machine}", want)
+        raise refusal(carried.name, f"is for {found}; stack {want.stack} is {want.machine}", want)
 
 
 def _inside_version(contents: Contents | None) -> str:
@@ -153,3 +129,37 @@ def _inside_version(contents: Contents | None) -> str:
 def _minor(version: str) -> list[str]:
     """Give major and minor: the third number is a date in some version.json."""
     return re.split(r"[._]", version)[:2]
+
+
+class RunfileKind(CarriedKind):
+    """Self-extracting installers."""
+
+    format = FileFormat("installer", lambda first: first.startswith(MAGIC), read_runfile)
+
+    def claims(self, carried: CarriedFile, want: WantedFile) -> bool:
+        """Tell whether a file is an installer of the wanted product, or is named like one."""
+        named = product(carried.name) == product(want.about.file)
+        return isinstance(carried.facts, Runfile) or (
+            named and carried.name.lower().endswith(".run")
+        )
+
+    def identify(self, carried: CarriedFile, want: WantedFile) -> Recognised:
+        """Tell which version of the wanted installer a file is; raise ColdforgeError."""
+        if not isinstance(carried.facts, Runfile):
+            raise refusal(carried.name, "is not a makeself installer", want)
+        named = pattern(want.about.file).fullmatch(carried.name)
+        _check_machine(carried, carried.facts.contents, want)
+        if named is None:
+            raise refusal(carried.name, "is not named as its publisher names it", want)
+        inside = _inside_version(carried.facts.contents)
+        version = named["version"]
+        if inside and _minor(inside) != _minor(version):
+            raise refusal(carried.name, f"was renamed: inside is version {inside}", want)
+        file = fitting(carried.name, version, want, want.name)
+        notes = [] if inside else ["version taken from its name: nothing inside says it"]
+        if not carried.facts.checked:
+            notes.append("not checked for damage: its header is not as makeself's are")
+        return Recognised(want.name, version, file, tuple(notes) + renamed(carried.name, file))
+
+
+KIND = RunfileKind()

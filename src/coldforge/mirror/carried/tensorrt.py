@@ -7,8 +7,17 @@ import re
 from typing import NamedTuple
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.carried.contents import Contents
-from coldforge.mirror.carried.kind import Found, Look, Want, damage, fitting, refusal, renamed
+from coldforge.mirror.carried.contents import TAR, Contents
+from coldforge.mirror.carried.kind import (
+    CarriedFile,
+    CarriedKind,
+    Recognised,
+    WantedFile,
+    fitting,
+    refusal,
+    renamed,
+)
+from coldforge.mirror.carried.reading import damage
 
 HEADER = "include/NvInferVersion.h"
 PARTS = ("MAJOR", "MINOR", "PATCH", "BUILD")
@@ -57,72 +66,85 @@ def parse_header(text: str) -> str:
     return ".".join(numbers) if all(re.fullmatch(r"[0-9]+", number) for number in numbers) else ""
 
 
-def claims(look: Look, want: Want) -> bool:
-    """Tell whether a file says it is TensorRT, by name or by what is inside."""
-    inside = isinstance(look.facts, Contents) and any(map(TOP.fullmatch, look.facts.tops))
-    return inside or parse_name(look.name) is not None
-
-
-def judge(look: Look, want: Want) -> Found:
-    """Tell which TensorRT a file is; raise ColdforgeError if it is not the wanted one."""
-    if not isinstance(look.facts, Contents):
-        raise refusal(look.name, "is named like TensorRT but is no tar", want)
-    version = _version(look, look.facts)
-    said = parse_name(look.name)
-    if said and said.version != version:
-        raise refusal(look.name, f"was renamed: inside is TensorRT {version}", want)
-    _check_machine(look, look.facts, said, want)
-    file = fitting(look.name, version, want, "TensorRT")
-    sure = _check_cuda(look, look.facts, said, want)
-    return Found(want.name, version, file, renamed(look.name, file) + sure)
-
-
-def _version(look: Look, facts: Contents) -> str:
+def _version(carried: CarriedFile, facts: Contents) -> str:
     """Give the version on which folder and header agree."""
     hint = "take the tar package from its publisher, unchanged"
     match = TOP.fullmatch(facts.tops[0]) if len(facts.tops) == 1 else None
     if not match:
         some = ", ".join(facts.tops[:3]) or "nothing"
-        message = f"{look.name} is not TensorRT's tarball: at its top is {some}"
+        message = f"{carried.name} is not TensorRT's tarball: at its top is {some}"
         raise ColdforgeError(message, hint)
     header = next((data for path, data in facts.kept.items() if path.endswith(HEADER)), None)
     if header is None:
-        raise ColdforgeError(f"{look.name} is not TensorRT's tarball: it has no {HEADER}", hint)
+        raise ColdforgeError(f"{carried.name} is not TensorRT's tarball: it has no {HEADER}", hint)
     version = parse_header(header.decode("utf-8", "replace"))
     if version != match[1]:
-        said = version or "nothing"
-        message = f"{look.name} was tampered with: its folder says {match[1]}, {HEADER} says {said}"
+        named = version or "nothing"
+        message = (
+            f"{carried.name} was tampered with: its folder says {match[1]}, {HEADER} says {named}"
+        )
         raise ColdforgeError(message, hint)
     return version
 
 
-def _check_machine(look: Look, facts: Contents, said: Name | None, want: Want) -> None:
+def _check_machine(
+    carried: CarriedFile, facts: Contents, named: Name | None, want: WantedFile
+) -> None:
     libraries = [path for path in facts.kept if LIBRARY.fullmatch(path)]
     if not libraries:
-        raise damage(look.name, "holds no libnvinfer")
+        raise damage(carried.name, "holds no libnvinfer")
     machines = facts.of(libraries)
     if machines != {want.machine}:
         found = " and ".join(sorted(machines)) or "no processor: they are not ELF files"
-        raise refusal(look.name, f"is for {found}; stack {want.stack} is {want.machine}", want)
-    if said and (said.machine != want.machine or said.system.startswith("windows")):
+        raise refusal(carried.name, f"is for {found}; stack {want.stack} is {want.machine}", want)
+    if named and (named.machine != want.machine or named.system.startswith("windows")):
         what = f"was renamed: inside are libraries for {want.machine} Linux"
-        raise refusal(look.name, what, want)
+        raise refusal(carried.name, what, want)
 
 
-def _check_cuda(look: Look, facts: Contents, said: Name | None, want: Want) -> tuple[str, ...]:
+def _check_cuda(
+    carried: CarriedFile, facts: Contents, named: Name | None, want: WantedFile
+) -> tuple[str, ...]:
     """Refuse another CUDA; note it if nothing but the asked-for name says which one it is."""
     asked = parse_name(want.about.file.format(version=want.about.versions[0]))
     if asked is None:
         return ()
-    if said and said.cuda != asked.cuda:
-        what = f"is for CUDA {said.cuda}; stack {want.stack} takes {asked.cuda}"
-        raise refusal(look.name, what, want)
+    if named and named.cuda != asked.cuda:
+        what = f"is for CUDA {named.cuda}; stack {want.stack} takes {asked.cuda}"
+        raise refusal(carried.name, what, want)
     majors = {match[1] for name in facts.names if (match := BINDING.fullmatch(name))}
     major = asked.cuda.partition(".")[0]
     if majors and majors != {major}:
         found = " and ".join(sorted(majors))
         what = f"holds Python packages for CUDA {found}; stack {want.stack} takes {asked.cuda}"
-        raise refusal(look.name, what, want)
-    if said or majors:
+        raise refusal(carried.name, what, want)
+    if named or majors:
         return ()
     return (f"taken for one of CUDA {asked.cuda}: nothing inside says which it is for",)
+
+
+class TensorRTKind(CarriedKind):
+    """TensorRT's tar package."""
+
+    format = TAR
+
+    def claims(self, carried: CarriedFile, want: WantedFile) -> bool:
+        """Tell whether a file says it is TensorRT, by name or by what is inside."""
+        inside = isinstance(carried.facts, Contents) and any(map(TOP.fullmatch, carried.facts.tops))
+        return inside or parse_name(carried.name) is not None
+
+    def identify(self, carried: CarriedFile, want: WantedFile) -> Recognised:
+        """Tell which TensorRT a file is; raise ColdforgeError if it is not the wanted one."""
+        if not isinstance(carried.facts, Contents):
+            raise refusal(carried.name, "is named like TensorRT but is not a tar", want)
+        version = _version(carried, carried.facts)
+        named = parse_name(carried.name)
+        if named and named.version != version:
+            raise refusal(carried.name, f"was renamed: inside is TensorRT {version}", want)
+        _check_machine(carried, carried.facts, named, want)
+        file = fitting(carried.name, version, want, "TensorRT")
+        sure = _check_cuda(carried, carried.facts, named, want)
+        return Recognised(want.name, version, file, renamed(carried.name, file) + sure)
+
+
+KIND = TensorRTKind()

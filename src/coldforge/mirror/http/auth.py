@@ -1,4 +1,4 @@
-"""Say who asks: from the URL or netrc, and to a registry that challenges, with a token or basic.
+"""Authentication: credentials of the URL or netrc; for registries, tokens or Basic on a challenge.
 
 Sources: RFC 7235; Docker Registry HTTP API v2, "Token Authentication" and "OAuth2 Token
 Authentication". This module needs httpx: import it where a client is opened.
@@ -44,7 +44,7 @@ class Authorise(httpx.Auth):
                 request.headers["Authorization"] = _basic(login)
             yield request
             return
-        repository, actions = _asked(request)
+        repository, actions = _repository_and_actions(request)
         key = (_origin(request.url), repository, actions)
         if key in self._granted:
             request.headers["Authorization"] = self._granted[key]
@@ -52,18 +52,18 @@ class Authorise(httpx.Auth):
         if answer.status_code != 401 or _origin(answer.url) != _origin(request.url):
             return
         login = login or docker_login(request.url.netloc.decode("ascii"))
-        scheme, wants = challenge(answer.headers.get_list("www-authenticate"))
+        scheme, parameters = parse_challenge(answer.headers.get_list("www-authenticate"))
         if scheme == "basic" and login and login.user:
             granted = _basic(login)
-        elif scheme == "bearer" and _fit(wants.get("realm", ""), request.url):
+        elif scheme == "bearer" and _may_send_password(parameters.get("realm", ""), request.url):
             scope = f"repository:{repository}:{actions}"
-            token = _token((yield _token_request(wants, login, scope)))
+            token = _token((yield _token_request(parameters, login, scope)))
             granted = f"Bearer {token}" if token else ""
         else:
             return
         if granted:
             request.headers["Authorization"] = self._granted[key] = granted
-        yield request  # Without a grant too: else the token's answer would pass for the file.
+        yield request  # Without a grant too: else the token's answer would be taken for the file.
 
     def _own(self, request: httpx.Request) -> Login | None:
         user, password = request.url.username, request.url.password
@@ -72,8 +72,8 @@ class Authorise(httpx.Auth):
         return Login(user, password) if user else None
 
 
-def challenge(headers: list[str]) -> tuple[str, dict[str, str]]:
-    """Pick the challenge to answer: scheme in lower case and its parameters; bearer first."""
+def parse_challenge(headers: list[str]) -> tuple[str, dict[str, str]]:
+    """Read the challenge to answer: scheme in lower case and its parameters; bearer first."""
     found = {}
     for header in headers:
         scheme, _, rest = header.strip().partition(" ")
@@ -86,16 +86,16 @@ def challenge(headers: list[str]) -> tuple[str, dict[str, str]]:
 
 
 def docker_login(host: str) -> Login | None:
-    """Find what `docker login` keeps for a registry, by a credential helper too."""
+    """Find the login that `docker login` stored for a registry, in a credential helper too."""
     from docker import auth
     from docker.errors import DockerException
 
-    # Docker files the login of its default registry under a name of its own.
+    # Docker stores the login of its default registry under another name.
     known = None if host == urlsplit(str(auth.INDEX_URL)).netloc else host
     try:
         found = auth.load_config().resolve_authconfig(known) or {}
     except (DockerException, ValueError, OSError):
-        return None  # As good as logged out: the registry's refusal says the rest.
+        return None  # Treated as logged out: the registry will refuse.
     values = {key.lower(): str(value) for key, value in found.items() if value}
     if token := values.get("identitytoken"):
         return Login("", token)
@@ -103,25 +103,27 @@ def docker_login(host: str) -> Login | None:
     return Login(user, values.get("password", "")) if user else None
 
 
-def _asked(request: httpx.Request) -> tuple[str, str]:
-    """Tell the repository a request is about, and what it takes to be allowed it."""
+def _repository_and_actions(request: httpx.Request) -> tuple[str, str]:
+    """Give a request's repository and the actions of its scope."""
     found = REPOSITORY.match(request.url.path)
     reads = request.method in ("GET", "HEAD") and "/uploads/" not in request.url.path
     return found[1] if found else "", "pull" if reads else "pull,push"
 
 
-def _token_request(wants: dict[str, str], login: Login | None, scope: str) -> httpx.Request:
-    service = {"service": wants["service"]} if "service" in wants else {}
-    fields = {**service, "scope": wants.get("scope") or scope}
+def _token_request(parameters: dict[str, str], login: Login | None, scope: str) -> httpx.Request:
+    service = {"service": parameters["service"]} if "service" in parameters else {}
+    fields = {**service, "scope": parameters.get("scope") or scope}
     if login and not login.user:
         fields |= {"grant_type": "refresh_token", "client_id": "coldforge"}
-        return httpx.Request("POST", wants["realm"], data=fields | {"refresh_token": login.secret})
-    url = httpx.URL(wants["realm"]).copy_merge_params(fields)
+        return httpx.Request(
+            "POST", parameters["realm"], data=fields | {"refresh_token": login.secret}
+        )
+    url = httpx.URL(parameters["realm"]).copy_merge_params(fields)
     return httpx.Request("GET", url, headers={"Authorization": _basic(login)} if login else {})
 
 
 def _token(answer: httpx.Response) -> str:
-    """Read the token; empty if none was given, and then the registry's refusal stands."""
+    """Read the token; empty if none was given."""
     try:
         document = answer.json() if answer.read() and answer.is_success else {}
         return str(document.get("token") or document.get("access_token") or "")
@@ -129,8 +131,8 @@ def _token(answer: httpx.Response) -> str:
         return ""
 
 
-def _fit(realm: str, url: httpx.URL) -> bool:
-    """Tell whether a realm may be told a password: not in the clear where the registry is not."""
+def _may_send_password(realm: str, url: httpx.URL) -> bool:
+    """Tell whether a password may be sent to a realm: over TLS, unless the registry has none."""
     return realm.startswith("https://") or (url.scheme == "http" and realm.startswith("http://"))
 
 

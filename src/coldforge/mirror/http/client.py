@@ -1,4 +1,4 @@
-"""One HTTP client for the origins, and URLs that are fit to print."""
+"""The HTTP client: certificates, proxy, credentials and headers of every request."""
 
 import netrc
 import ssl
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.http.oci_media_types import ACCEPT
 from coldforge.mirror.settings.pip import PipConfig
 from coldforge.mirror.settings.registries import read_containers
 
@@ -16,6 +15,13 @@ if TYPE_CHECKING:
 # `identity`: the bytes asked for are the bytes hashed, and ranges count them.
 HEADERS = {"User-Agent": "coldforge", "Accept-Encoding": "identity"}
 CONNECT, READ = 10.0, 60.0  # seconds
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST_TYPES = (
+    INDEX,
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 
 
 def client(pip: PipConfig) -> "httpx.Client":
@@ -38,7 +44,7 @@ def client(pip: PipConfig) -> "httpx.Client":
         proxy=pip.proxy or None,
         mounts=unchecked,
         auth=Authorise(_netrc()),
-        event_hooks={"request": [_documents]},
+        event_hooks={"request": [_accept_manifests]},
         headers=HEADERS,
         timeout=httpx.Timeout(READ, connect=CONNECT),
         follow_redirects=True,
@@ -49,7 +55,7 @@ def _unverified() -> list[str]:
     try:
         return read_containers().unverified()
     except ColdforgeError:
-        return []  # Who asks a registry is told; others need not care.
+        return []  # An error in that file is reported when a registry is asked.
 
 
 def _certificates(extra: str) -> ssl.SSLContext:
@@ -65,10 +71,10 @@ def _certificates(extra: str) -> ssl.SSLContext:
     return context
 
 
-def _documents(request: "httpx.Request") -> None:
+def _accept_manifests(request: "httpx.Request") -> None:
     """Ask a registry for manifests of every kind: of none named, it hides the newer ones."""
     if request.url.path.startswith("/v2/") and "/manifests/" in request.url.path:
-        request.headers["Accept"] = ACCEPT
+        request.headers["Accept"] = ", ".join(MANIFEST_TYPES)
 
 
 def _netrc() -> netrc.netrc | None:

@@ -17,7 +17,7 @@ NO = {"no", "false", "without", "off", "disable", "0"}  # apt's own words for it
 HINT = f"set {OVERRIDE} to the base URL of a Debian archive, or add one to /etc/apt/sources.list.d"
 
 
-class Source(msgspec.Struct, frozen=True):
+class AptSource(msgspec.Struct, frozen=True):
     """One base URI of an archive."""
 
     uri: str
@@ -31,7 +31,7 @@ class Source(msgspec.Struct, frozen=True):
     """Named by COLDFORGE_DEBIAN, so it wins whatever else is configured."""
 
 
-def archives(root: Path = Path("/"), environ: Mapping[str, str] | None = None) -> list[Source]:
+def archives(root: Path = Path("/"), environ: Mapping[str, str] | None = None) -> list[AptSource]:
     """List candidate archives as `configured` does; raise ColdforgeError when there are none."""
     found = configured(root, environ)
     if not found:
@@ -39,14 +39,14 @@ def archives(root: Path = Path("/"), environ: Mapping[str, str] | None = None) -
     return found
 
 
-def configured(root: Path = Path("/"), environ: Mapping[str, str] | None = None) -> list[Source]:
+def configured(root: Path = Path("/"), environ: Mapping[str, str] | None = None) -> list[AptSource]:
     """List COLDFORGE_DEBIAN's archives, then apt's in apt's order; each URI once.
 
     Configuration files this user cannot read count as absent.
     """
     wanted = (os.environ if environ is None else environ).get(OVERRIDE, "").split()
-    named = [Source(uri, override=True) for uri in wanted]
-    found: dict[str, Source] = {}
+    named = [AptSource(uri, override=True) for uri in wanted]
+    found: dict[str, AptSource] = {}
     for source in (*_expanded(root, named), *_expanded(root, _apt_sources(root))):
         found[source.uri] = _merged(found[source.uri], source) if source.uri in found else source
     return list(found.values())
@@ -81,7 +81,7 @@ def proxies(settings: Mapping[str, str]) -> dict[str, str]:
     return {scheme: proxy for scheme, proxy in found.items() if proxy}
 
 
-def parse_list(text: str) -> list[Source]:
+def parse_list(text: str) -> list[AptSource]:
     """Parse the one-line format of sources.list(5); what is not a `deb` line is skipped."""
     found = []
     for line in text.splitlines():
@@ -93,7 +93,7 @@ def parse_list(text: str) -> list[Source]:
     return found
 
 
-def parse_sources(text: str) -> list[Source]:
+def parse_sources(text: str) -> list[AptSource]:
     """Parse the deb822 format of sources.list(5); disabled and source-only stanzas are skipped."""
     from debian.deb822 import Deb822
 
@@ -110,16 +110,16 @@ def _items(stanza: Any) -> Iterator[tuple[object, object]]:  # noqa: ANN401 - un
     yield from stanza.items()
 
 
-def _sources(uris: list[str], suites: list[str], wants: Mapping[str, str]) -> list[Source]:
+def _sources(uris: list[str], suites: list[str], wants: Mapping[str, str]) -> list[AptSource]:
     """Make a source of each URI; a suite that ends in `/` names a folder without dists/."""
     kept = tuple(suite for suite in suites if not suite.endswith("/"))
     if not kept:
         return []
     check = not is_off(wants.get("check-valid-until", "yes"))
-    return [Source(uri, kept, wants.get("signed-by", "").strip(), check) for uri in uris]
+    return [AptSource(uri, kept, wants.get("signed-by", "").strip(), check) for uri in uris]
 
 
-def _apt_sources(root: Path) -> Iterator[Source]:
+def _apt_sources(root: Path) -> Iterator[AptSource]:
     folder = root / "etc" / "apt"
     parts = folder / "sources.list.d"
     named = sorted(parts.iterdir()) if parts.is_dir() else []
@@ -137,7 +137,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _expanded(root: Path, sources: Iterator[Source] | list[Source]) -> Iterator[Source]:
+def _expanded(root: Path, sources: Iterator[AptSource] | list[AptSource]) -> Iterator[AptSource]:
     """Keep the schemes we can read; open mirror lists on disk, as Debian's cloud images have."""
     for source in sources:
         scheme, _, rest = source.uri.partition(":")
@@ -153,8 +153,8 @@ def _expanded(root: Path, sources: Iterator[Source] | list[Source]) -> Iterator[
             yield from _expanded(root, [item for item in listed if "mirror" not in item.uri[:6]])
 
 
-def _merged(first: Source, again: Source) -> Source:
-    return Source(
+def _merged(first: AptSource, again: AptSource) -> AptSource:
+    return AptSource(
         first.uri,
         tuple(dict.fromkeys(first.suites + again.suites)),
         first.signed_by or again.signed_by,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from coldforge.errors import MissingInputError
 
-# What a calling git (a hook, an alias) would tell of its own repository.
+# Variables that a calling git (a hook, an alias) sets for its own repository.
 FOREIGN = {
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"),
     *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE"),

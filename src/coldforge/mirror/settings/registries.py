@@ -62,7 +62,7 @@ class Containers(msgspec.Struct, frozen=True):
     """Docker's: hosts, with their port if they have one, and networks."""
 
     def endpoints(self, repository: str) -> list[Endpoint]:
-        """List where an unqualified repository may be had, in the order to try."""
+        """List the registries of an unqualified repository, in the order to try."""
         found = [end for host in self.search or [_default()] for end in self._of(host, repository)]
         return list(dict.fromkeys(found))
 
@@ -75,7 +75,7 @@ class Containers(msgspec.Struct, frozen=True):
         return endpoint
 
     def unverified(self) -> list[str]:
-        """List the hosts whose certificates the user said not to check."""
+        """List the hosts whose certificates the user told us not to check."""
         places = [(item.location or item.prefix, item.insecure) for item in self.registries]
         places += [(place.location, place.insecure) for r in self.registries for place in r.mirror]
         hosts = [place.partition("/")[0] for place, insecure in places if insecure]
@@ -180,7 +180,7 @@ def _daemon(path: Path) -> tuple[list[str], list[str]]:
 
 
 def _bad(path: Path, error: Exception) -> ColdforgeError:
-    return ColdforgeError(f"{path} cannot be read: {error}", "mend the file")
+    return ColdforgeError(f"{path} cannot be read: {error}", "correct the file")
 
 
 def _covers(prefix: str, full: str) -> bool:
@@ -210,5 +210,5 @@ def _api() -> str:
 
 
 def _official(repository: str) -> str:
-    """Spell a name of one part as Docker's registry keeps it."""
+    """Give a name of one part the namespace that Docker's registry has it in."""
     return repository if "/" in repository else f"library/{repository}"

@@ -45,7 +45,7 @@ def test_a_card_that_the_code_is_not_for_is_refused(
 ) -> None:
     hopper = Gpu("NVIDIA H100", "9.0", "550.54.14")
     monkeypatch.setattr(preflight, "find_gpus", lambda: ([hopper], ""))
-    monkeypatch.setattr(preflight, "all_lacking", lambda *_: [])
+    monkeypatch.setattr(preflight, "all_files_to_bring", lambda *_: [])
     with pytest.raises(ColdforgeError, match="H100 has compute capability 9\\.0"):
         preflight.find_prerequisites(here, build_request("0.5.0"))
 
@@ -54,7 +54,7 @@ def test_where_nothing_is_missing_card_stack_and_lock_are_given(
     build_request: Any, here: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preflight, "find_gpus", lambda: ([A10], ""))
-    monkeypatch.setattr(preflight, "all_lacking", lambda *_: [])
+    monkeypatch.setattr(preflight, "all_files_to_bring", lambda *_: [])
     found = preflight.find_prerequisites(here, build_request("0.5.0"))
     assert (found.gpu, found.stack.name, found.lock.stack) == (A10, "trtllm-0.5.0", "trtllm-0.5.0")
 

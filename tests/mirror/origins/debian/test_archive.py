@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.mirror.origins.debian import archive
+from coldforge.mirror.http import retry
 from coldforge.mirror.origins.debian.archive import FetchError, open_archive
 
 
@@ -29,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(archive.time, "sleep", lambda _: None)
+    monkeypatch.setattr(retry, "BACKOFF", 0.0)
     Handler.seen = []
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=httpd.serve_forever)
@@ -60,7 +60,7 @@ def test_a_busy_server_is_asked_again(server: str) -> None:
 
 
 def test_a_server_that_stays_busy_is_given_up(server: str) -> None:
-    Handler.answers = [(503, b"")] * archive.ATTEMPTS
+    Handler.answers = [(503, b"")] * retry.ATTEMPTS
     with pytest.raises(FetchError, match="HTTP 503"):
         fetch(server)
 

@@ -15,7 +15,7 @@ from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.mirror.origins.debian import inrelease as release
 from coldforge.mirror.origins.debian.archive import FetchError
 from coldforge.mirror.origins.debian.inrelease import Rules
-from coldforge.mirror.settings.apt import OVERRIDE, Source
+from coldforge.mirror.settings.apt import OVERRIDE, AptSource
 from coldforge.stack.stack import Suite
 
 PACKAGES = b"Package: a\nVersion: 1\n"
@@ -59,10 +59,10 @@ class Archive:
         self.web.files[f"{uri}/dists/test/InRelease"] = signed
         self.web.files[f"{uri}/dists/test/{NAME}{suffix}"] = index
 
-    def find(self, *sources: Source) -> release.Found:
+    def find(self, *sources: AptSource) -> release.SignedSuite:
         return release.find_suite(sources, SUITE, "amd64", self.web.get, self.rules)
 
-    def read(self, found: release.Found, cache: Path) -> str:
+    def read(self, found: release.SignedSuite, cache: Path) -> str:
         return release.read_index(found, "main", "amd64", cache, self.web.get)
 
 
@@ -71,7 +71,7 @@ def archive(signer: Any) -> Archive:
     return Archive(signer)
 
 
-A, B = Source("http://a.example.org"), Source("http://b.example.org")
+A, B = AptSource("http://a.example.org"), AptSource("http://b.example.org")
 
 
 def test_the_first_archive_with_the_suite_is_taken(archive: Archive) -> None:
@@ -89,7 +89,7 @@ def test_the_first_archive_with_the_suite_is_taken(archive: Archive) -> None:
 
 def test_archives_configured_for_the_suite_are_asked_first(archive: Archive) -> None:
     here = msgspec.structs.replace(B, suites=("other", "test"))
-    named = Source("http://c.example.org", override=True)
+    named = AptSource("http://c.example.org", override=True)
     assert release.by_suite([A, here, named], "test") == [named, here, A]
 
 
@@ -120,7 +120,7 @@ def test_a_changed_byte_is_refused_and_an_honest_archive_taken(archive: Archive)
 
 def test_no_archive_names_each_that_was_asked_without_credentials(archive: Archive) -> None:
     with pytest.raises(ColdforgeError) as caught:
-        archive.find(Source("http://user:secret@c.example.org"), B)
+        archive.find(AptSource("http://user:secret@c.example.org"), B)
     assert "c.example.org: HTTP 404; http://b.example.org: HTTP 404" in caught.value.message
     assert "secret" not in caught.value.message
     assert OVERRIDE in caught.value.hint

@@ -41,7 +41,7 @@ def names(picks: Iterable[Pick]) -> list[str]:
 def test_dependencies_come_with_what_needs_them() -> None:
     packages = [package("a", "b, c (>= 1)"), package("b", "c"), package("c"), package("d")]
     picks = chosen(packages, ["a"])
-    assert [(pick.package.name, pick.because) for pick in picks] == [
+    assert [(pick.package.name, pick.required_by) for pick in picks] == [
         ("a", ""),
         ("b", "a"),
         ("c", "a"),

@@ -1,13 +1,13 @@
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.origins.git.forge import Commit, commit_in, commit_of, on_forge
+from coldforge.mirror.origins.git.forge import Commit, commit_in, on_forge, parse_commit
 
 HEX = "0123456789abcdef0123456789abcdef01234567"
 
 
 def test_a_shorthand_becomes_the_forges_address() -> None:
-    commit = commit_of(f"github:owner/some.name@{HEX}")
+    commit = parse_commit(f"github:owner/some.name@{HEX}")
     assert commit == Commit("github:owner/some.name", HEX)
     assert commit.url.endswith("/owner/some.name.git")
     assert str(commit) == f"github:owner/some.name@{HEX}"
@@ -30,13 +30,13 @@ def test_a_folder_is_on_no_forge() -> None:
     ],
 )
 def test_what_names_no_repository_is_refused(repository: str) -> None:
-    with pytest.raises(ColdforgeError, match="names no repository") as caught:
-        commit_of(f"{repository}@{HEX}")
+    with pytest.raises(ColdforgeError, match="is not a repository") as caught:
+        parse_commit(f"{repository}@{HEX}")
     assert "github:owner/name" in caught.value.hint
 
 
 @pytest.mark.parametrize("commit", ["", "v0.5.0", "0123456", HEX.upper(), HEX + "0"])
 def test_what_may_move_is_no_commit(commit: str) -> None:
-    with pytest.raises(ColdforgeError, match="is no commit") as caught:
-        commit_of(f"github:owner/name@{commit}")
+    with pytest.raises(ColdforgeError, match="is not a commit") as caught:
+        parse_commit(f"github:owner/name@{commit}")
     assert "a tag can move" in caught.value.hint

@@ -11,7 +11,7 @@ import pytest
 
 from coldforge.errors import MissingInputError
 from coldforge.mirror.fetch import fetch
-from coldforge.mirror.origins.git.lfs import LfsOrigin
+from coldforge.mirror.origins.git.lfs import LfsLocator
 from coldforge.mirror.store import Store
 from coldforge.stack.lock import Entry
 from tests.mirror.forge import Forge
@@ -90,12 +90,12 @@ def server(forge: Forge) -> Iterator[Server]:
 
 def fetched(tmp_path: Path) -> bytes:
     store = Store(tmp_path / "blobs")
-    fetch(store, [ENTRY], {"lfs": LfsOrigin})
+    fetch(store, [ENTRY], {"lfs": LfsLocator})
     return store.path(OID).read_bytes()
 
 
 def offered() -> list[str]:
-    return list(LfsOrigin().candidates(ENTRY))
+    return list(LfsLocator().candidates(ENTRY))
 
 
 def test_the_endpoint_beside_the_repository_is_asked(server: Server, tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_repository_on_this_disk_has_its_objects_beside_it(
 
 def test_the_large_files_of_a_folder_are_nobodys_to_give(forge: Forge) -> None:
     path = "fixtures/release/lib/x.a"
-    assert list(LfsOrigin().candidates(Entry("w", "lfs", "lib/x.a", "1", path, 1, OID))) == []
+    assert list(LfsLocator().candidates(Entry("w", "lfs", "lib/x.a", "1", path, 1, OID))) == []
 
 
 def test_without_git_nothing_is_offered(

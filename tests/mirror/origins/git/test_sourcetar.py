@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
 from coldforge.files.lfs_pointer import Pointer
-from coldforge.mirror.origins.git.sourcetar import TIME, Leaf, Nothing, write_tar
+from coldforge.mirror.origins.git.sourcetar import TIME, Leaf, NullSink, write_tar
 from tests.mirror.forge import OID, POINTER
 
 # Of `tree()`. It may change only together with the version of the lock: locks pin such digests.
@@ -54,7 +54,7 @@ def written(leaves: dict[str, Leaf]) -> bytes:
 
 
 def test_the_same_tree_is_the_same_bytes_as_ever() -> None:
-    assert write_tar(tree(), Nothing()).sha256 == GOLDEN
+    assert write_tar(tree(), NullSink()).sha256 == GOLDEN
 
 
 def test_the_order_in_which_files_are_found_does_not_matter() -> None:
@@ -74,7 +74,7 @@ def test_members_are_sorted_and_hold_nothing_of_the_host() -> None:
 
 
 def test_pointers_are_found_on_the_way() -> None:
-    assert write_tar(tree(), Nothing()).pointers == {"lib/libx.a": Pointer(OID, 12345)}
+    assert write_tar(tree(), NullSink()).pointers == {"lib/libx.a": Pointer(OID, 12345)}
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_pointers_are_found_on_the_way() -> None:
 )
 def test_a_symlink_out_of_the_tree_is_refused(path: str, target: str) -> None:
     with pytest.raises(ColdforgeError, match="points out of the source tree"):
-        write_tar({path: link(target)}, Nothing())
+        write_tar({path: link(target)}, NullSink())
 
 
 @pytest.mark.parametrize("path", ["../x", "a/../x", "/x", "a//x", "./x", "a\0b"])
 def test_an_unsafe_path_is_refused(path: str) -> None:
     with pytest.raises(ColdforgeError, match="unsafe path"):
-        write_tar({path: file(b"")}, Nothing())
+        write_tar({path: file(b"")}, NullSink())
 
 
 @given(st.dictionaries(NAMES, st.binary(max_size=1500), max_size=5), NAMES)

@@ -57,5 +57,5 @@ def test_a_registry_in_the_name_is_refused_with_the_place_to_put_it(host: str) -
      f"a:1@sha256:{HEX}", f"a//b@sha256:{HEX}", f"../a@sha256:{HEX}", f"@sha256:{HEX}"],
 )  # fmt: skip
 def test_other_forms_are_refused(text: str) -> None:
-    with pytest.raises(ColdforgeError, match="is no image by digest"):
+    with pytest.raises(ColdforgeError, match="is not an image by digest"):
         parse_reference(text)

@@ -8,7 +8,8 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.origins.python import resolve as module
-from coldforge.mirror.origins.python.resolve import PythonOrigin, resolve_python
+from coldforge.mirror.origins.python.resolve import resolve_python
+from coldforge.mirror.origins.python.simple_index import PythonLocator
 from coldforge.mirror.settings.pip import PipConfig
 from coldforge.stack.lock import Entry
 from coldforge.stack.recipe import WheelRecipe
@@ -263,7 +264,7 @@ def test_a_package_nobody_has_is_named(lab: Lab) -> None:
 
 
 def test_a_requirement_that_is_none_is_named(lab: Lab) -> None:
-    with pytest.raises(ColdforgeError, match="'one=1' is no requirement"):
+    with pytest.raises(ColdforgeError, match="'one=1' is not a requirement"):
         lab.resolve({"python": ["one=1"]})
 
 
@@ -288,7 +289,7 @@ def test_candidates_are_find_links_then_the_users_indexes_then_the_stacks(tmp_pa
     own.add((name, data))
     publisher.add((name, data))
     pip = PipConfig(indexes=[own.url], find_links=[str(tmp_path / "links")])
-    urls = list(PythonOrigin(pip, [publisher.url]).candidates(locked(name, data)))
+    urls = list(PythonLocator(pip, [publisher.url]).candidates(locked(name, data)))
     folders = (tmp_path / "links", own.root / "files", publisher.root / "files")
     assert urls == [(folder / name).as_uri() for folder in folders]
 
@@ -297,20 +298,20 @@ def test_a_file_of_the_name_with_another_hash_is_no_candidate(tmp_path: Path) ->
     name, data = wheel("demo", "1.0")
     index = Index(tmp_path / "index")
     index.add((name, b"other"))
-    origin = PythonOrigin(PipConfig(indexes=[index.url]), [])
+    origin = PythonLocator(PipConfig(indexes=[index.url]), [])
     assert list(origin.candidates(locked(name, data))) == []
 
 
 def test_candidates_of_origins_that_are_down_are_none(tmp_path: Path) -> None:
     pip = PipConfig(indexes=["http://127.0.0.1:1/simple"], find_links=[str(tmp_path / "none")])
-    assert list(PythonOrigin(pip, ["http://127.0.0.1:1/s"]).candidates(locked("d.whl", b""))) == []
+    assert list(PythonLocator(pip, ["http://127.0.0.1:1/s"]).candidates(locked("d.whl", b""))) == []
 
 
 def test_no_index_keeps_candidates_off_every_index(tmp_path: Path) -> None:
     name, data = wheel("demo", "1.0")
     index = Index(tmp_path / "index")
     index.add((name, data))
-    origin = PythonOrigin(PipConfig(no_index=True), [index.url])
+    origin = PythonLocator(PipConfig(no_index=True), [index.url])
     assert list(origin.candidates(locked(name, data))) == []
 
 

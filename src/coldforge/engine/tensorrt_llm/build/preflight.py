@@ -7,7 +7,7 @@ from pathlib import Path
 from coldforge.engine.tensorrt_llm.build.command_line import BuildRequest
 from coldforge.engine.tensorrt_llm.build.gpu import Gpu, find_gpus, runs_on
 from coldforge.errors import ColdforgeError, MissingInputError
-from coldforge.mirror.missing import all_lacking
+from coldforge.mirror.missing import all_files_to_bring
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock, read_lock
@@ -59,7 +59,7 @@ def _stack(space: Workspace, release: str) -> tuple[Stack | None, Lock | None, l
         return stack, None, [f"{' and '.join(unlocked)} not locked yet"]
     store, files = Store(space.mirror / "blobs"), []
     for item in names:
-        found = all_lacking(read_stack(space, item), read_lock(space.lock(item)), store)
+        found = all_files_to_bring(read_stack(space, item), read_lock(space.lock(item)), store)
         files += [f"{one.files[0]} ({one.purpose})" for one in found]
     lacks = ", ".join(dict.fromkeys(files))
     return stack, read_lock(space.lock(name)), [f"{name} lacks {lacks}"] if lacks else []

@@ -1,6 +1,5 @@
 """Fetch small files of an archive: over HTTP with retries and proxies, or from disk."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,12 +7,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from coldforge.errors import ColdforgeError
+from coldforge.mirror.http.retry import TransientError, check_status, connection, retrying
+from coldforge.mirror.http.urls import redact
 
 if TYPE_CHECKING:
     import httpx
-
-ATTEMPTS = 3
-BUSY = 500  # statuses from here on may pass; those below are an answer
 
 Advance = Callable[[int], None]
 Get = Callable[[str, int, Advance], bytes]
@@ -46,26 +44,19 @@ def _get(client: "httpx.Client", url: str, limit: int, advance: Advance) -> byte
 
     if url.startswith("file:"):
         return _read(Path(unquote(urlsplit(url).path)), limit, advance)
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return _once(client, url, limit, advance)
-        except httpx.InvalidURL as error:
-            raise FetchError("not a URL") from error
-        except (httpx.TransportError, httpx.TooManyRedirects, _BusyError) as error:
-            if attempt == ATTEMPTS:
-                raise FetchError(str(error) or type(error).__name__) from error
-            time.sleep(0.5 * attempt)
-    raise AssertionError
-
-
-class _BusyError(Exception):
-    """A status that may pass."""
+    try:
+        return retrying(lambda: _once(client, url, limit, advance))
+    except TransientError as error:
+        raise FetchError(str(error)) from error
+    except httpx.InvalidURL as error:
+        raise FetchError("not a URL") from error
+    except httpx.HTTPError as error:
+        raise FetchError(redact(str(error)) or type(error).__name__) from error
 
 
 def _once(client: "httpx.Client", url: str, limit: int, advance: Advance) -> bytes:
-    with client.stream("GET", url) as response:
-        if response.status_code >= BUSY:
-            raise _BusyError(f"HTTP {response.status_code}")
+    with connection(), client.stream("GET", url) as response:
+        check_status(response)
         if not response.is_success:
             raise FetchError(f"HTTP {response.status_code}")
         data = bytearray()

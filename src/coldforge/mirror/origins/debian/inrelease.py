@@ -37,11 +37,11 @@ class ReleaseFile(msgspec.Struct, frozen=True):
     files: dict[str, tuple[str, int]]
 
 
-class Found(msgspec.Struct, frozen=True):
+class SignedSuite(msgspec.Struct, frozen=True):
     """A suite at one archive, its signature checked."""
 
     suite: str
-    source: apt.Source
+    source: apt.AptSource
     file: ReleaseFile
     sha256: str
     """Of InRelease."""
@@ -62,9 +62,9 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 def find_suite(
-    sources: Sequence[apt.Source], suite: Suite, architecture: str, get: Get, rules: Rules
-) -> Found:
-    """Find the first archive with this suite, signed, current and whole; raise ColdforgeError.
+    sources: Sequence[apt.AptSource], suite: Suite, architecture: str, get: Get, rules: Rules
+) -> SignedSuite:
+    """Find the first archive with this suite, signed, current and complete; raise ColdforgeError.
 
     Other publishers have suites named after Debian's too: one whose Origin is not Debian is
     taken only when COLDFORGE_DEBIAN names it or no other archive has the suite.
@@ -87,12 +87,12 @@ def find_suite(
     raise ColdforgeError(message, apt.HINT)
 
 
-def by_suite(sources: Sequence[apt.Source], suite: str) -> list[apt.Source]:
+def by_suite(sources: Sequence[apt.AptSource], suite: str) -> list[apt.AptSource]:
     """Order archives: overrides, those configured for this suite, the rest; else as they are."""
     return sorted(sources, key=lambda item: (not item.override, suite not in item.suites))
 
 
-def read_index(found: Found, component: str, architecture: str, cache: Path, get: Get) -> str:
+def read_index(found: SignedSuite, component: str, architecture: str, cache: Path, get: Get) -> str:
     """Return the text of a Packages index, from `cache` or fetched; sha256 and size are checked."""
     name = _index(found.file, component, architecture)
     sha256, size = found.file.files[name]
@@ -144,14 +144,16 @@ def check_release(file: ReleaseFile, suite: str, until: bool, now: datetime) -> 
         raise ColdforgeError(f"its Release was valid until {limit}")
 
 
-def _read(source: apt.Source, suite: Suite, architecture: str, get: Get, rules: Rules) -> Found:
+def _read(
+    source: apt.AptSource, suite: Suite, architecture: str, get: Get, rules: Rules
+) -> SignedSuite:
     data = get(f"{source.uri}/dists/{suite.name}/InRelease", LIMIT, lambda _: None)
     file = parse_release(verified(data, source.signed_by, rules.keyrings))
     until = rules.check_valid_until and source.check_valid_until
     check_release(file, suite.name, until, rules.now or datetime.now(UTC))
     for component in suite.components:
         _index(file, component, architecture)
-    return Found(suite.name, source, file, hashlib.sha256(data).hexdigest())
+    return SignedSuite(suite.name, source, file, hashlib.sha256(data).hexdigest())
 
 
 def _index(file: ReleaseFile, component: str, architecture: str) -> str:

@@ -23,16 +23,16 @@ from coldforge.mirror.origins.debian.packages import (
     satisfies,
 )
 
-Held = Mapping[str, Collection[tuple[str, str]]]
+Pins = Mapping[str, Collection[tuple[str, str]]]
 """Name -> (version, sha256) that an earlier lock chose and that may stay."""
 
 
 class Pick(msgspec.Struct, frozen=True):
-    """A chosen package: the use that first needs it, and who asked."""
+    """A chosen package, the use that first needs it and the package that requires it."""
 
     use: str
     package: Package
-    because: str
+    required_by: str
     """The package that depends on it; empty when requested or essential."""
 
 
@@ -80,7 +80,7 @@ class Pool:
 
 
 def closure(
-    pool: Pool, asked: Mapping[str, Collection[str]], held: Held, essential: bool = True
+    pool: Pool, asked: Mapping[str, Collection[str]], held: Pins, essential: bool = True
 ) -> list[Pick]:
     """Choose the packages each use needs beyond the uses before it; sorted by use, then name.
 
@@ -103,7 +103,7 @@ def closure(
 class _Chooser:
     """What has been chosen so far, across the layers."""
 
-    def __init__(self, pool: Pool, held: Held) -> None:
+    def __init__(self, pool: Pool, held: Pins) -> None:
         self.pool, self.held = pool, held
         self.chosen: dict[str, Package] = {}
         self.providing: dict[str, list[Package]] = {}
@@ -130,14 +130,14 @@ class _Chooser:
                     yield package
 
     def _take(
-        self, package: Package, use: str, because: str, picks: list[Pick], queue: deque[Package]
+        self, package: Package, use: str, required_by: str, picks: list[Pick], queue: deque[Package]
     ) -> None:
         if package.name in self.chosen:
             return
         self.chosen[package.name] = package
         for name in provided(package):
             self.providing.setdefault(name, []).append(package)
-        picks.append(Pick(use, package, because))
+        picks.append(Pick(use, package, required_by))
         queue.append(package)
 
     def _requested(self, request: str, use: str) -> Package:

@@ -38,15 +38,15 @@ def on_forge(repository: str) -> bool:
     return ":" in repository
 
 
-def commit_of(text: str) -> Commit:
+def parse_commit(text: str) -> Commit:
     """Read `github:owner/name@<40 hex>`; raise ColdforgeError."""
     repository, _, hexa = text.partition("@")
     match = REPOSITORY.fullmatch(repository)
     if not match or match["forge"] not in BASES:
         known = " or ".join(f"{forge}:owner/name" for forge in BASES)
-        raise ColdforgeError(f"'{repository}' names no repository", f"write it as {known}")
+        raise ColdforgeError(f"'{repository}' is not a repository", f"write it as {known}")
     if not COMMIT.fullmatch(hexa):
-        message = f"'{hexa}' of {repository} is no commit"
+        message = f"'{hexa}' of {repository} is not a commit"
         raise ColdforgeError(message, "write all 40 hexadecimal digits: a tag can move")
     return Commit(repository, hexa)
 
@@ -54,4 +54,4 @@ def commit_of(text: str) -> Commit:
 def commit_in(path: str) -> Commit:
     """Read the commit at the front of `github:owner/name@<hex>/<path>`; raise ColdforgeError."""
     repository, _, rest = path.partition("@")
-    return commit_of(f"{repository}@{rest.partition('/')[0]}")
+    return parse_commit(f"{repository}@{rest.partition('/')[0]}")

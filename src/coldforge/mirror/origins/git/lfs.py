@@ -14,6 +14,7 @@ import msgspec
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.http.urls import local
 from coldforge.mirror.origins.git.forge import Commit, commit_in, on_forge
+from coldforge.mirror.origins.origin import Locator
 from coldforge.mirror.settings.git import credentials, remote_url, setting
 from coldforge.progress import say
 from coldforge.stack.lock import Entry
@@ -25,7 +26,7 @@ TYPE = "application/vnd.git-lfs+json"
 
 
 class Action(msgspec.Struct, frozen=True):
-    """Where and how to have one object."""
+    """Where and how to fetch one object."""
 
     href: str
     header: dict[str, str] = {}
@@ -44,7 +45,7 @@ class Answer(msgspec.Struct, frozen=True):
     objects: list[Answered] = []
 
 
-class LfsOrigin:
+class LfsLocator(Locator):
     """Ask the LFS endpoint of a repository for an object's URL."""
 
     def candidates(self, entry: Entry) -> Iterable[str]:
@@ -79,7 +80,7 @@ def endpoint(commit: Commit) -> str:
 
 
 def _beside(repository: Path, oid: str) -> Iterator[str]:
-    """Look where git-lfs keeps objects, under every name git itself would find the folder by."""
+    """Look in git-lfs's folder of objects, under every name git itself tries for a repository."""
     if not repository.is_absolute():
         return  # `host:path`, that is ssh.
     name = str(repository)
@@ -91,7 +92,7 @@ def _beside(repository: Path, oid: str) -> Iterator[str]:
 
 
 def _asked(place: str, entry: Entry) -> Iterator[str]:
-    """Ask the batch endpoint; with git's own credentials if it wants some."""
+    """Ask the batch endpoint; with git's own credentials if it answers 401."""
     import httpx
 
     from coldforge.mirror.http.client import client
@@ -124,7 +125,7 @@ def _post(http: "httpx.Client", place: str, entry: Entry) -> "httpx.Response":
 
 
 def _plain(action: Action) -> str:
-    """Put an action into a single URL; "" where it takes more than a name and a password."""
+    """Put an action into a single URL; "" if it needs more than a user name and a password."""
     headers = {key.lower(): value for key, value in action.header.items()}
     kind, _, secret = headers.get("authorization", "").partition(" ")
     try:

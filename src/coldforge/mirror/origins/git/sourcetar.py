@@ -40,8 +40,8 @@ class Sink(Protocol):
         """Take all of `data`."""
 
 
-class Nothing:
-    """Forget the bytes: only their digest is wanted."""
+class NullSink:
+    """Discards the bytes: only their digest is needed."""
 
     def write(self, data: bytes, /) -> None:
         """Do nothing."""
@@ -97,7 +97,7 @@ def _header(path: str, leaf: Leaf | None, data: bytes) -> bytes:
 
 def _check_path(path: str) -> None:
     if "\0" in path or any(part in ("", ".", "..") for part in path.split("/")):
-        raise ColdforgeError(f"unsafe path {path!r} in the source tree", "the tree is hostile")
+        raise ColdforgeError(f"unsafe path {path!r} in the source tree", "do not use this tree")
 
 
 def _check_link(path: str, target: str) -> None:
@@ -108,7 +108,7 @@ def _check_link(path: str, target: str) -> None:
             depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
     if depth < 0:
         message = f"symlink {path} -> {target} points out of the source tree"
-        raise ColdforgeError(message, "take a commit whose tree is whole in itself")
+        raise ColdforgeError(message, "take a commit whose symlinks stay inside its tree")
 
 
 def _raw(path: str) -> bytes:

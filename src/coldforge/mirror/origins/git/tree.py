@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError, MissingInputError
-from coldforge.mirror.origins.git.forge import Commit, commit_of, on_forge
+from coldforge.mirror.origins.git.forge import Commit, on_forge, parse_commit
 from coldforge.mirror.origins.git.repository import Item, Repository
 from coldforge.mirror.origins.git.sourcetar import Leaf
 from coldforge.paths import Workspace
@@ -28,7 +28,7 @@ def source_tree(space: Workspace, profile: Profile) -> Iterator[Leaves]:
     """Open the tree a profile names: path -> file, ready to be read; raise ColdforgeError."""
     with ExitStack() as stack:
         if on_forge(profile.repository):
-            commit = commit_of(f"{profile.repository}@{profile.commit}")
+            commit = parse_commit(f"{profile.repository}@{profile.commit}")
             cache = space.build / "cache" / "git"
             leaves = _Walk(cache, profile.submodules, stack).whole(commit)
         else:
@@ -78,7 +78,7 @@ class _Walk:
         for path in sorted(links):
             self.seen.add(path)
             leaves[f"{path}/{MARK}"] = Leaf("file", bytes)
-            leaves |= self.part(commit_of(self.named[path]), f"{path}/")
+            leaves |= self.part(parse_commit(self.named[path]), f"{path}/")
         return leaves
 
     def _check(self, commit: Commit, links: dict[str, str]) -> None:

@@ -45,7 +45,7 @@ def parse_reference(text: str) -> Reference:
     found = DIGEST.fullmatch(digest)
     if not found or not REPOSITORY.fullmatch(name) or len(name) > LONGEST:
         hint = "write repository@sha256:<64 hex digits>, in lower case"
-        raise ColdforgeError(f"'{text}' is no image by digest", hint)
+        raise ColdforgeError(f"'{text}' is not an image by digest", hint)
     return Reference(name, found[1])
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from coldforge.errors import ColdforgeError
 from coldforge.files.digest import sha256_file
 from coldforge.mirror.http.client import client
+from coldforge.mirror.http.retry import TransientError, connection, retrying
 from coldforge.mirror.http.urls import local, redact
 from coldforge.mirror.origins.python.uv import File
 from coldforge.mirror.settings.pip import PipConfig
@@ -55,13 +56,16 @@ def _answers(http: "httpx.Client", index: str) -> bool:
     path = local(index)
     if path is not None:
         return path.is_dir()
-    for _ in range(2):
-        try:
+
+    def ask() -> None:
+        with connection():
             http.head(index, timeout=PATIENCE)
-        except (httpx.TransportError, httpx.InvalidURL):
-            continue
-        return True
-    return False
+
+    try:
+        retrying(ask, attempts=2)
+    except (TransientError, httpx.HTTPError, httpx.InvalidURL):
+        return False
+    return True
 
 
 def _complete(http: "httpx.Client", file: File) -> File:
@@ -80,7 +84,7 @@ def _complete(http: "httpx.Client", file: File) -> File:
 
 
 def _length(http: "httpx.Client", url: str) -> int:
-    """Ask for the file's length: HEAD, and GET without its body where HEAD does not tell."""
+    """Ask for the file's length: HEAD, and GET without its body where HEAD does not say."""
     answer = http.head(url)
     if answer.is_success and "content-length" in answer.headers:
         return int(answer.headers["content-length"])

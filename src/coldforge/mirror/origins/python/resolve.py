@@ -11,9 +11,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.http.urls import local, redact
+from coldforge.mirror.http.urls import redact
 from coldforge.mirror.origins.python.probe import answering, measure
-from coldforge.mirror.origins.python.simple_index import Pages, matching
 from coldforge.mirror.origins.python.uv import ALL, File, Package, Resolver
 from coldforge.mirror.settings.pip import PipConfig, read_pip
 from coldforge.progress import step
@@ -65,7 +64,7 @@ def resolve_python(
 
 @contextmanager
 def _blaming(silent: list[str]) -> Iterator[None]:
-    """Say with a failure that the indexes left out may hold what was not found."""
+    """Add to an error that the indexes left out may hold what was not found."""
     try:
         yield
     except ColdforgeError as error:
@@ -76,38 +75,13 @@ def _blaming(silent: list[str]) -> Iterator[None]:
         raise ColdforgeError(error.message, hint) from error
 
 
-class PythonOrigin:
-    """Find locked files by name and digest in find-links and on indexes."""
-
-    def __init__(self, pip: PipConfig, indexes: list[str]) -> None:
-        """Look where `pip` says, then on the stack's own `indexes`."""
-        self._pages = Pages(pip)
-        self._find_links = pip.find_links
-        # Local indexes first: asking them costs nothing, and the digest decides anyway.
-        asked = sorted(pip.indexes, key=lambda index: local(index) is None)
-        self._indexes = asked if pip.no_index else [*asked, *indexes]
-
-    def candidates(self, entry: Entry) -> Iterator[str]:
-        """Give the URLs of the file, nearest first; a place that is down gives none."""
-        seen: set[str] = set()
-        name = canonicalize_name(entry.name)
-        places = [*((self._pages.found, (place,)) for place in self._find_links)]
-        pages = [(self._pages.project, (index, name)) for index in self._indexes]
-        for read, arguments in [*places, *pages]:
-            links = read(*arguments)  # type: ignore[operator]
-            for url in matching(links, entry.path, entry.sha256):
-                if url not in seen:
-                    seen.add(url)
-                    yield url
-
-
 def _check(requirements: list[str]) -> None:
     for text in requirements:
         try:
             Requirement(text)
         except InvalidRequirement as error:
             said = str(error).splitlines()[0]
-            raise ColdforgeError(f"'{text}' is no requirement: {said}", "see PEP 508") from error
+            raise ColdforgeError(f"'{text}' is not a requirement: {said}", "see PEP 508") from error
 
 
 def _image(

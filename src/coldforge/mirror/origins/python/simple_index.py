@@ -1,17 +1,20 @@
-"""What indexes and find-links offer: file names with their URLs, read once a run."""
+"""The files that indexes and find-links offer, by name and digest; each page is read once a run."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
 import msgspec
+from packaging.utils import canonicalize_name
 
 from coldforge.mirror.http.client import client
 from coldforge.mirror.http.urls import local, redact
+from coldforge.mirror.origins.origin import Locator
 from coldforge.mirror.settings.pip import PipConfig
+from coldforge.stack.lock import Entry
 
 if TYPE_CHECKING:
     import httpx
@@ -92,6 +95,31 @@ class Pages:
         json = "json" in answer.headers.get("content-type", "")
         links = parse_json(answer.content, base) if json else parse_html(answer.text, base)
         return [_with_credentials(link, url) for link in links]
+
+
+class PythonLocator(Locator):
+    """Find locked files by name and digest in find-links and on indexes."""
+
+    def __init__(self, pip: PipConfig, indexes: list[str]) -> None:
+        """Look where `pip` says, then on the stack's own `indexes`."""
+        self._pages = Pages(pip)
+        self._find_links = pip.find_links
+        # Local indexes first: asking them costs nothing, and the digest decides anyway.
+        asked = sorted(pip.indexes, key=lambda index: local(index) is None)
+        self._indexes = asked if pip.no_index else [*asked, *indexes]
+
+    def candidates(self, entry: Entry) -> Iterator[str]:
+        """Give the URLs of the file, nearest first; a place that is down gives none."""
+        seen: set[str] = set()
+        name = canonicalize_name(entry.name)
+        places = [*((self._pages.found, (place,)) for place in self._find_links)]
+        pages = [(self._pages.project, (index, name)) for index in self._indexes]
+        for read, arguments in [*places, *pages]:
+            links = read(*arguments)  # type: ignore[operator]
+            for url in matching(links, entry.path, entry.sha256):
+                if url not in seen:
+                    seen.add(url)
+                    yield url
 
 
 def parse_html(text: str, base: str) -> list[Link]:

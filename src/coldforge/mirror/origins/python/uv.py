@@ -158,5 +158,5 @@ def _explain(stderr: str, python: Python) -> ColdforgeError:
     lines = [line.strip() for line in redact(stderr).splitlines() if line.strip()]
     hint = next((line for line in lines if line.startswith("hint:")), "")
     said = " ".join(line for line in lines if not line.startswith(("hint:", "warning:")))
-    hint = hint.removeprefix("hint:").strip() or "mend the requirements of the layers and recipes"
+    hint = hint.removeprefix("hint:").strip() or "correct the requirements of layers and recipes"
     return ColdforgeError(f"cannot resolve the Python packages: {said}", hint)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.deploy.hosts import parse_hosts, read_hosts
+from coldforge.deploy.fleet import parse_hosts, read_hosts
 from coldforge.errors import ColdforgeError
 
 LIST = """\
@@ -44,7 +44,7 @@ def test_hosts_are_read_once_each_and_notes_left_out(tmp_path: Path) -> None:
     ],
 )
 def test_a_line_that_is_no_engine_is_named(line: str) -> None:
-    with pytest.raises(ColdforgeError, match=r"fleet, line 2: .* is no engine"):
+    with pytest.raises(ColdforgeError, match=r"fleet, line 2: .* is not an engine address"):
         parse_hosts(f"\n{line}\n", "fleet")
 
 
@@ -55,7 +55,7 @@ def test_an_empty_or_absent_list_is_said(tmp_path: Path) -> None:
     with pytest.raises(ColdforgeError, match="lists no host"):
         read_hosts(tmp_path / "empty")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    with pytest.raises(ColdforgeError, match="no UTF-8"):
+    with pytest.raises(ColdforgeError, match="not UTF-8"):
         read_hosts(tmp_path / "binary")
 
 

@@ -8,8 +8,9 @@ from coldforge.errors import ColdforgeError
 from coldforge.files.digest import sha256_json
 from coldforge.files.lfs_pointer import Pointer
 from coldforge.mirror.origins.git.forge import on_forge
-from coldforge.mirror.origins.git.sourcetar import Leaf, Nothing, Written, write_tar
+from coldforge.mirror.origins.git.sourcetar import Leaf, NullSink, Written, write_tar
 from coldforge.mirror.origins.git.tree import source_tree
+from coldforge.mirror.origins.origin import Locator
 from coldforge.paths import Workspace
 from coldforge.progress import amount, say, step
 from coldforge.stack.lock import Entry
@@ -29,21 +30,21 @@ def resolve_source(
         return held
     with source_tree(space, profile) as leaves:
         with step(f"Hashing the source tree of {profile.repository}") as current:
-            written = write_tar(leaves, Nothing())
+            written = write_tar(leaves, NullSink())
             current.result = f"{len(leaves)} files, {amount(written.size)}"
         _check_large(profile, written.pointers)
         return [_source(profile, use, written), *_large(leaves, use, written.pointers)]
 
 
-class GitOrigin:
-    """Where a locked source tree may be made on this host."""
+class GitLocator(Locator):
+    """Makes a locked source tree on this host."""
 
     def __init__(self, space: Workspace, profile: Profile | None) -> None:
         """Make trees of `profile`, with the user's own git configuration."""
         self.space, self.profile = space, profile
 
     def candidates(self, entry: Entry) -> Iterable[str]:
-        """Make the tree's tar and give its file:// URL; nothing if it cannot be had.
+        """Make the tree's tar and give its file:// URL; nothing if git cannot fetch it.
 
         The file is there until the next candidate is asked for, or the iterator goes.
         """
@@ -52,6 +53,10 @@ class GitOrigin:
                 yield from _made(self.space, self.profile, entry)
             except ColdforgeError as error:
                 say(f"  {error.message}")
+
+    def place(self, entry: Entry) -> str:
+        """Name the commit: to ask for a URL would be to fetch the tree and write it out."""
+        return entry.path
 
 
 def _made(space: Workspace, profile: Profile, entry: Entry) -> Iterator[str]:

@@ -5,17 +5,17 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.origins.oci import protocol
-from coldforge.mirror.origins.oci.protocol import Document, Kind, Part
+from coldforge.mirror.http.registry import DENIED, AnswerError, Kind, RegistryClient, url_of
+from coldforge.mirror.http.retry import TransientError
+from coldforge.mirror.origins.oci import documents
+from coldforge.mirror.origins.oci.documents import BlobDescriptor, Document
 from coldforge.mirror.origins.oci.reference import Reference, parse_reference
-from coldforge.mirror.settings.registries import HINT, Containers, Endpoint, read_containers
+from coldforge.mirror.origins.origin import Locator
+from coldforge.mirror.settings.registries import HINT, Containers, read_containers
 from coldforge.stack.lock import Entry
 
 if TYPE_CHECKING:
     import httpx
-
-LARGEST = 8 << 20  # bytes of a document; registries take manifests of 4 MiB
-ATTEMPTS = 3
 
 
 def resolve_image(image: str, use: str, platform: str, previous: list[Entry]) -> list[Entry]:
@@ -35,7 +35,7 @@ def resolve_image(image: str, use: str, platform: str, previous: list[Entry]) ->
         return _Reading(http, asked, read_containers()).entries(use, platform)
 
 
-class RegistryOrigin:
+class RegistryLocator(Locator):
     """Where the blobs of a base image may be fetched."""
 
     def __init__(self, containers: Containers | None = None) -> None:
@@ -48,36 +48,38 @@ class RegistryOrigin:
             return
         repository, kind, digest = entry.path.rsplit("/", 2)
         for endpoint in self._containers.endpoints(repository):
-            yield protocol.url_of(endpoint, cast("Kind", kind), digest)
+            yield url_of(endpoint, cast("Kind", kind), digest)
 
 
 class _Reading:
     """One image being read: every document is checked against its digest."""
 
     def __init__(self, http: "httpx.Client", asked: Reference, containers: Containers) -> None:
-        self.http, self.asked = http, asked
-        self.endpoints = containers.endpoints(asked.repository)
+        self.asked = asked
+        self.clients = [RegistryClient(http, at) for at in containers.endpoints(asked.repository)]
 
     def entries(self, use: str, platform: str) -> list[Entry]:
         what = str(self.asked)
         data = self._read("manifests", f"sha256:{self.asked.sha256}")
-        found = {"manifest": ("manifests", Part(f"sha256:{self.asked.sha256}", len(data)))}
-        document = protocol.parse_document(data, what)
+        found = {
+            "manifest": ("manifests", BlobDescriptor(f"sha256:{self.asked.sha256}", len(data)))
+        }
+        document = documents.parse_document(data, what)
         if document.manifests:
             found["index"] = found["manifest"]
-            chosen = protocol.choose(document, platform, what)
+            chosen = documents.choose(document, platform, what)
             found["manifest"] = ("manifests", chosen)
             data = self._read("manifests", chosen.digest, chosen.size)
-            document = protocol.parse_document(data, what)
+            document = documents.parse_document(data, what)
         found |= self._content(document, platform)
         return [self._entry(use, platform, *item) for item in found.items()]
 
-    def _content(self, document: Document, platform: str) -> dict[str, tuple[str, Part]]:
+    def _content(self, document: Document, platform: str) -> dict[str, tuple[str, BlobDescriptor]]:
         """List config and layers, the config fitting both layers and platform."""
         what, part = str(self.asked), document.config
         if part is None:
             raise ColdforgeError(f"{what} is an index within an index", "take a digest inside it")
-        config = protocol.parse_config(self._read("blobs", part.digest, part.size), what)
+        config = documents.parse_config(self._read("blobs", part.digest, part.size), what)
         if f"{config.os}/{config.architecture}" != platform:
             message = f"{what} is for {config.os}/{config.architecture}, the stack for {platform}"
             raise ColdforgeError(message, "take the digest of an index, or of the other manifest")
@@ -86,7 +88,9 @@ class _Reading:
         layers = {f"layer {n:02}": ("blobs", layer) for n, layer in enumerate(document.layers, 1)}
         return {"config": ("blobs", part), **layers}
 
-    def _entry(self, use: str, platform: str, role: str, found: tuple[str, Part]) -> Entry:
+    def _entry(
+        self, use: str, platform: str, role: str, found: tuple[str, BlobDescriptor]
+    ) -> Entry:
         kind, part = found
         return Entry(
             use=use,
@@ -100,51 +104,24 @@ class _Reading:
 
     def _read(self, kind: Kind, digest: str, size: int | None = None) -> bytes:
         """Read a document from the first registry that has it right; raise ColdforgeError."""
-        reasons = []
-        for endpoint in self.endpoints:
-            data, reason = self._ask(endpoint, kind, digest)
-            if reason:
-                reasons.append(f"{endpoint.host}: {reason}")
-            elif hashlib.sha256(data).hexdigest() != digest.removeprefix("sha256:"):
-                reasons.append(f"{endpoint.host}: other bytes than the digest says")
+        reasons, denied = [], []
+        for client in self.clients:
+            try:
+                data = client.read(kind, digest)
+            except (AnswerError, TransientError) as error:
+                reasons.append(f"{client.host}: {error}")
+                if isinstance(error, AnswerError) and error.status in DENIED:
+                    denied.append(client.host)
+                continue
+            if hashlib.sha256(data).hexdigest() != digest.removeprefix("sha256:"):
+                reasons.append(f"{client.host}: other bytes than the digest says")
             elif size not in (None, len(data)):
-                reasons.append(f"{endpoint.host}: {len(data)} bytes instead of {size}")
+                reasons.append(f"{client.host}: {len(data)} bytes instead of {size}")
             else:
                 return data
-        denied = [
-            reason.rpartition(": ")[0] for reason in reasons if reason.endswith((" 401", " 403"))
-        ]
         login = f"; to log in: docker login {denied[0]}" if denied else ""
         message = f"no registry has {self.asked}: {'; '.join(reasons) or 'all are blocked'}"
         raise ColdforgeError(message, HINT + login)
-
-    def _ask(self, endpoint: Endpoint, kind: Kind, digest: str) -> tuple[bytes, str]:
-        """Read a document from one registry; return it, or why not."""
-        import httpx
-
-        reason = ""
-        for _ in range(ATTEMPTS):
-            try:
-                with self.http.stream("GET", protocol.url_of(endpoint, kind, digest)) as answer:
-                    if answer.is_success:
-                        data = _limited(answer)
-                        return data, "" if len(data) <= LARGEST else "no document: too large"
-                    reason = f"HTTP {answer.status_code}"
-                    if answer.status_code < 500:
-                        break
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                reason = str(error) or type(error).__name__
-        return b"", reason
-
-
-def _limited(answer: "httpx.Response") -> bytes:
-    """Read a body, or as much of it as shows that it is larger than a document may be."""
-    data = bytearray()
-    for chunk in answer.iter_raw():
-        data += chunk
-        if len(data) > LARGEST:
-            break
-    return bytes(data)
 
 
 def _version(asked: Reference, platform: str) -> str:

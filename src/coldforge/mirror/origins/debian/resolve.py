@@ -1,4 +1,4 @@
-"""The Debian origin: package requests into locked entries, and where their bytes may be had."""
+"""The Debian origin: resolves package requests into entries, and locates them on archives."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from coldforge.mirror.origins.debian.archive import Get, open_archive
 from coldforge.mirror.origins.debian.inrelease import Rules, by_suite, find_suite, read_index
 from coldforge.mirror.origins.debian.packages import Package, parse_packages
 from coldforge.mirror.origins.debian.resolver import Pick, Pool, closure
+from coldforge.mirror.origins.origin import Locator
 from coldforge.mirror.settings import apt
 from coldforge.progress import step
 from coldforge.stack.lock import Entry, Release
@@ -39,7 +40,7 @@ def resolve_debian(
 
 
 def read_suites(
-    debian: Debian, sources: Sequence[apt.Source], cache: Path, get: Get, rules: Rules
+    debian: Debian, sources: Sequence[apt.AptSource], cache: Path, get: Get, rules: Rules
 ) -> tuple[list[Package], list[Release]]:
     """Read every suite's verified indexes; raise ColdforgeError."""
     packages: list[Package] = []
@@ -72,10 +73,10 @@ def choose(
     return closure(pool, asked, held)
 
 
-class DebianOrigin:
+class DebianLocator(Locator):
     """Where the bytes of Debian entries may be fetched on this host."""
 
-    def __init__(self, sources: Sequence[apt.Source] | None = None) -> None:
+    def __init__(self, sources: Sequence[apt.AptSource] | None = None) -> None:
         """Use these archives, or those that the host's configuration names when first asked."""
         self._sources = sources
 

@@ -1,21 +1,15 @@
-"""The OCI distribution protocol: what documents say, and the URLs of what they name.
+"""Documents of images: indexes, manifests and configs, read and checked.
 
-Sources: OCI distribution-spec v1.1; image-spec v1.1, manifest.md, image-index.md, config.md;
+Sources: OCI image-spec v1.1, manifest.md, image-index.md, config.md;
 Docker "Image Manifest Version 2, Schema 2".
 """
-
-from functools import cache
-from typing import Literal
 
 import msgspec
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.settings.registries import Endpoint
 
-Kind = Literal["manifests", "blobs", "referrers"]
 LAYERS = (".tar", ".tar+gzip", ".tar.gzip", ".tar+zstd")
 """How the media types end of layers that are file systems; others are artifacts."""
-KNOCK = 5.0  # seconds an insecure registry has to answer over TLS
 
 
 class Platform(msgspec.Struct, frozen=True):
@@ -30,7 +24,7 @@ class Platform(msgspec.Struct, frozen=True):
         return "/".join(filter(None, (self.os, self.architecture, self.variant)))
 
 
-class Part(msgspec.Struct, frozen=True, rename="camel"):
+class BlobDescriptor(msgspec.Struct, frozen=True, rename="camel"):
     """A descriptor: a blob's media type, digest and size."""
 
     digest: str
@@ -48,9 +42,9 @@ class Document(msgspec.Struct, frozen=True, rename="camel"):
     """An index (it has manifests) or a manifest (it has a config)."""
 
     schema_version: int
-    manifests: list[Part] = []
-    config: Part | None = None
-    layers: list[Part] = []
+    manifests: list[BlobDescriptor] = []
+    config: BlobDescriptor | None = None
+    layers: list[BlobDescriptor] = []
 
 
 class _Root(msgspec.Struct, frozen=True):
@@ -86,7 +80,7 @@ def parse_document(data: bytes, what: str) -> Document:
             raise _strange(what, "a negative size")
     for layer in document.layers:
         if not layer.media_type.endswith(LAYERS):
-            raise _strange(what, f"a layer of type {layer.media_type!r} is no file system")
+            raise _strange(what, f"a layer of type {layer.media_type!r} is not a file system")
     return document
 
 
@@ -98,7 +92,7 @@ def parse_config(data: bytes, what: str) -> Config:
         raise _strange(what, str(error)) from error
 
 
-def choose(index: Document, platform: str, what: str) -> Part:
+def choose(index: Document, platform: str, what: str) -> BlobDescriptor:
     """Pick the manifest for a platform (`linux/amd64`); raise ColdforgeError naming the others."""
     held = [part for part in index.manifests if part.platform]
     fits = [part for part in held if str(part.platform) == platform]
@@ -107,25 +101,6 @@ def choose(index: Document, platform: str, what: str) -> Part:
         hint = f"it has: {', '.join(known) or 'none that says its platform'}"
         raise ColdforgeError(f"{what} has no image for {platform}", hint)
     return fits[0]
-
-
-def url_of(endpoint: Endpoint, kind: Kind, digest: str) -> str:
-    """Give the URL of a manifest or blob."""
-    scheme = "http" if endpoint.insecure and not _speaks_tls(endpoint.host) else "https"
-    return f"{scheme}://{endpoint.host}/v2/{endpoint.repository}/{kind}/{digest}"
-
-
-@cache
-def _speaks_tls(host: str) -> bool:
-    """Tell whether an insecure registry speaks TLS after all, once a run: Docker tries it first."""
-    import httpx
-
-    try:
-        # The user named the host insecure (or it is this one); nothing is sent or believed here.
-        httpx.get(f"https://{host}/v2/", verify=False, timeout=KNOCK)  # noqa: S501
-    except (httpx.HTTPError, httpx.InvalidURL):
-        return False
-    return True
 
 
 def _strange(what: str, why: str) -> ColdforgeError:

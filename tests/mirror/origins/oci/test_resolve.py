@@ -7,9 +7,9 @@ import pytest
 
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.mirror.fetch import fetch
-from coldforge.mirror.http import download
-from coldforge.mirror.origins.oci import registry as module
-from coldforge.mirror.origins.oci.registry import RegistryOrigin, resolve_image
+from coldforge.mirror.http import registry as module
+from coldforge.mirror.http import retry
+from coldforge.mirror.origins.oci.resolve import RegistryLocator, resolve_image
 from coldforge.mirror.store import Store
 from coldforge.stack.lock import Entry, _relative
 from tests.mirror.registry_server import TOKEN, Registry, named
@@ -27,7 +27,7 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Regist
         monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", str(conf))
         monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
         monkeypatch.setenv("HOME", str(tmp_path))
-        monkeypatch.setattr(download, "BACKOFF", 0.001)
+        monkeypatch.setattr(retry, "BACKOFF", 0.001)
         yield server
         server.shutdown()
 
@@ -38,7 +38,7 @@ def locked(image: str, platform: str = AMD, previous: list[Entry] | None = None)
 
 def fetched(entries: list[Entry], tmp_path: Path) -> Store:
     store = Store(tmp_path / "blobs")
-    fetch(store, entries, {"registry": RegistryOrigin})
+    fetch(store, entries, {"registry": RegistryLocator})
     return store
 
 
@@ -117,7 +117,7 @@ def test_an_artifact_is_refused_by_its_layer_s_type(registry: Registry) -> None:
     image = registry.image("a/b", [b"one"])
     text = registry.blobs[f"/v2/a/b/manifests/{image['digest']}"]
     document = registry.put("a/b", "manifests", text.replace(b"layer.v1.tar+gzip", b"note"))
-    with pytest.raises(ColdforgeError, match="is no file system"):
+    with pytest.raises(ColdforgeError, match="is not a file system"):
         locked(named("a/b", document))
 
 
@@ -161,7 +161,7 @@ def test_a_layer_other_than_its_digest_is_not_taken(registry: Registry, tmp_path
 
 def test_an_entry_of_another_origin_has_no_url_here(registry: Registry) -> None:
     entry = Entry("base", "python", "six", "1", "six-1.whl", 1, "0" * 64)
-    assert list(RegistryOrigin(registry.containers).candidates(entry)) == []
+    assert list(RegistryLocator(registry.containers).candidates(entry)) == []
 
 
 def test_a_token_is_fetched_when_the_registry_wants_one(registry: Registry, tmp_path: Path) -> None:
@@ -241,5 +241,5 @@ def test_a_document_without_end_is_not_read_to_it(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LARGEST", 10)
-    with pytest.raises(ColdforgeError, match="too large"):
+    with pytest.raises(ColdforgeError, match="not a document"):
         locked(named("a/b", registry.image("a/b", [b"one"])))

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from coldforge.mirror.origins.debian import debian
-from coldforge.mirror.origins.debian.debian import DebianOrigin, resolve_debian
+from coldforge.mirror.origins.debian import resolve as debian
 from coldforge.mirror.origins.debian.inrelease import Rules
+from coldforge.mirror.origins.debian.resolve import DebianLocator, resolve_debian
 from coldforge.mirror.settings import apt
-from coldforge.mirror.settings.apt import Source
+from coldforge.mirror.settings.apt import AptSource
 from coldforge.paths import Workspace
 from coldforge.progress import say
 from coldforge.stack.lock import Entry
@@ -58,7 +58,7 @@ def host(tmp_path: Path, signer: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "archive"
     publish(root, signer, "new", NEW)
     publish(root, signer, "old", OLD)
-    found = [Source(f"file://{root}", signed_by=str(signer.keyring))]
+    found = [AptSource(f"file://{root}", signed_by=str(signer.keyring))]
     monkeypatch.setattr(apt, "archives", lambda: found)
     return root
 
@@ -129,10 +129,10 @@ def test_the_users_apt_options_decide_about_stale_releases(
 def test_candidates_are_every_archive_those_with_the_suite_first() -> None:
     entry = Entry("base", "debian", "a", "1", "pool/main/a/a_1_amd64.deb", 1, "0" * 64, "old")
     sources = [
-        Source("http://a.example.org/debian", ("new",)),
-        Source("http://user:secret@b.example.org/debian", ("old",)),
+        AptSource("http://a.example.org/debian", ("new",)),
+        AptSource("http://user:secret@b.example.org/debian", ("old",)),
     ]
-    assert DebianOrigin(sources).candidates(entry) == [
+    assert DebianLocator(sources).candidates(entry) == [
         "http://user:secret@b.example.org/debian/pool/main/a/a_1_amd64.deb",
         "http://a.example.org/debian/pool/main/a/a_1_amd64.deb",
     ]
@@ -141,9 +141,9 @@ def test_candidates_are_every_archive_those_with_the_suite_first() -> None:
 def test_without_an_archive_there_are_no_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = Entry("base", "debian", "a", "1", "pool/a.deb", 1, "0" * 64, "new")
     monkeypatch.setattr(apt, "configured", list)
-    assert DebianOrigin().candidates(entry) == []
+    assert DebianLocator().candidates(entry) == []
     other = Entry("base", "python", "a", "1", "a.whl", 1, "0" * 64)
-    assert DebianOrigin([Source("http://a.example.org")]).candidates(other) == []
+    assert DebianLocator([AptSource("http://a.example.org")]).candidates(other) == []
 
 
 @pytest.mark.network

@@ -12,7 +12,7 @@ from coldforge.files.digest import sha256_file
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.http.urls import local
 from coldforge.mirror.origins.git.forge import Commit
-from coldforge.mirror.origins.git.git import GitOrigin, resolve_source
+from coldforge.mirror.origins.git.resolve import GitLocator, resolve_source
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, read_lock, write_lock
@@ -75,7 +75,7 @@ def test_the_tar_that_is_offered_has_the_pinned_bytes(
     entry = source(workspace, release)
     (offered,) = [
         (sha256_file(path), path.stat().st_size, contents(path))
-        for path in map(local, GitOrigin(workspace, release).candidates(entry))
+        for path in map(local, GitLocator(workspace, release).candidates(entry))
         if path
     ]
     assert offered[:2] == (entry.sha256, entry.size)
@@ -99,7 +99,7 @@ def test_a_fetch_brings_the_tar_and_leaves_nothing_else(
 ) -> None:
     entry = source(workspace, release)
     store = Store(workspace.mirror / "blobs")
-    fetch(store, [entry], {"git": lambda: GitOrigin(workspace, release)})
+    fetch(store, [entry], {"git": lambda: GitLocator(workspace, release)})
     assert store.has(entry.sha256, entry.size)
     assert not list((workspace.build / "cache" / "git").glob("*.tar"))
 
@@ -207,7 +207,7 @@ def test_a_folder_that_changed_since_is_told(
     entry = source(workspace, chosen)
     (folder / "setup.py").chmod(0o755)
     with pytest.raises(MissingInputError, match="1 of 1 files"):
-        fetch(Store(workspace.mirror), [entry], {"git": lambda: GitOrigin(workspace, chosen)})
+        fetch(Store(workspace.mirror), [entry], {"git": lambda: GitLocator(workspace, chosen)})
     said = capsys.readouterr().err
     assert "fixtures/release has changed since it was locked" in said
     assert "stack.lock" in said
@@ -220,14 +220,14 @@ def test_a_place_that_is_down_offers_nothing(
     path = f"{gone.repository}@{gone.commit}"
     sha256 = hashlib.sha256(b"").hexdigest()
     entry = Entry(USE, "git", "source", gone.commit, path, 1, sha256)
-    assert list(GitOrigin(workspace, gone).candidates(entry)) == []
+    assert list(GitLocator(workspace, gone).candidates(entry)) == []
     assert "git cannot fetch 0123456789" in capsys.readouterr().err
 
 
 def test_a_source_of_another_release_is_not_offered(workspace: Workspace, release: Profile) -> None:
     entry = msgspec.structs.replace(source(workspace, release), path="github:o/else@0")
-    assert list(GitOrigin(workspace, release).candidates(entry)) == []
-    assert list(GitOrigin(workspace, None).candidates(entry)) == []
+    assert list(GitLocator(workspace, release).candidates(entry)) == []
+    assert list(GitLocator(workspace, None).candidates(entry)) == []
 
 
 def test_a_host_without_git_is_told_what_to_install(
