@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from coldforge.files.digest import sha256_file
-from coldforge.image.build.build import deliver, site
+from coldforge.image.build.build import build_context, deliver
 from coldforge.image.build.builder import Builder
 from coldforge.image.build.plan import compiling
 from coldforge.image.containers.docker_engine import image_name
 from coldforge.image.layers.compile import built_wheel
-from coldforge.image.layers.context import Site, fixed_environment
+from coldforge.image.layers.context import BuildContext, fixed_environment
 from coldforge.image.layers.release_build import Effort, Workshop
 from coldforge.paths import Workspace
 from coldforge.stack.lock import read_lock
@@ -55,13 +55,13 @@ def wheel(cli: Cli, built: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def shop(built: Any, engine: Any) -> tuple[Workshop, Site]:
+def shop(built: Any, engine: Any) -> tuple[Workshop, BuildContext]:
     """Where the wheel is compiled: the builder stack's image."""
-    place = site(Workspace(ROOT), STACK)
-    assert place.builder
-    deliver(place.builder, Builder(place.builder, lambda: engine).build(), lambda: engine)
-    env = fixed_environment(*compiling(place, "tensorrt_llm"))
-    return Workshop(engine, image_name(f"{STACK}-devel"), env), place
+    context = build_context(Workspace(ROOT), STACK)
+    assert context.builder
+    deliver(context.builder, Builder(context.builder, lambda: engine).build(), lambda: engine)
+    env = fixed_environment(*compiling(context, "tensorrt_llm"))
+    return Workshop(engine, image_name(f"{STACK}-devel"), env), context
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_it_imports_in_the_runtime_image_without_a_gpu(engine: Any) -> None:
 
 
 def test_no_cache_a_cold_one_and_a_warm_one_give_the_same_bytes(
-    shop: tuple[Workshop, Site], wheel: Any, volume: str, tmp_path: Path
+    shop: tuple[Workshop, BuildContext], wheel: Any, volume: str, tmp_path: Path
 ) -> None:
     """One compiler at a time the first time, two at a time after that."""
     workshop, place = shop

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from coldforge.files.digest import sha256_file
-from coldforge.image.build.build import build, deliver, site
+from coldforge.image.build.build import build, build_context, deliver
 from coldforge.image.build.builder import Built
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.plan import layer_description
 from coldforge.image.containers.docker_engine import image_name, unname
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.origins.origin import origins_of
@@ -55,30 +55,30 @@ class Ground:
         """Make layer `extra` one that is built by a shell script."""
         self.recipe(f'script = "build.sh"\n{recipe}', build_sh=f"#!/bin/sh\nset -eu\n{text}\n")
 
-    def site(self, scratch: Path | None = None) -> Site:
+    def context(self, scratch: Path | None = None) -> BuildContext:
         """Open the stack for building in a root where the base layer is there already."""
-        place = site(Workspace(self.space.root), self.stack, scratch)
-        if not place.root.exists():
-            shutil.copytree(self.base / "cache", place.root / "cache")
-            shutil.rmtree(place.root / "cache" / "last", ignore_errors=True)
-            blobs = place.root / "oci" / "blobs" / "sha256"
+        context = build_context(Workspace(self.space.root), self.stack, scratch)
+        if not context.root.exists():
+            shutil.copytree(self.base / "cache", context.root / "cache")
+            shutil.rmtree(context.root / "cache" / "last", ignore_errors=True)
+            blobs = context.root / "oci" / "blobs" / "sha256"
             blobs.mkdir(parents=True)
             for blob in (self.base / "oci" / "blobs" / "sha256").iterdir():
                 (blobs / blob.name).symlink_to(blob)
-        return place
+        return context
 
     def build(self, scratch: Path | None = None) -> Built:
         """Build the stack."""
-        return build(self.site(scratch), lambda: self.engine)
+        return build(self.context(scratch), lambda: self.engine)
 
     def extra(self, scratch: Path | None = None) -> Path:
         """Build the stack and return the tar of layer `extra`."""
         built = self.build(scratch)
-        return self.site(scratch).layout.blob(built.layers["extra"].digest)
+        return self.context(scratch).layout.blob(built.layers["extra"].digest)
 
     def made(self) -> set[str]:
         """Name the records, layers and scratch files that building has left so far."""
-        root = self.site().root
+        root = self.context().root
         records = {path for path in (root / "cache").rglob("*") if path.is_file()}
         blobs = {path for path in (root / "oci").rglob("*") if path.is_file()}
         documents = {path for path in blobs if is_json(path)}
@@ -91,7 +91,7 @@ def is_json(path: Path) -> bool:
 
 
 @pytest.fixture(scope="session")
-def base(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def base(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildContext]:
     """Build stack cpu's base layer alone, in a place where later runs find it.
 
     While this lives the engine has the layer, so that no test need send it again.
@@ -99,27 +99,27 @@ def base(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site
     space = Workspace(tmp_path_factory.mktemp("base") / "checkout")
     name = f"test-{uuid.uuid4().hex[:8]}"
     lay_ground(space, name, ["base"])
-    place = site(space, name, CHECKOUT.build / "test-cache")
-    seed(place)
-    built = build(place, lambda: engine)
-    deliver(place, built, lambda: engine)
-    tidy(place.layout, built.layers["base"].digest)
-    yield place
+    context = build_context(space, name, CHECKOUT.build / "test-cache")
+    seed(context)
+    built = build(context, lambda: engine)
+    deliver(context, built, lambda: engine)
+    tidy(context.layout, built.layers["base"].digest)
+    yield context
     unname(engine, image_name(name))
 
 
-def seed(place: Site) -> None:
+def seed(context: BuildContext) -> None:
     """Take the base layer from the checkout's own build, if it is there and true to its digest."""
-    description = layer_description(place, "base", {}, [])
-    cache = Cache(place.root / "cache")
+    description = layer_description(context, "base", {}, [])
+    cache = Cache(context.root / "cache")
     record = Cache(CHECKOUT.build / "cache").get(description)
     if record is None or cache.get(description):
         return
     blob = Layout(CHECKOUT.build / "oci").blob(record["digest"])
     if blob.exists() and f"sha256:{sha256_file(blob)}" == record["digest"]:
-        target = place.layout.blob(record["digest"])
+        target = context.layout.blob(record["digest"])
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".part-{place.stack.name}")
+        part = target.with_name(f".part-{context.stack.name}")
         shutil.copyfile(blob, part)
         part.replace(target)
         cache.put("base", description, record)
@@ -155,7 +155,7 @@ def lay_ground(space: Workspace, name: str, layers: list[str]) -> None:
 
 
 @pytest.fixture
-def ground(base: Site, engine: Any, tmp_path: Path) -> Iterator[Ground]:
+def ground(base: BuildContext, engine: Any, tmp_path: Path) -> Iterator[Ground]:
     """A checkout whose stack is Debian and one layer more, for a test to write."""
     space = Workspace(tmp_path / "checkout")
     name = f"test-{uuid.uuid4().hex[:8]}"
@@ -166,7 +166,7 @@ def ground(base: Site, engine: Any, tmp_path: Path) -> Iterator[Ground]:
 
 
 @pytest.fixture(scope="session")
-def debian(base: Site) -> str:
+def debian(base: BuildContext) -> str:
     """Name, in the engine, of an image of the base layer."""
     return image_name(base.stack.name)
 

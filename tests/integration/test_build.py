@@ -126,7 +126,7 @@ def test_a_failing_check_keeps_the_layer_but_builds_no_image(ground: Ground) -> 
     )
     with pytest.raises(ColdforgeError, match="check extra failed with status 1"):
         ground.build()
-    assert ground.site().layout.tags() == {}
+    assert ground.context().layout.tags() == {}
 
 
 def test_the_engine_applies_a_layer_as_it_was_meant(ground: Ground) -> None:
@@ -173,7 +173,7 @@ def test_what_was_built_is_delivered_and_its_helpers_are_dropped(
 ) -> None:
     ground.script("echo 1 >/opt/a")
     built = ground.build()
-    name = deliver(ground.site(), built, lambda: engine)
+    name = deliver(ground.context(), built, lambda: engine)
     assert diff_ids(engine, name) == [layer.digest for layer in built.layers.values()]
     assert diff_ids(engine, name.replace(":latest", ":below")) == []
     assert ground.build() == built
@@ -183,11 +183,11 @@ CODE = """
 import json, sys
 from pathlib import Path
 from coldforge.host.engine import connect
-from coldforge.image.build.build import build, site
+from coldforge.image.build.build import build, build_context
 from coldforge.paths import Workspace
 client = connect()
-place = site(Workspace(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3]))
-print(json.dumps(build(place, lambda: client).json()))
+context = build_context(Workspace(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3]))
+print(json.dumps(build(context, lambda: client).json()))
 client.close()
 """
 
@@ -201,7 +201,7 @@ def test_two_builds_on_different_hosts_are_the_same(ground: Ground, tmp_path: Pa
     )
     first = ground.build()
     scratch = tmp_path / "ünother root"
-    ground.site(scratch)
+    ground.context(scratch)
     (ground.space.layers / "extra" / "build.sh").chmod(0o700)
     environment = os.environ | {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "7"}
     command = [sys.executable, "-c", CODE, str(ground.space.root), ground.stack, str(scratch)]

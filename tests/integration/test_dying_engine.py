@@ -94,7 +94,7 @@ def test_an_engine_killed_during_a_step_is_named_and_nothing_is_kept(
     killer = threading.Thread(target=mortal.kill_when_running, daemon=True)
     killer.start()
     with pytest.raises(ColdforgeError) as caught:
-        build(ground.site(), lambda: mortal.client)
+        build(ground.context(), lambda: mortal.client)
     killer.join(timeout=10)
     message, hint = caught.value.message, caught.value.hint
     del caught

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from coldforge.image.build.build import build, deliver, site
+from coldforge.image.build.build import build, build_context, deliver
 from coldforge.image.build.builder import Built
 from coldforge.image.containers.docker_engine import image_name, unname
 from coldforge.image.filesystem.deb import payload
@@ -168,9 +168,9 @@ def lock_and_fetch(space: Workspace) -> Stack:
 
 def made(space: Workspace, stack: Stack, engine: Any, root: Path) -> Built:
     try:
-        place = site(space, stack.name, root)
-        built = build(place, lambda: engine)
-        name = deliver(place, built, lambda: engine)
+        context = build_context(space, stack.name, root)
+        built = build(context, lambda: engine)
+        name = deliver(context, built, lambda: engine)
         said = engine.containers.run(name, ["cat", "/etc/seen"], remove=True, network_mode="none")
         assert said == b"kept\n"
         return built

@@ -11,7 +11,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.evidence import generate, provenance
 from coldforge.evidence.generate import ATTESTATION
 from coldforge.evidence.subject import Subject
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import Layout
 from coldforge.trust.envelope import Envelope, Signature, read_envelope, seal, sign
 from coldforge.trust.keys import read_private
@@ -27,24 +27,24 @@ class Attested(NamedTuple):
     new: bool
 
 
-def attest(place: Site, subject: Subject, key: Path) -> Attested:
+def attest(context: BuildContext, subject: Subject, key: Path) -> Attested:
     """Sign how the image came to be, which this site finds by having built it.
 
     The same key twice is once. Raise ColdforgeError if the image was not built here, or was
     said to come from something else.
     """
     private = read_private(key)
-    statement = generate.documents(place, subject)[provenance.MEDIA_TYPE]
-    for paper in generate.papers(place.layout, subject.manifest.digest):
+    statement = generate.documents(context, subject)[provenance.MEDIA_TYPE]
+    for paper in generate.papers(context.layout, subject.manifest.digest):
         held = paper.media_type == provenance.MEDIA_TYPE
-        if held and generate.read(place.layout, paper) != statement:
+        if held and generate.read(context.layout, paper) != statement:
             message = "the image's provenance is not what this site finds"
             hint = f"run: ./invokew image.evidence --stack {subject.name}"
             raise ColdforgeError(message, hint)
-    generate.write(place, subject)
+    generate.write(context, subject)
     signature = sign(provenance.MEDIA_TYPE, statement, private)
     envelope = seal(provenance.MEDIA_TYPE, statement, [signature])
-    return _kept(place.layout, subject, envelope, signature.keyid)
+    return _kept(context.layout, subject, envelope, signature.keyid)
 
 
 def _kept(layout: Layout, subject: Subject, envelope: Envelope, keyid: str) -> Attested:

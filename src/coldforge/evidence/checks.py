@@ -35,7 +35,7 @@ def subject(dossier: Dossier) -> str:
 def layers(dossier: Dossier) -> str:
     """See that manifest, config and provenance name the same layers."""
     served = [layer["digest"] for layer in dossier.manifest["layers"]]
-    config = dossier.place.layout.read(dossier.manifest["config"]["digest"])
+    config = dossier.context.layout.read(dossier.manifest["config"]["digest"])
     made = [item for item in dossier.products if item["name"].startswith("layer/")]
     if not served == config["rootfs"]["diff_ids"] == [f"sha256:{sha256(item)}" for item in made]:
         raise ColdforgeError("manifest, config and provenance name different layers")
@@ -44,9 +44,9 @@ def layers(dossier: Dossier) -> str:
 
 def lock(dossier: Dossier) -> str:
     """See that image, provenance and checkout mean the same locks."""
-    place = dossier.place
-    labelled = labels_of(place.layout, dossier.subject.manifest.digest).get(LOCK, "")
-    claimed = named(dossier.needs, provenance.lock_name(place))
+    context = dossier.context
+    labelled = labels_of(context.layout, dossier.subject.manifest.digest).get(LOCK, "")
+    claimed = named(dossier.needs, provenance.lock_name(context))
     if [labelled] != [f"sha256:{digest}" for digest in claimed]:
         raise ColdforgeError(f"the image names lock {labelled}, its provenance {some(claimed)}")
     _same_locks(dossier)
@@ -62,9 +62,9 @@ def components(dossier: Dossier, media_type: str) -> str:
     if named(dossier.products, f"sbom/{KINDS[media_type]}") != [paper.digest[len("sha256:") :]]:
         raise ColdforgeError("it is not the SBOM that the provenance names")
     _same_locks(dossier)
-    recipes = dossier.place.stack.layers.values()
+    recipes = dossier.context.stack.layers.values()
     files = {file for recipe in recipes for file in recipe.inputs.files}
-    due = {one.sha256 for one in content.locked(dossier.place)}
+    due = {one.sha256 for one in content.locked(dossier.context)}
     due |= {sha256(item) for item in dossier.products if item["name"].startswith("wheel/")}
     due |= {sha256(item) for item in dossier.needs if item["name"] in files}
     if absent := sorted(due - set(found)):
@@ -85,7 +85,7 @@ def packages(dossier: Dossier) -> str:
     held = [part for part in parts if part["scope"] == "required"]
     debs, wheels = ({(p["name"], p["version"]) for p in held if _is(p, k)} for k in PACKAGES)
     served = [layer["digest"] for layer in dossier.manifest["layers"]]
-    found = inventory(dossier.place.layout, served)
+    found = inventory(dossier.context.layout, served)
     if wrong := [*(found.debs ^ debs), *(found.wheels - wheels)]:
         names = sorted(f"{name} {version}" for name, version in wrong)
         raise ColdforgeError(f"in the image or in its SBOM, not in both: {some(names)}")
@@ -94,21 +94,21 @@ def packages(dossier: Dossier) -> str:
 
 def again(dossier: Dossier) -> str:
     """Make each document again from the inputs, where the image was built here."""
-    place = dossier.place
+    context = dossier.context
     try:
-        check_built(place, dossier.subject.manifest.digest)
-        made = generate.documents(place, dossier.subject)
+        check_built(context, dossier.subject.manifest.digest)
+        made = generate.documents(context, dossier.subject)
     except ColdforgeError as error:
         raise Skip(error.message) from error
     for media_type, data in made.items():
-        if generate.read(place.layout, dossier.paper(media_type)) != data:
+        if generate.read(context.layout, dossier.paper(media_type)) != data:
             raise ColdforgeError(f"{KINDS[media_type]}, made again, differs")
     return f"{len(made)} documents, byte for byte"
 
 
 def _same_locks(dossier: Dossier) -> None:
     """Skip what compares with a lock that has changed since."""
-    for at in filter(None, (dossier.place, dossier.place.builder)):
+    for at in filter(None, (dossier.context, dossier.context.builder)):
         path = at.space.lock(at.stack.name)
         if named(dossier.needs, provenance.lock_name(at)) != [lock_digest(path)]:
             raise Skip(f"the image was built from another state of {path.name}")

@@ -8,7 +8,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.evidence import cyclonedx, generate, provenance, spdx
 from coldforge.evidence.generate import KINDS, Paper
 from coldforge.evidence.subject import Subject
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 
 Document = dict[str, Any]
 SHOWN = 3  # names of a list that are shown
@@ -18,18 +18,18 @@ SHOWN = 3  # names of a list that are shown
 class Dossier:
     """The evidence of one image; each document is there once, or ColdforgeError is raised."""
 
-    place: Site
+    context: BuildContext
     subject: Subject
 
     @cached_property
     def papers(self) -> list[Paper]:
         """List what the layout holds of it."""
-        return generate.papers(self.place.layout, self.subject.manifest.digest)
+        return generate.papers(self.context.layout, self.subject.manifest.digest)
 
     @cached_property
     def manifest(self) -> Document:
         """Read the image's manifest."""
-        return self.place.layout.read(self.subject.manifest.digest)
+        return self.context.layout.read(self.subject.manifest.digest)
 
     @cached_property
     def statement(self) -> Document:
@@ -65,7 +65,7 @@ class Dossier:
 
     def load(self, media_type: str) -> Document:
         """Read the one document of a kind."""
-        return generate.load(self.place.layout, self.paper(media_type))
+        return generate.load(self.context.layout, self.paper(media_type))
 
 
 def named(items: list[Document], name: str) -> list[str]:

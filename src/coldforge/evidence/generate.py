@@ -13,7 +13,7 @@ from coldforge.evidence.component import Component
 from coldforge.evidence.provenance import Work
 from coldforge.evidence.subject import Subject
 from coldforge.files.digest import sha256_file
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import Layout
 
 ATTESTATION = "application/vnd.dsse.envelope.v1+json"
@@ -54,52 +54,52 @@ def lacks(layout: Layout, manifest: str) -> bool:
     return not there.issuperset(KINDS)
 
 
-def write(place: Site, subject: Subject) -> bool:
+def write(context: BuildContext, subject: Subject) -> bool:
     """Make the evidence of an image that was just built here; tell whether any was lacking.
 
     Raise ColdforgeError if the image was not built here, or its inputs are gone.
     """
-    lacking = lacks(place.layout, subject.manifest.digest)
+    lacking = lacks(context.layout, subject.manifest.digest)
     if lacking:
-        renew(place, subject)
+        renew(context, subject)
     return lacking
 
 
-def renew(place: Site, subject: Subject) -> None:
+def renew(context: BuildContext, subject: Subject) -> None:
     """Make the evidence of an image that was built here; what says otherwise is replaced.
 
     That happens in a checkout with changes of its own: their revision tells no two apart.
     """
-    layout, digest = place.layout, subject.manifest.digest
+    layout, digest = context.layout, subject.manifest.digest
     made = {}
-    for media_type, data in documents(place, subject).items():
+    for media_type, data in documents(context, subject).items():
         made[media_type] = layout.refer(subject.manifest, media_type, media_type, data).digest
     old = [paper for paper in papers(layout, digest) if paper.media_type in made]
     layout.forget({p.manifest for p in old if p.manifest != made[p.media_type]})
 
 
-def documents(place: Site, subject: Subject) -> dict[str, bytes]:
+def documents(context: BuildContext, subject: Subject) -> dict[str, bytes]:
     """Write both SBOMs and the provenance: media type -> bytes."""
-    with made(place, subject.manifest.digest) as wheels:
-        found = licensed(place, wheels)
+    with made(context, subject.manifest.digest) as wheels:
+        found = licensed(context, wheels)
         sboms = {form.MEDIA_TYPE: form.sbom(subject, found) for form in (cyclonedx, spdx)}
         named = {KINDS[media_type]: data for media_type, data in sboms.items()}
-        statement = provenance.statement(Work(place, subject, found, wheels, named))
+        statement = provenance.statement(Work(context, subject, found, wheels, named))
     return {**sboms, provenance.MEDIA_TYPE: statement}
 
 
-def licensed(place: Site, wheels: list[Wheel]) -> list[Component]:
+def licensed(context: BuildContext, wheels: list[Wheel]) -> list[Component]:
     """List the components of an image with their licences."""
-    found = components.components(place, wheels)
+    found = components.components(context, wheels)
     own: Mapping[str, Path] = {sha256_file(wheel.path): wheel.path for wheel in wheels}
 
     def find(one: Component) -> Path:
-        stack = place.stack.name
+        stack = context.stack.name
         hint = f"run: ./invokew mirror.fetch --stack {stack}"
         known = own.get(one.sha256)
-        return known or place.store.need(one.sha256, f"{one.name} {one.version}", hint)
+        return known or context.store.need(one.sha256, f"{one.name} {one.version}", hint)
 
-    said = licence_facts.facts(found, find, place.space.build / "cache" / "licences.json")
+    said = licence_facts.facts(found, find, context.space.build / "cache" / "licences.json")
     return components.licensed(found, said)
 
 

@@ -17,7 +17,7 @@ from coldforge.evidence.subject import Subject, find
 from coldforge.files.code import code_digest
 from coldforge.files.digest import canonical_json, sha256_file
 from coldforge.image.build.cache_key import LAYER_CODE
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.stack.recipe import layer_folder, layer_script, wheel_folder
 
 MEDIA_TYPE = "application/vnd.in-toto+json"
@@ -33,7 +33,7 @@ Resource = dict[str, Any]
 class Work:
     """A build that is over: the image, what it is made of, and what was written about that."""
 
-    place: Site
+    context: BuildContext
     subject: Subject
     components: list[Component]
     wheels: list[Wheel]
@@ -60,48 +60,48 @@ def statement(work: Work) -> bytes:
 
 def _definition(work: Work) -> Resource:
     """Say what was asked for, and list everything that the answer was made of."""
-    place = work.place
+    context = work.context
     inputs = (_component(one) for one in work.components if one.locked or not one.sha256)
     return {
         "buildType": BUILD_TYPE,
         "externalParameters": {"stack": work.subject.name},
         "internalParameters": {
-            "epoch": place.stack.file.epoch,
+            "epoch": context.stack.file.epoch,
             "layerCode": f"sha256:{code_digest(*LAYER_CODE)}",
         },
         "resolvedDependencies": [
-            _checkout(place, work.subject),
-            *_recipes(place),
-            *_builder(place),
+            _checkout(context, work.subject),
+            *_recipes(context),
+            *_builder(context),
             *inputs,
         ],
     }
 
 
-def lock_name(place: Site) -> str:
+def lock_name(context: BuildContext) -> str:
     """Name the stack's lock as a statement does."""
-    return place.space.lock(place.stack.name).relative_to(place.space.root).as_posix()
+    return context.space.lock(context.stack.name).relative_to(context.space.root).as_posix()
 
 
-def _checkout(place: Site, subject: Subject) -> Resource:
+def _checkout(context: BuildContext, subject: Subject) -> Resource:
     """Name the commit the recipes are of; a checkout that differs from it has no digest."""
-    revision = labels_of(place.layout, subject.manifest.digest).get(REVISION, "")
+    revision = labels_of(context.layout, subject.manifest.digest).get(REVISION, "")
     told: Resource = {"name": "checkout", "uri": package_url("generic", "coldforge", revision)}
     clean = len(revision) == 40 and set(revision) <= set("0123456789abcdef")
     return told | ({"digest": {"gitCommit": revision}} if clean else {})
 
 
-def _builder(place: Site) -> Iterator[Resource]:
+def _builder(context: BuildContext) -> Iterator[Resource]:
     """Name the image in which the wheels were compiled, if that is another one."""
-    if place.builder:
-        built = find(place.layout, place.builder.stack.name)
+    if context.builder:
+        built = find(context.layout, context.builder.stack.name)
         yield _resource(f"image/{built.name}", built.sha256) | {"uri": built.purl}
 
 
-def _recipes(place: Site) -> Iterator[Resource]:
+def _recipes(context: BuildContext) -> Iterator[Resource]:
     """List what this checkout says of the stack and of its builder: files and folders."""
     found: dict[str, Path] = {}
-    for at in filter(None, (place, place.builder)):
+    for at in filter(None, (context, context.builder)):
         space, stack = at.space, at.stack
         files = [space.stacks / f"{stack.name}.toml", space.lock(stack.name)]
         if stack.file.release:
@@ -137,8 +137,8 @@ def _component(one: Component) -> Resource:
 
 
 def _layers(work: Work) -> Iterator[Resource]:
-    layers = work.place.layout.read(work.subject.manifest.digest)["layers"]
-    for name, layer in zip(work.place.stack.layers, layers, strict=True):
+    layers = work.context.layout.read(work.subject.manifest.digest)["layers"]
+    for name, layer in zip(work.context.stack.layers, layers, strict=True):
         yield _resource(f"layer/{name}", layer["digest"].removeprefix("sha256:"))
 
 

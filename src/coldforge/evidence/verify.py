@@ -13,7 +13,7 @@ from coldforge.evidence.checks import Skip
 from coldforge.evidence.documents import Dossier, some
 from coldforge.evidence.subject import Subject
 from coldforge.files.digest import sha256_file
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import blobs_of
 from coldforge.progress import step
 from coldforge.trust.trust import read_trust
@@ -30,7 +30,7 @@ class Check(NamedTuple):
     said: str
 
 
-def verify(place: Site, subject: Subject) -> list[Check]:
+def verify(context: BuildContext, subject: Subject) -> list[Check]:
     """Run every check on the image and its evidence; one that fails stops no other."""
     checks: dict[str, Run] = {
         "bytes": _bytes,
@@ -43,7 +43,7 @@ def verify(place: Site, subject: Subject) -> list[Check]:
         "made again": claims.again,
         "signatures": _signatures,
     }
-    dossier = Dossier(place, subject)
+    dossier = Dossier(context, subject)
     return [_run(name, check, dossier) for name, check in checks.items()]
 
 
@@ -60,7 +60,7 @@ def _run(name: str, check: Run, dossier: Dossier) -> Check:
 
 def _bytes(dossier: Dossier) -> str:
     """Hash every blob of the image and of its evidence again."""
-    layout = dossier.place.layout
+    layout = dossier.context.layout
     manifests = [dossier.subject.manifest.digest, *(paper.manifest for paper in dossier.papers)]
     digests = sorted({*manifests, *(d for m in manifests for d in blobs_of(layout.read(m)))})
     if missing := [digest for digest in digests if not layout.blob(digest).is_file()]:
@@ -79,20 +79,20 @@ def _is_right(path: Path, advance: Callable[[int], None]) -> bool:
 
 def _signatures(dossier: Dossier) -> str:
     """See whose attestations count here."""
-    place, manifest = dossier.place, dossier.subject.manifest.digest
-    given = signatures(place.layout, manifest)
+    context, manifest = dossier.context, dossier.subject.manifest.digest
+    given = signatures(context.layout, manifest)
     if not given:
         raise Skip("nobody attested this image")
-    if not place.space.trust.exists():
+    if not context.space.trust.exists():
         raise Skip("this site has no trust file")
-    trust = read_trust(place.space.trust)
-    good = attesters(place.layout, manifest, trust)
+    trust = read_trust(context.space.trust)
+    good = attesters(context.layout, manifest, trust)
     if spoilt := {one.keyid for one in given if one.keyid in trust.names} - good:
         names = some(sorted(trust.names[keyid] for keyid in spoilt))
         raise ColdforgeError(f"the signature of {names} does not fit")
     if not good:
         raise ColdforgeError("no key that is trusted here attested this image")
-    statement = generate.read(place.layout, dossier.paper(provenance.MEDIA_TYPE))
-    if good != attesters(place.layout, manifest, trust, statement):
+    statement = generate.read(context.layout, dossier.paper(provenance.MEDIA_TYPE))
+    if good != attesters(context.layout, manifest, trust, statement):
         raise ColdforgeError("what was signed is not the provenance that is here")
     return f"attested by {', '.join(sorted(trust.names[keyid] for keyid in good))}"

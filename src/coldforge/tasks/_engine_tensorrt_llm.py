@@ -83,7 +83,7 @@ def _shop(
     from coldforge.engine.tensorrt_llm.build.timing_cache import timing_cache
     from coldforge.image.build import build as image_build
 
-    site = image_build.site(space, found.stack.name)
+    site = image_build.build_context(space, found.stack.name)
     built = image_build.build(site, connect)
     name = image_build.deliver(site, built, connect)
     (source,) = (item for item in found.lock.entries if item.origin == "git")

@@ -39,7 +39,7 @@ def build_and_load(stack: str, yes: bool) -> "Built":
     from coldforge.paths import Workspace
 
     with engine(yes) as connect:
-        place = image_build.site(Workspace.find(), stack)
+        place = image_build.build_context(Workspace.find(), stack)
         built = image_build.build(place, connect)
         image_build.deliver(place, built, connect, glance(image_name(stack)))
     kept(place)
@@ -54,12 +54,12 @@ def plan(context: Context, stack: str = "cpu", json: bool = False) -> None:
     """
     from dataclasses import asdict
 
-    from coldforge.image.build.build import site
+    from coldforge.image.build.build import build_context
     from coldforge.image.build.cache import Cache
     from coldforge.image.build.plan import plan as steps_of
     from coldforge.paths import Workspace
 
-    place = site(Workspace.find(), stack)
+    place = build_context(Workspace.find(), stack)
     steps = steps_of(place, Cache(place.root / "cache"))
     emit([asdict(item) for item in steps], json, "\n".join(map(_planned_line, steps)))
 

@@ -64,11 +64,11 @@ def build_wheel(
     import msgspec
 
     from coldforge.image.audit.wheel import read_report
-    from coldforge.image.build.build import site
+    from coldforge.image.build.build import build_context
     from coldforge.image.build.builder import Builder
     from coldforge.paths import Workspace
 
-    place = site(Workspace.find(), stack)
+    place = build_context(Workspace.find(), stack)
     recipe = chosen(place.stack, name)
     if asked:
         file = msgspec.structs.replace(place.stack.file, architectures=asked)

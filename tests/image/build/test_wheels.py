@@ -7,11 +7,11 @@ import pytest
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.digest import sha256_file
 from coldforge.image.build import wheels
-from coldforge.image.build.build import site
+from coldforge.image.build.build import build_context
 from coldforge.image.build.builder import Builder
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.wheels import Order, differences
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.layers.release_build import Effort
 from coldforge.paths import Workspace
 from tests.image.conftest import RELEASE, WheelOf
@@ -42,44 +42,44 @@ class Maker:
     def __init__(self, wheel_of: WheelOf, *contents: bytes) -> None:
         self.wheel_of, self.contents = wheel_of, list(contents)
 
-    def __call__(self, shop: object, site: Site, name: str, out: Path) -> Path:
+    def __call__(self, shop: object, context: BuildContext, name: str, out: Path) -> Path:
         out.mkdir(parents=True)
         made = self.wheel_of({"a.py": self.contents.pop(0)}, record=b"")
         return made.replace(out / made.name)
 
 
-def order(place: Site, anew: bool = False) -> Order:
-    cache, effort = Cache(place.root / "cache"), Effort(anew=anew)
-    return Order(place, cache, "demo", "python", [], [], MagicMock(), effort)
+def order(context: BuildContext, anew: bool = False) -> Order:
+    cache, effort = Cache(context.root / "cache"), Effort(anew=anew)
+    return Order(context, cache, "demo", "python", [], [], MagicMock(), effort)
 
 
 def test_a_wheel_is_built_once(
-    place: Site, wheel_of: WheelOf, monkeypatch: pytest.MonkeyPatch
+    context: BuildContext, wheel_of: WheelOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wheels, "built_wheel", Maker(wheel_of, b"1"))
-    made, digest = wheels.wheel(order(place))
+    made, digest = wheels.wheel(order(context))
     assert f"sha256:{sha256_file(made)}" == digest
-    assert wheels.wheel(order(place)) == (made, digest)
+    assert wheels.wheel(order(context)) == (made, digest)
 
 
 def test_a_wheel_built_anew_the_same_is_the_one_that_was_there(
-    place: Site, wheel_of: WheelOf, monkeypatch: pytest.MonkeyPatch
+    context: BuildContext, wheel_of: WheelOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wheels, "built_wheel", Maker(wheel_of, b"1", b"1"))
-    first = wheels.wheel(order(place))
-    assert wheels.wheel(order(place, anew=True)) == first
-    assert [path.name for path in (place.root / "wheels").iterdir()] == [first[0].parent.name]
+    first = wheels.wheel(order(context))
+    assert wheels.wheel(order(context, anew=True)) == first
+    assert [path.name for path in (context.root / "wheels").iterdir()] == [first[0].parent.name]
 
 
 def test_a_wheel_built_anew_otherwise_is_an_error_that_names_the_member(
-    place: Site, wheel_of: WheelOf, monkeypatch: pytest.MonkeyPatch
+    context: BuildContext, wheel_of: WheelOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wheels, "built_wheel", Maker(wheel_of, b"1", b"2", b"1"))
-    first = wheels.wheel(order(place))
+    first = wheels.wheel(order(context))
     with pytest.raises(ColdforgeError, match=r"wheel demo, built again, differs in a\.py"):
-        wheels.wheel(order(place, anew=True))
-    assert wheels.wheel(order(place)) == first
-    assert wheels.wheel(order(place, anew=True)) == first  # what was left is no hindrance
+        wheels.wheel(order(context, anew=True))
+    assert wheels.wheel(order(context)) == first
+    assert wheels.wheel(order(context, anew=True)) == first  # what was left is no hindrance
 
 
 def test_a_wheel_is_not_begun_before_everything_is_there(trio: Workspace) -> None:
@@ -91,7 +91,7 @@ def test_a_wheel_is_not_begun_before_everything_is_there(trio: Workspace) -> Non
     (trio.releases / "one.toml").write_text(RELEASE, "utf-8")
     stack = trio.stacks / "trio.toml"
     stack.write_text('release = "one"\n' + stack.read_text("utf-8"), "utf-8")
-    builder = Builder(site(trio, "trio"), unwanted)
+    builder = Builder(build_context(trio, "trio"), unwanted)
     with pytest.raises(MissingInputError, match="must be brought: sdk"):
         builder.wheel("demo")
     assert not trio.build.exists()

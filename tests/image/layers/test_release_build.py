@@ -10,7 +10,7 @@ import pytest
 
 from coldforge.errors import MissingInputError
 from coldforge.image.layers import release_build
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.layers.release_build import (
     Workshop,
     cache_environment,
@@ -87,11 +87,13 @@ def test_other_layers_or_another_environment_miss_the_compiler_cache(
     assert len({check("one", A="1"), check("two", A="1"), check("one", A="2")}) == 3
 
 
-def test_what_the_mirror_happens_to_hold_beside_what_is_linked_stays_out(place: Site) -> None:
+def test_what_the_mirror_happens_to_hold_beside_what_is_linked_stays_out(
+    context: BuildContext,
+) -> None:
     held = [
-        published(place.space, "wheel/batch", "lfs", name, f"github:o/n@{'0' * 40}/{name}")
+        published(context.space, "wheel/batch", "lfs", name, f"github:o/n@{'0' * 40}/{name}")
         for name in ("here.a", "other.a")
     ]
-    lock = msgspec.structs.replace(place.lock, entries=held)
-    found = large_files(replace(place, lock=lock), "wheel/batch", ["here.a", "absent.a"])
+    lock = msgspec.structs.replace(context.lock, entries=held)
+    found = large_files(replace(context, lock=lock), "wheel/batch", ["here.a", "absent.a"])
     assert list(found) == ["here.a"]

@@ -13,24 +13,26 @@ from coldforge.files.digest import sha256_file
 from coldforge.image.audit.audit import Audit, Device, Surroundings, Wheel, judge
 from coldforge.image.audit.elf import MAGIC, Elf, read_elf
 from coldforge.image.containers.step import Step, ran
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.layers.release_build import Workshop
 
 REPORT = "audit.json"
 
 
-def examined(shop: Workshop, site: Site, name: str, wheel: Path, image: Surroundings) -> Audit:
+def examined(
+    shop: Workshop, context: BuildContext, name: str, wheel: Path, image: Surroundings
+) -> Audit:
     """Audit the wheel of recipe `name`, built in `shop` for `image`; keep the report beside it.
 
     Raise ColdforgeError naming the first file that is wrong, and what.
     """
-    asked, python = site.stack.file.architectures, site.stack.file.python
+    asked, python = context.stack.file.architectures, context.stack.file.python
     root = f"usr/local/lib/python{python.version if python else '3'}/dist-packages"
     binary = elves(wheel)
-    found = Wheel(root, binary, device_code(shop, site, name, wheel) if binary else {})
+    found = Wheel(root, binary, device_code(shop, context, name, wheel) if binary else {})
     binaries = judge(found, asked, image)
     faults = [f"{binary.file} {fault}" for binary in binaries for fault in binary.faults]
-    if site.stack.wheels[name].release and not found.device:
+    if context.stack.wheels[name].release and not found.device:
         faults.append(f"{wheel.name} holds no device code at all")
     audit = Audit(wheel.name, sha256_file(wheel), asked, binaries, faults)
     report = wheel.with_name(REPORT)
@@ -63,16 +65,16 @@ def elves(wheel: Path) -> dict[str, Elf]:
     return found
 
 
-def device_code(shop: Workshop, site: Site, name: str, wheel: Path) -> dict[str, Device]:
+def device_code(shop: Workshop, context: BuildContext, name: str, wheel: Path) -> dict[str, Device]:
     """Ask cuobjdump, where the wheel was compiled, what each of its binaries holds."""
     step = Step(
         name=f"audit {name}",
         image=shop.image,
         command=["python3", "/coldforge/in/audit.py"],
-        inputs={"audit.py": site.space.wheels / "audit.py", wheel.name: wheel},
+        inputs={"audit.py": context.space.wheels / "audit.py", wheel.name: wheel},
         env=shop.env,
     )
-    log = site.logs / f"audit.{name}.log"
+    log = context.logs / f"audit.{name}.log"
     with ran(shop.client, step, log):
         printed = log.read_text("utf-8").splitlines()[-1]
     found: dict[str, Device] = msgspec.convert(json.loads(printed), dict[str, Device])

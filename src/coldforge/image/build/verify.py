@@ -3,7 +3,7 @@
 import shutil
 from dataclasses import dataclass, field
 
-from coldforge.image.build.build import build, site, tidy
+from coldforge.image.build.build import build, build_context, tidy
 from coldforge.image.build.builder import Built, Connect
 from coldforge.image.build.compare import compare
 from coldforge.image.layers.release_build import Effort
@@ -33,11 +33,11 @@ def verify(space: Workspace, name: str, connect: Connect) -> list[Verdict]:
 
     The second build is removed when all is equal, kept for a look when not.
     """
-    first = site(space, name)
+    first = build_context(space, name)
     reference = build(first, connect)
     scratch = space.build / "verify"
     shutil.rmtree(scratch, ignore_errors=True)
-    again = site(space, name, scratch)
+    again = build_context(space, name, scratch)
     rebuilt = build(again, connect, Effort(cache=""))  # compiled, not remembered
     verdicts = _verdicts(first.layout, reference, again.layout, rebuilt)
     tidy(first, connect)

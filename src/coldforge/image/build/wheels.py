@@ -15,7 +15,7 @@ from coldforge.image.build.cache import Cache
 from coldforge.image.build.cache_key import LAYER_CODE, Description
 from coldforge.image.build.plan import wheel_description, wheel_folder
 from coldforge.image.layers.compile import built_wheel
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.layers.release_build import Effort, Workshop
 from coldforge.image.oci.config import environment
 from coldforge.progress import step
@@ -28,7 +28,7 @@ AUDIT_CODE = ("image/audit", *LAYER_CODE)
 class Order:
     """A wheel wanted: for which layer, what is below that, and where it is compiled."""
 
-    site: Site
+    context: BuildContext
     cache: Cache
     name: str
     layer: str
@@ -42,9 +42,9 @@ class Order:
 
 def wheel(order: Order) -> tuple[Path, str]:
     """Find or build the wheel, audited; return the file and its digest."""
-    site = order.site
-    description = wheel_description(site, order.name, order.layer, order.compilers)
-    folder = wheel_folder(site, description)
+    context = order.context
+    description = wheel_description(context, order.name, order.layer, order.compilers)
+    folder = wheel_folder(context, description)
     record = order.cache.get(description)
     if record and (folder / record["file"]).is_file():
         made, digest = folder / record["file"], record["digest"]
@@ -55,14 +55,14 @@ def wheel(order: Order) -> tuple[Path, str]:
         digest = f"sha256:{sha256_file(made)}"
         found = {"file": made.name, "digest": digest}
         order.cache.put(f"wheel/{order.name}", description, found)
-    if site.stack.file.architectures:
+    if context.stack.file.architectures:
         _audit(order, made, digest)
     return made, digest
 
 
 def _build(order: Order, folder: Path) -> Path:
     with step(f"Building wheel {order.name} from source") as at:
-        made = built_wheel(order.shop(), order.site, order.name, folder)
+        made = built_wheel(order.shop(), order.context, order.name, folder)
         at.result = made.name
     return made
 
@@ -90,16 +90,16 @@ def differences(one: Path, other: Path) -> list[str]:
 
 def _audit(order: Order, made: Path, digest: str) -> None:
     """Audit the wheel unless this wheel on these layers passed before."""
-    site = order.site
+    context = order.context
     description = _judged(order, digest)
     if order.cache.get(description) and made.with_name(REPORT).is_file():
         return
-    names = list(site.stack.layers)
-    env = environment(site.stack, names[: names.index(order.layer)])
-    layers = [site.layout.blob(digest) for digest in order.below]
+    names = list(context.stack.layers)
+    env = environment(context.stack, names[: names.index(order.layer)])
+    layers = [context.layout.blob(digest) for digest in order.below]
     with step(f"Auditing wheel {order.name}") as at:
         image = Loader(layers, env.get("LD_LIBRARY_PATH", ""))
-        audit = examined(order.shop(), site, order.name, made, image)
+        audit = examined(order.shop(), context, order.name, made, image)
         at.result = f"{len(audit.binaries)} binaries"
     order.cache.put(f"audit/{order.name}", description, {"passed": "yes"})
 
@@ -108,8 +108,8 @@ def _judged(order: Order, digest: str) -> Description:
     return {
         "coldforge's own code": code_digest(*AUDIT_CODE),
         "audit": order.name,
-        "file audit.py": sha256_file(order.site.space.wheels / "audit.py"),
+        "file audit.py": sha256_file(order.context.space.wheels / "audit.py"),
         "wheel": digest,
-        "architectures": " ".join(order.site.stack.file.architectures),
+        "architectures": " ".join(order.context.stack.file.architectures),
         "layers": " ".join(order.below),
     }

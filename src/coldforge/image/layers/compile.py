@@ -13,7 +13,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.image.containers.step import Step, ran
 from coldforge.image.filesystem.member import clean_name
 from coldforge.image.filesystem.normalise_wheel import repack
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.layers.release_build import Workshop, released
 from coldforge.stack.lock import Entry
 
@@ -22,24 +22,24 @@ OUT = "/coldforge/out"
 STEADY = {"NVCC_APPEND_FLAGS": "-objtemp"}
 
 
-def built_wheel(shop: Workshop, site: Site, name: str, out: Path) -> Path:
+def built_wheel(shop: Workshop, context: BuildContext, name: str, out: Path) -> Path:
     """Build wheel recipe `name`; return the normalised wheel in folder `out`."""
-    recipe = site.stack.wheels[name]
-    source, requires = wheel_inputs(site, name)
+    recipe = context.stack.wheels[name]
+    source, requires = wheel_inputs(context, name)
     step = Step(
         name=f"wheel {name}",
         image=shop.image,
         command=["python3", "/coldforge/in/build.py"],
-        inputs={f"wheels/{entry.path}": site.blob(entry) for entry in requires},
+        inputs={f"wheels/{entry.path}": context.blob(entry) for entry in requires},
         env={**shop.env, **STEADY, **recipe.env},
     )
-    log = site.logs / f"wheel.{name}.log"
+    log = context.logs / f"wheel.{name}.log"
     if recipe.release:
-        step = released(shop, site, step, source)
-        log = site.logs / "build_whl.log"
+        step = released(shop, context, step, source)
+        log = context.logs / "build_whl.log"
     else:
-        inputs = {"build.py": site.space.wheels / "build.py"}
-        inputs |= {f"sdist/{source.path}": site.blob(source)}
+        inputs = {"build.py": context.space.wheels / "build.py"}
+        inputs |= {f"sdist/{source.path}": context.blob(source)}
         step = replace(step, inputs={**step.inputs, **inputs})
     with ran(shop.client, step, log) as container:
         archive, _ = container.get_archive(OUT)
@@ -49,12 +49,12 @@ def built_wheel(shop: Workshop, site: Site, name: str, out: Path) -> Path:
     return made
 
 
-def wheel_inputs(site: Site, name: str) -> tuple[Entry, list[Entry]]:
+def wheel_inputs(context: BuildContext, name: str) -> tuple[Entry, list[Entry]]:
     """Split a wheel recipe's inputs into its source and its build requirements."""
-    entries = [entry for entry in site.lock.of(f"wheel/{name}") if entry.origin != "lfs"]
+    entries = [entry for entry in context.lock.of(f"wheel/{name}") if entry.origin != "lfs"]
     sources = [entry for entry in entries if not entry.path.endswith(".whl")]
     if len(sources) != 1:
-        hint = f"run: ./invokew stack.lock --stack {site.stack.name}"
+        hint = f"run: ./invokew stack.lock --stack {context.stack.name}"
         raise ColdforgeError(f"the lock holds {len(sources)} sources for wheel {name}", hint)
     return sources[0], [entry for entry in entries if entry is not sources[0]]
 

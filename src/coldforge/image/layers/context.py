@@ -16,7 +16,7 @@ Write = Callable[[LayerWriter], None]
 
 
 @dataclass(frozen=True)
-class Site:
+class BuildContext:
     """Where things are made: the checkout, the stack and its lock, the mirror, the layout."""
 
     space: Workspace
@@ -26,7 +26,7 @@ class Site:
     layout: Layout
     root: Path
     """Where everything made here is kept: build/, or a scratch folder."""
-    builder: "Site | None" = None
+    builder: "BuildContext | None" = None
     """The stack in whose image the wheels are compiled, if that is another one."""
 
     @property

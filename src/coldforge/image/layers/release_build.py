@@ -12,7 +12,7 @@ from coldforge.files.lfs_pointer import pointers, unmet
 from coldforge.image.containers.docker_engine import diff_ids
 from coldforge.image.containers.parallelism import GIB, jobs, room
 from coldforge.image.containers.step import Step
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.progress import say
 from coldforge.stack.lock import Entry
 from coldforge.stack.profile import Compile
@@ -45,23 +45,23 @@ class Workshop:
     effort: Effort = field(default_factory=Effort)
 
 
-def released(shop: Workshop, site: Site, step: Step, source: Entry) -> Step:
+def released(shop: Workshop, context: BuildContext, step: Step, source: Entry) -> Step:
     """Let the step run the release's own script, its output shown while it runs."""
-    profile, chosen = site.stack.profile, site.stack.file.architectures
+    profile, chosen = context.stack.profile, context.stack.file.architectures
     if profile is None or not chosen:
-        message = f"stack {site.stack.name} builds a release's wheel, but lacks what that needs"
+        message = f"stack {context.stack.name} builds a release's wheel, but lacks what that needs"
         raise ColdforgeError(message, "name release and architectures in its file")
-    build, tar = profile.build, site.blob(source)
-    large = large_files(site, source.use, build.needs)
-    check_pointers(site.stack.name, build.needs, tar, large)
-    cached = bool(shop.effort.cache and build.ccache and has_ccache(site))
+    build, tar = profile.build, context.blob(source)
+    large = large_files(context, source.use, build.needs)
+    check_pointers(context.stack.name, build.needs, tar, large)
+    cached = bool(shop.effort.cache and build.ccache and has_ccache(context))
     count = shop.effort.jobs or at_once(shop.client, build.memory)
     order = {
         "command": command(build, chosen, count, cached),
         "out": build.out,
     }
     env = {**step.env, **build.env}
-    inputs = {"release.py": site.space.wheels / "release.py", "source/source.tar": tar}
+    inputs = {"release.py": context.space.wheels / "release.py", "source/source.tar": tar}
     return replace(
         step,
         command=["python3", "/coldforge/in/release.py", json.dumps(order)],
@@ -98,16 +98,16 @@ def command(build: Compile, architectures: list[str], count: int, cached: bool) 
     return words
 
 
-def large_files(site: Site, use: str, needs: list[str]) -> dict[str, Path]:
+def large_files(context: BuildContext, use: str, needs: list[str]) -> dict[str, Path]:
     """Find the large files that the build links and the mirror has: path in the tree -> bytes.
 
     Others stay pointers, mirrored or not: what a mirror happens to hold decides no byte.
     """
-    entries = [entry for entry in site.lock.of(use) if entry.origin == "lfs"]
+    entries = [entry for entry in context.lock.of(use) if entry.origin == "lfs"]
     return {
-        entry.name: site.blob(entry)
+        entry.name: context.blob(entry)
         for entry in entries
-        if entry.name in needs and site.store.has(entry.sha256, entry.size)
+        if entry.name in needs and context.store.has(entry.sha256, entry.size)
     }
 
 
@@ -119,7 +119,7 @@ def check_pointers(stack: str, needs: list[str], tar: Path, large: Mapping[str, 
         raise MissingInputError(f"a library to link: {line}", hint)
 
 
-def has_ccache(site: Site) -> bool:
+def has_ccache(context: BuildContext) -> bool:
     """Tell whether wheels are compiled where there is a compiler cache."""
-    lock = (site.builder or site).lock
+    lock = (context.builder or context).lock
     return any(entry.name == "ccache" for entry in lock.entries)
