@@ -2,7 +2,7 @@ from coldforge.evidence import generate
 from coldforge.evidence.built_wheels import made
 from coldforge.evidence.component import Component
 from coldforge.evidence.components import components, licensed, locked
-from coldforge.evidence.licences.licence import Said
+from coldforge.evidence.licences.licence import Declared
 from tests.evidence.conftest import Image
 
 
@@ -54,5 +54,5 @@ def test_the_lock_s_things_are_a_part_of_all(image: Image) -> None:
 
 def test_packages_that_refer_to_each_other_end_nowhere(image: Image) -> None:
     debs = [one for one in locked(image.context) if one.kind == "deb"]
-    said = {debs[0].sha256: Said(see=debs[1].name), debs[1].sha256: Said(see=debs[0].name)}
+    said = {debs[0].sha256: Declared(see=debs[1].name), debs[1].sha256: Declared(see=debs[0].name)}
     assert {one.licence.expression for one in licensed(debs, said)} == {"NOASSERTION"}

@@ -12,7 +12,7 @@ from coldforge.evidence.component import (
     project_of,
     pypi_url,
 )
-from coldforge.evidence.licences.licence import UNKNOWN, Licence, Said, licence
+from coldforge.evidence.licences.licence import UNKNOWN, Declared, Licence, licence
 from coldforge.files.digest import sha256_file
 from coldforge.image.layers.context import BuildContext
 from coldforge.mirror.missing import needed
@@ -34,16 +34,16 @@ def components(context: BuildContext, wheels: Iterable[Wheel]) -> list[Component
     return _once([*locked(context), *made, *checked_out(context), *_nested(context.stack)])
 
 
-def licensed(components: list[Component], said: dict[str, Said]) -> list[Component]:
+def licensed(components: list[Component], said: dict[str, Declared]) -> list[Component]:
     """Give each component the licence it states; a .deb may refer to another one."""
     debs = {one.name: one.sha256 for one in components if one.kind == "deb"}
 
     def words(one: Component) -> list[str]:
         seen: set[str] = set()
-        found = said.get(one.sha256, Said())
+        found = said.get(one.sha256, Declared())
         while found.see and found.see not in seen:
             seen.add(found.see)
-            found = said.get(debs.get(found.see, ""), Said())
+            found = said.get(debs.get(found.see, ""), Declared())
         return found.names
 
     known: dict[tuple[str, ...], Licence] = {(): UNKNOWN}

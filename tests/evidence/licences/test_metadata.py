@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.evidence.licences.licence import Said
+from coldforge.evidence.licences.licence import Declared
 from coldforge.evidence.licences.metadata import names_in, read
 from tests.evidence.packages import sdist, wheel
 
@@ -34,7 +34,7 @@ def test_a_wheel_and_an_sdist_are_read(tmp_path: Path) -> None:
         "a-1.tar.gz": sdist("a", "1", "License-Expression: MIT\n"),
     }.items():
         (tmp_path / "blob").write_bytes(data)
-        assert read(tmp_path / "blob", "a", file) == Said(["MIT"])
+        assert read(tmp_path / "blob", "a", file) == Declared(["MIT"])
 
 
 @pytest.mark.parametrize("file", ["a-1-py3-none-any.whl", "a-1.tar.gz"])

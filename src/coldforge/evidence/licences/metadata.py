@@ -11,14 +11,14 @@ from email.parser import BytesHeaderParser
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError
-from coldforge.evidence.licences.licence import Said, licence
+from coldforge.evidence.licences.licence import Declared, licence
 
 LONGEST = 100  # characters of a License field that is a name and not the text
 CLASSIFIER = "License :: "
 MOST = 8 << 20  # bytes of metadata
 
 
-def read(path: Path, name: str, file: str) -> Said:
+def read(path: Path, name: str, file: str) -> Declared:
     """Read what a wheel or sdist says; raise ColdforgeError if it is damaged."""
     try:
         data = _from_wheel(path) if file.endswith(".whl") else _from_sdist(path, file)
@@ -26,7 +26,7 @@ def read(path: Path, name: str, file: str) -> Said:
         raise ColdforgeError(
             f"{file} cannot be read: {error}", "run: ./invokew mirror.verify"
         ) from error
-    return Said(names_in(data))
+    return Declared(names_in(data))
 
 
 def names_in(data: bytes) -> list[str]:
