@@ -46,6 +46,14 @@ def test_it_passes_exactly_when_enough_distinct_trusted_keys_signed(
             check(trust, KIND, PAYLOAD, signatures)
 
 
+@pytest.mark.parametrize(("before", "counts"), [(255, True), (256, False)])
+def test_of_many_signatures_the_first_256_count(people: People, before: int, counts: bool) -> None:
+    (good,) = signed(people, "anna")
+    others = [Signature(f"SHA256:{number}", good.sig) for number in range(before)]
+    found = signers(people.trust(1, "anna"), KIND, PAYLOAD, [*others, good])
+    assert found == ({good.keyid} if counts else set())
+
+
 def test_one_key_signing_twice_counts_once(people: People) -> None:
     trust = people.trust(2, "anna", "ben")
     with pytest.raises(ColdforgeError, match="1 of the 2 signatures"):

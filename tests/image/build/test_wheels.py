@@ -5,16 +5,19 @@ from unittest.mock import MagicMock
 import pytest
 
 from coldforge.errors import ColdforgeError, MissingInputError
+from coldforge.files.code import PACKAGE
 from coldforge.files.digest import sha256_file
 from coldforge.image.build import wheels
 from coldforge.image.build.build import build_context
 from coldforge.image.build.builder import Builder
 from coldforge.image.build.cache import Cache
+from coldforge.image.build.cache_key import MESSAGES
 from coldforge.image.build.wheels import Order, differences
 from coldforge.image.layers.context import BuildContext
 from coldforge.image.layers.release_build import Effort
 from coldforge.paths import Workspace
 from tests.image.conftest import RELEASE, WheelOf
+from tests.structure import outside
 
 
 def test_wheels_of_the_same_bytes_do_not_differ(wheel_of: WheelOf) -> None:
@@ -99,3 +102,13 @@ def test_a_wheel_is_not_begun_before_everything_is_there(trio: Workspace) -> Non
 
 def unwanted() -> NoReturn:
     raise AssertionError("no engine is needed")
+
+
+def test_all_code_that_audits_a_wheel_is_in_the_key_of_its_audit() -> None:
+    assert outside(PACKAGE, "image.audit", (*wheels.AUDIT_CODE, *MESSAGES)) == set()
+
+
+@pytest.mark.parametrize("place", wheels.AUDIT_CODE)
+def test_each_part_of_the_code_in_that_key_decides_something(place: str) -> None:
+    rest = [one for one in (*wheels.AUDIT_CODE, *MESSAGES) if one != place]
+    assert outside(PACKAGE, "image.audit", rest) != set()
