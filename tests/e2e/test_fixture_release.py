@@ -15,11 +15,11 @@ import pytest
 from coldforge.files.digest import sha256_file
 from coldforge.image.build.build import build_context, deliver
 from coldforge.image.build.builder import Builder
-from coldforge.image.build.plan import compiling
+from coldforge.image.build.plan import compile_layers
 from coldforge.image.containers.docker_engine import image_name
 from coldforge.image.layers.compile import built_wheel
 from coldforge.image.layers.context import BuildContext, fixed_environment
-from coldforge.image.layers.release_build import Effort, Workshop
+from coldforge.image.layers.release_build import BuildEnvironment, CompileOptions
 from coldforge.paths import Workspace
 from coldforge.stack.lock import read_lock
 from tests.e2e.conftest import Cli
@@ -55,13 +55,13 @@ def wheel(cli: Cli, built: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def shop(built: Any, engine: Any) -> tuple[Workshop, BuildContext]:
+def build_env(built: Any, engine: Any) -> tuple[BuildEnvironment, BuildContext]:
     """Where the wheel is compiled: the builder stack's image."""
     context = build_context(Workspace(ROOT), STACK)
     assert context.builder
     deliver(context.builder, Builder(context.builder, lambda: engine).build(), lambda: engine)
-    env = fixed_environment(*compiling(context, "tensorrt_llm"))
-    return Workshop(engine, image_name(f"{STACK}-devel"), env), context
+    env = fixed_environment(*compile_layers(context, "tensorrt_llm"))
+    return BuildEnvironment(engine, image_name(f"{STACK}-devel"), env), context
 
 
 @pytest.fixture
@@ -115,19 +115,25 @@ def test_it_imports_in_the_runtime_image_without_a_gpu(engine: Any) -> None:
 
 
 def test_no_cache_a_cold_one_and_a_warm_one_give_the_same_bytes(
-    shop: tuple[Workshop, BuildContext], wheel: Any, volume: str, tmp_path: Path
+    build_env: tuple[BuildEnvironment, BuildContext], wheel: Any, volume: str, tmp_path: Path
 ) -> None:
     """One compiler at a time the first time, two at a time after that."""
-    workshop, place = shop
+    environment, place = build_env
     place = replace(place, root=tmp_path / "root")
-    efforts = {"none": Effort(1, ""), "cold": Effort(2, volume), "warm": Effort(2, volume)}
+    choices = {
+        "none": CompileOptions(1, ""),
+        "cold": CompileOptions(2, volume),
+        "warm": CompileOptions(2, volume),
+    }
     made = {
-        name: built_wheel(replace(workshop, effort=effort), place, "tensorrt_llm", tmp_path / name)
-        for name, effort in efforts.items()
+        name: built_wheel(
+            replace(environment, options=options), place, "tensorrt_llm", tmp_path / name
+        )
+        for name, options in choices.items()
     }
     digests = {name: sha256_file(path) for name, path in made.items()}
-    assert digests == dict.fromkeys(efforts, wheel["audit"]["sha256"])
-    logs = {name: (tmp_path / name / "build_whl.log").read_text("utf-8") for name in efforts}
+    assert digests == dict.fromkeys(choices, wheel["audit"]["sha256"])
+    logs = {name: (tmp_path / name / "build_whl.log").read_text("utf-8") for name in choices}
     assert "Hits:" not in logs["none"]
     assert hits(logs["cold"]) == "0 / 5"
     assert hits(logs["warm"]) == "5 / 5"

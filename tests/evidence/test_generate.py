@@ -17,7 +17,7 @@ def test_what_is_lacking_is_made_once(image: Image) -> None:
     assert not generate.lacks(image.layout, image.digest)
     assert not generate.write(image.context, image.subject)
     assert (image.layout.root / "index.json").read_bytes() == before
-    kinds = [paper.media_type for paper in generate.papers(image.layout, image.digest)]
+    kinds = [artifact.media_type for artifact in generate.artifacts(image.layout, image.digest)]
     assert sorted(kinds) == sorted(KINDS)
 
 
@@ -32,16 +32,16 @@ def test_what_says_otherwise_is_replaced(image: Image) -> None:
     generate.write(image.context, image.subject)
     old = image.layout.refer(image.subject.manifest, spdx.MEDIA_TYPE, spdx.MEDIA_TYPE, b"{}")
     generate.renew(image.context, image.subject)
-    papers = generate.papers(image.layout, image.digest)
-    assert len(papers) == 3
-    assert old.digest not in {paper.manifest for paper in papers}
+    artifacts = generate.artifacts(image.layout, image.digest)
+    assert len(artifacts) == 3
+    assert old.digest not in {artifact.manifest for artifact in artifacts}
 
 
 def test_an_image_of_another_checkout_is_not_vouched_for(image: Image) -> None:
     (image.context.space.root / "top.txt").write_text("changed", "utf-8")
     with pytest.raises(ColdforgeError, match="was not built here"):
         generate.write(image.context, image.subject)
-    assert generate.papers(image.layout, image.digest) == []
+    assert generate.artifacts(image.layout, image.digest) == []
 
 
 def test_inputs_that_are_gone_are_an_error_and_not_silence(image: Image) -> None:

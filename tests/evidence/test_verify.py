@@ -43,10 +43,10 @@ def failed(image: Image) -> dict[str, str]:
 
 def replaced(image: Image, media_type: str, change: Change) -> None:
     """Put a changed document in the place of the right one."""
-    for paper in generate.papers(image.layout, image.digest):
-        if paper.media_type == media_type:
-            document = generate.load(image.layout, paper)
-            image.layout.forget({paper.manifest})
+    for artifact in generate.artifacts(image.layout, image.digest):
+        if artifact.media_type == media_type:
+            document = generate.load(image.layout, artifact)
+            image.layout.forget({artifact.manifest})
     change(document)
     data = canonical_json(document)
     image.layout.refer(image.subject.manifest, media_type, media_type, data)
@@ -100,8 +100,10 @@ def test_an_sbom_that_was_edited_is_found(documented: Image, change: Change) -> 
 
 def test_an_sbom_and_provenance_edited_together_do_not_fit_the_lock(documented: Image) -> None:
     replaced(documented, spdx.MEDIA_TYPE, lambda bom: bom["packages"].pop())
-    papers = generate.papers(documented.layout, documented.digest)
-    (digest,) = [paper.digest for paper in papers if paper.media_type == spdx.MEDIA_TYPE]
+    artifacts = generate.artifacts(documented.layout, documented.digest)
+    (digest,) = [
+        artifact.digest for artifact in artifacts if artifact.media_type == spdx.MEDIA_TYPE
+    ]
 
     def follow(statement: dict[str, Any]) -> None:
         for item in statement["predicate"]["runDetails"]["byproducts"]:

@@ -3,13 +3,13 @@ from dataclasses import replace
 import pytest
 
 from coldforge.host.check import Check, healthy
+from coldforge.host.docker_client import DockerFacts
 from coldforge.host.doctor import diagnose, examine
-from coldforge.host.engine import EngineFacts
 from coldforge.host.facts import Facts
 from coldforge.paths import Workspace
 
 GB = 1_000_000_000
-ENGINE = EngineFacts("28.5.2", "1.51", "overlayfs", True, "/var/lib/docker", "linux/x86_64")
+ENGINE = DockerFacts("28.5.2", "1.51", "overlayfs", True, "/var/lib/docker", "linux/x86_64")
 GOOD = Facts(
     system="Debian GNU/Linux 12",
     family="debian",

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError, UnreachableError
-from coldforge.host.engine import connect
+from coldforge.host.docker_client import connect
 from coldforge.host.ssh import Tunnel, ssh_command
 
 HOST = "ssh://anna@example.invalid:2222"

@@ -15,7 +15,7 @@ from coldforge.image.build.build import build, build_context, deliver
 from coldforge.image.build.builder import Built
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.plan import layer_description
-from coldforge.image.containers.docker_engine import image_name, unname
+from coldforge.image.containers.docker_engine import image_name, remove_image
 from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.fetch import fetch
@@ -105,7 +105,7 @@ def base(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buil
     deliver(context, built, lambda: engine)
     tidy(context.layout, built.layers["base"].digest)
     yield context
-    unname(engine, image_name(name))
+    remove_image(engine, image_name(name))
 
 
 def seed(context: BuildContext) -> None:
@@ -162,7 +162,7 @@ def ground(base: BuildContext, engine: Any, tmp_path: Path) -> Iterator[Ground]:
     lay_ground(space, name, ["base", "extra"])
     yield Ground(space, name, base.root, engine)
     for tag in ("latest", "below", "bootstrap"):
-        unname(engine, image_name(name, tag))
+        remove_image(engine, image_name(name, tag))
 
 
 @pytest.fixture(scope="session")

@@ -182,7 +182,7 @@ def test_what_was_built_is_delivered_and_its_helpers_are_dropped(
 CODE = """
 import json, sys
 from pathlib import Path
-from coldforge.host.engine import connect
+from coldforge.host.docker_client import connect
 from coldforge.image.build.build import build, build_context
 from coldforge.paths import Workspace
 client = connect()

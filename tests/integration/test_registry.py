@@ -16,9 +16,9 @@ import pytest
 
 from coldforge.image.build.build import build, build_context, deliver
 from coldforge.image.build.builder import Built
-from coldforge.image.containers.docker_engine import image_name, unname
+from coldforge.image.containers.docker_engine import image_name, remove_image
 from coldforge.image.filesystem.deb import payload
-from coldforge.image.filesystem.excluded import dropped
+from coldforge.image.filesystem.excluded import is_excluded
 from coldforge.image.filesystem.tree import Tree, read_tree
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.fetch import fetch
@@ -133,7 +133,7 @@ def pushed(engine: Any, debian: str, registry: tuple[str, Any], tmp_path: Path) 
         yield next(line["aux"]["Digest"] for line in said if "aux" in line)
     finally:
         container.remove(force=True)
-        unname(engine, f"{name}:1")
+        remove_image(engine, f"{name}:1")
 
 
 @pytest.fixture
@@ -176,12 +176,14 @@ def made(space: Workspace, stack: Stack, engine: Any, root: Path) -> Built:
         return built
     finally:
         for tag in ("latest", "below", "bootstrap"):
-            unname(engine, image_name(stack.name, tag))
+            remove_image(engine, image_name(stack.name, tag))
 
 
 def visible(tree: Tree) -> dict[str, tuple[object, str]]:
     """Take what a layer keeps; folders an engine made for itself are empty."""
-    return {path: (node.member, node.sha256) for path, node in tree.items() if not dropped(path)}
+    return {
+        path: (node.member, node.sha256) for path, node in tree.items() if not is_excluded(path)
+    }
 
 
 def test_an_image_of_a_registry_that_is_gone_is_built_upon_the_same_twice(

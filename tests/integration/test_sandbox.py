@@ -13,7 +13,7 @@ import pytest
 from coldforge.evaluate.humaneval import Problem, program, read_problems
 from coldforge.image.containers import sandbox
 from coldforge.image.containers.sandbox import NAME, Limits, Verdict, judge, options, reap
-from coldforge.image.containers.step import LABEL
+from coldforge.image.containers.step import STEP_LABEL
 
 pytestmark = pytest.mark.engine
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "HumanEval.jsonl.gz"
@@ -113,7 +113,7 @@ def test_afterwards_a_program_passes_that(found: dict[str, Verdict], name: str) 
 
 def there(engine: Any, name: str = NAME) -> list[str]:
     """List the states of the containers with a label; they may be gone when one looks closer."""
-    found = engine.api.containers(all=True, filters={"label": f"{LABEL}={name}"})
+    found = engine.api.containers(all=True, filters={"label": f"{STEP_LABEL}={name}"})
     return [item["State"] for item in found]
 
 
@@ -139,7 +139,7 @@ def test_the_clock_starts_with_the_program(engine: Any, debian: str) -> None:
 
 KILLED = """
 import sys
-from coldforge.host.engine import connect
+from coldforge.host.docker_client import connect
 from coldforge.image import sandbox
 sandbox.NAME = sys.argv[2]
 sleep = "import time; time.sleep(600)"

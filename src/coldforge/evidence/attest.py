@@ -35,9 +35,9 @@ def attest(context: BuildContext, subject: Subject, key: Path) -> Attested:
     """
     private = read_private(key)
     statement = generate.documents(context, subject)[provenance.MEDIA_TYPE]
-    for paper in generate.papers(context.layout, subject.manifest.digest):
-        held = paper.media_type == provenance.MEDIA_TYPE
-        if held and generate.read(context.layout, paper) != statement:
+    for artifact in generate.artifacts(context.layout, subject.manifest.digest):
+        held = artifact.media_type == provenance.MEDIA_TYPE
+        if held and generate.read(context.layout, artifact) != statement:
             message = "the image's provenance is not what this site finds"
             hint = f"run: ./invokew image.evidence --stack {subject.name}"
             raise ColdforgeError(message, hint)
@@ -51,7 +51,7 @@ def _kept(layout: Layout, subject: Subject, envelope: Envelope, keyid: str) -> A
     import msgspec
 
     data = msgspec.json.encode(envelope)
-    before = {paper.digest for paper in generate.papers(layout, subject.manifest.digest)}
+    before = {artifact.digest for artifact in generate.artifacts(layout, subject.manifest.digest)}
     manifest = layout.refer(subject.manifest, ATTESTATION, ATTESTATION, data)
     digest = layout.read(manifest.digest)["layers"][0]["digest"]
     return Attested(keyid, digest, digest not in before)
@@ -66,11 +66,11 @@ def attesters(
     `statement`, if that is given.
     """
     found: set[str] = set()
-    for paper in generate.papers(layout, manifest_digest):
-        if paper.media_type != ATTESTATION:
+    for artifact in generate.artifacts(layout, manifest_digest):
+        if artifact.media_type != ATTESTATION:
             continue
         try:
-            envelope = read_envelope(generate.read(layout, paper), "an attestation")
+            envelope = read_envelope(generate.read(layout, artifact), "an attestation")
             payload = envelope.content
         except ColdforgeError:
             continue
@@ -84,9 +84,9 @@ def attesters(
 def signatures(layout: Layout, manifest_digest: str) -> list[Signature]:
     """List the signatures on an image's attestations, good or not."""
     found = []
-    for paper in generate.papers(layout, manifest_digest):
-        if paper.media_type == ATTESTATION:
-            found += read_envelope(generate.read(layout, paper), "an attestation").signatures
+    for artifact in generate.artifacts(layout, manifest_digest):
+        if artifact.media_type == ATTESTATION:
+            found += read_envelope(generate.read(layout, artifact), "an attestation").signatures
     return found
 
 

@@ -108,7 +108,9 @@ def _compilers(context: BuildContext) -> list[str]:
 def _taken_out(context: BuildContext, layer: str, held: ExitStack) -> Iterator[Wheel]:
     """Take out the wheels that `layer` installs from inside its hand-carried archives."""
     entries = [entry for entry in context.lock.of(layer) if entry.origin == "file"]
-    recipe = carried.settled(context.stack.layers[layer], carried.versions(context.lock, [layer]))
+    recipe = carried.with_versions(
+        context.stack.layers[layer], carried.versions(context.lock, [layer])
+    )
     for entry in entries:
         if entry.name in recipe.packages:
             brought = [(entry.name, entry.path, context.blob(entry))]

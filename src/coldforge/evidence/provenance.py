@@ -30,7 +30,7 @@ Resource = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Work:
+class BuildRecord:
     """A build that is over: the image, what it is made of, and what was written about that."""
 
     context: BuildContext
@@ -41,36 +41,36 @@ class Work:
     """File name -> document."""
 
 
-def statement(work: Work) -> bytes:
+def statement(record: BuildRecord) -> bytes:
     """Write the statement on an image that was built here; the same wherever it was."""
-    subject = work.subject
+    subject = record.subject
     details = {
         "builder": {"id": BUILDER, "version": {"coldforge": __version__}},
-        "byproducts": [*_layers(work), *_wheels(work), *_sboms(work)],
+        "byproducts": [*_layers(record), *_wheels(record), *_sboms(record)],
     }
     return canonical_json(
         {
             "_type": STATEMENT,
             "subject": [_resource(subject.name, subject.sha256)],
             "predicateType": PREDICATE,
-            "predicate": {"buildDefinition": _definition(work), "runDetails": details},
+            "predicate": {"buildDefinition": _definition(record), "runDetails": details},
         }
     )
 
 
-def _definition(work: Work) -> Resource:
+def _definition(record: BuildRecord) -> Resource:
     """Say what was asked for, and list everything that the answer was made of."""
-    context = work.context
-    inputs = (_component(one) for one in work.components if one.locked or not one.sha256)
+    context = record.context
+    inputs = (_component(one) for one in record.components if one.locked or not one.sha256)
     return {
         "buildType": BUILD_TYPE,
-        "externalParameters": {"stack": work.subject.name},
+        "externalParameters": {"stack": record.subject.name},
         "internalParameters": {
             "epoch": context.stack.file.epoch,
             "layerCode": f"sha256:{code_digest(*LAYER_CODE)}",
         },
         "resolvedDependencies": [
-            _checkout(context, work.subject),
+            _checkout(context, record.subject),
             *_recipes(context),
             *_builder(context),
             *inputs,
@@ -136,20 +136,20 @@ def _component(one: Component) -> Resource:
     return {"name": one.file, "uri": one.purl, "digest": digest}
 
 
-def _layers(work: Work) -> Iterator[Resource]:
-    layers = work.context.layout.read(work.subject.manifest.digest)["layers"]
-    for name, layer in zip(work.context.stack.layers, layers, strict=True):
+def _layers(record: BuildRecord) -> Iterator[Resource]:
+    layers = record.context.layout.read(record.subject.manifest.digest)["layers"]
+    for name, layer in zip(record.context.stack.layers, layers, strict=True):
         yield _resource(f"layer/{name}", layer["digest"].removeprefix("sha256:"))
 
 
-def _wheels(work: Work) -> Iterator[Resource]:
-    for wheel in sorted(work.wheels, key=lambda item: item.name):
+def _wheels(record: BuildRecord) -> Iterator[Resource]:
+    for wheel in sorted(record.wheels, key=lambda item: item.name):
         yield _resource(f"wheel/{wheel.name}", sha256_file(wheel.path))
 
 
-def _sboms(work: Work) -> Iterator[Resource]:
+def _sboms(record: BuildRecord) -> Iterator[Resource]:
     """Name the SBOMs, so that who signs the statement signs them too."""
-    for name, data in sorted(work.sboms.items()):
+    for name, data in sorted(record.sboms.items()):
         yield _resource(f"sbom/{name}", hashlib.sha256(data).hexdigest())
 
 

@@ -3,14 +3,41 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError
-from coldforge.host.ask import agreed, at_terminal
-from coldforge.host.endpoint import DEFAULT_SOCKET, EngineAbsentError, reach
+from coldforge.host.endpoint import DEFAULT_SOCKET, DockerAbsentError, check_socket
 from coldforge.progress import say, step
+
+YES = "COLDFORGE_YES"
+
+
+def permission(yes: bool, environ: Mapping[str, str], terminal: bool) -> bool | None:
+    """Tell whether permission is given (True) or cannot be asked for (False); None: ask.
+
+    `yes` is the task's --yes. CI counts as one too: its machines are made to be used up.
+    """
+    if yes or environ.get(YES) == "1" or environ.get("CI"):
+        return True
+    return None if terminal else False
+
+
+def confirm(question: str, yes: bool) -> bool:
+    """Get permission: given ahead, or by a question on the terminal; without one, no."""
+    answer = permission(yes, os.environ, at_terminal())
+    if answer is not None:
+        return answer
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def at_terminal() -> bool:
+    """Tell whether somebody can answer."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
 
 PIDFILE = Path("/var/run/docker.pid")
 LOG = Path("/var/log/coldforge-dockerd.log")
@@ -23,7 +50,7 @@ def possible() -> bool:
     return os.geteuid() == 0 and any(map(shutil.which, ("dockerd", "apt-get")))
 
 
-def bring_up(absent: EngineAbsentError, yes: bool) -> None:
+def bring_up(absent: DockerAbsentError, yes: bool) -> None:
     """Make an engine answer at the default socket; raise ColdforgeError.
 
     On a terminal it asks first. Elsewhere installing needs permission given ahead; an engine
@@ -35,7 +62,7 @@ def bring_up(absent: EngineAbsentError, yes: bool) -> None:
     if not installed and shutil.which("apt-get") is None:
         raise ColdforgeError(absent.message, "install Docker Engine 20.10 or newer and start it")
     verb = "Start it?" if installed else "Install Debian's docker.io and start it?"
-    if not agreed(f"No Docker Engine answers. {verb}", yes) and not (
+    if not confirm(f"No Docker Engine answers. {verb}", yes) and not (
         installed and not at_terminal()
     ):
         act = "start it" if installed else "install docker.io"
@@ -121,8 +148,8 @@ def wait(advance: Callable[[float], None], alive: Callable[[], bool]) -> bool:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and alive():
         try:
-            reach(DEFAULT_SOCKET)
-        except EngineAbsentError:
+            check_socket(DEFAULT_SOCKET)
+        except DockerAbsentError:
             time.sleep(0.5)
             advance(0.5)
         else:

@@ -1,20 +1,21 @@
 """Where the user's Docker Engine listens, and whether anything answers there."""
 
+import http.client
 import json
 import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from coldforge.errors import ColdforgeError, UnreachableError
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
-GREETING = 20  # seconds an engine may take to say who it is
+ANSWER_SECONDS = 20  # seconds an engine may take to say who it is
 
 
-class EngineAbsentError(UnreachableError):
+class DockerAbsentError(UnreachableError):
     """Nothing answers where an engine should be."""
 
 
@@ -58,13 +59,13 @@ def _follows_no_context() -> bool:
     return named in (None, "", "default")
 
 
-def reach(url: str) -> None:
+def check_socket(url: str) -> None:
     """Knock at a Unix socket, where refusals can be told apart; other URLs pass."""
     parts = urlsplit(url)
     if not parts.scheme.endswith("unix"):
         return
     with socket.socket(socket.AF_UNIX) as knock:
-        knock.settimeout(GREETING)
+        knock.settimeout(ANSWER_SECONDS)
         try:
             knock.connect(parts.path)
         except PermissionError as error:
@@ -73,7 +74,42 @@ def reach(url: str) -> None:
                 "run: sudo usermod -aG docker $USER, then log in again; or run as root",
             ) from error
         except OSError as error:
-            raise EngineAbsentError(
+            raise DockerAbsentError(
                 f"no Docker Engine answers at {parts.path} ({error.strerror or error})",
                 "start it (sudo systemctl start docker) or point DOCKER_HOST to one",
             ) from error
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        """Speak to the engine whose socket is `path`."""
+        super().__init__("localhost", timeout=ANSWER_SECONDS)
+        self.path = path
+
+    def connect(self) -> None:
+        """Open the socket."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def inspect_local_image(image: str) -> dict[str, Any]:
+    """Inspect an image of the user's engine; {} where that takes more than a local question."""
+    try:
+        parts = urlsplit(find_endpoint().url)
+    except ColdforgeError:
+        return {}
+    if not parts.scheme.endswith("unix"):
+        return {}
+    wire = UnixConnection(parts.path)
+    try:
+        wire.request("GET", f"/images/{quote(image)}/json")
+        answer = wire.getresponse()
+        shown = json.loads(answer.read()) if answer.status == 200 else {}
+    except (OSError, ValueError, http.client.HTTPException):
+        return {}
+    finally:
+        wire.close()
+    return shown if isinstance(shown, dict) else {}

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from coldforge.errors import ColdforgeError
 from coldforge.host import daemon
+from coldforge.host.docker_client import DockerFacts, connect, docker_facts
 from coldforge.host.endpoint import find_endpoint
-from coldforge.host.engine import EngineFacts, connect, engine_facts
 from coldforge.mirror.fetch import fetches
 from coldforge.mirror.settings import apt
 from coldforge.mirror.store import Store
@@ -44,7 +44,7 @@ class Facts:
     """The Python came in a bundle: it needs no pip, and there is no index."""
     index: str
     """What pip said of its index: `ok`, a complaint, or empty when it was not asked."""
-    engine: EngineFacts | None
+    engine: DockerFacts | None
     engine_trouble: tuple[str, str]
     engine_possible: bool
     """None answers, but tasks that need one can install and start it."""
@@ -151,18 +151,18 @@ def find_cudnn(library_path: str) -> str:
     return _said([ldconfig, "-p"], r"(\S*/libcudnn\.so\S*)$")
 
 
-def _engine() -> tuple[EngineFacts | None, tuple[str, str]]:
+def _engine() -> tuple[DockerFacts | None, tuple[str, str]]:
     try:
         client = connect()
         try:
-            return engine_facts(client), ("", "")
+            return docker_facts(client), ("", "")
         finally:
             client.close()
     except ColdforgeError as error:
         return None, (error.message, error.hint)
 
 
-def _engine_possible(engine: EngineFacts | None) -> bool:
+def _engine_possible(engine: DockerFacts | None) -> bool:
     try:
         return engine is None and daemon.possible() and not find_endpoint().chosen
     except ColdforgeError:

@@ -14,13 +14,13 @@ YES = "Install and start a Docker Engine without asking."
 @contextmanager
 def engine(yes: bool) -> Iterator[Callable[[], "docker.DockerClient"]]:
     """Yield what connects to the user's engine, bringing one up where none answers."""
-    from coldforge.host.engine import ensure_engine
+    from coldforge.host.docker_client import ensure_docker
 
     opened: list[docker.DockerClient] = []
 
     @cache
     def connect() -> "docker.DockerClient":
-        opened.append(ensure_engine(yes))
+        opened.append(ensure_docker(yes))
         return opened[0]
 
     try:

@@ -71,9 +71,9 @@ def rollback(
     Example: invoke image.rollback --stack cpu
     """
     from coldforge.deploy.rollback import rollback as roll
-    from coldforge.image.containers.step import answering
+    from coldforge.image.containers.step import docker_errors
 
-    with engine(yes) as connect, answering("the rollback"):
+    with engine(yes) as connect, docker_errors("the rollback"):
         done = roll(connect(), stack, to)
     result = {"stack": stack, **done._asdict()}
     emit(result, json, f"{stack}: generation {done.generation} is in use, {done.was} was")
@@ -124,19 +124,19 @@ def _settled(image: "Image") -> "Installed | None":
     """
     from coldforge.deploy.generations import settled
     from coldforge.deploy.install import Installed
-    from coldforge.host.glance import glance
+    from coldforge.host.endpoint import inspect_local_image
     from coldforge.image.containers.docker_engine import image_name
 
-    number = settled(glance(image_name(image.stack)), image)
+    number = settled(inspect_local_image(image_name(image.stack)), image)
     return Installed(number, False, []) if number else None
 
 
 def _install(image: "Image", keep: int, registry: str, yes: bool) -> "Installed":
     from coldforge.deploy.install import install as run
-    from coldforge.image.containers.step import answering
+    from coldforge.image.containers.step import docker_errors
 
     bring = _bring(image, registry)
-    with engine(yes) as connect, answering("the install"):
+    with engine(yes) as connect, docker_errors("the install"):
         return run(connect(), image, keep, bring)
 
 
@@ -166,7 +166,7 @@ def _roll_out(image: "Image", hosts: Path, keep: int, registry: str, json: bool)
     from coldforge.deploy.fleet import roll_out
     from coldforge.deploy.hosts import read_hosts
     from coldforge.deploy.install import install as run
-    from coldforge.host.engine import connect
+    from coldforge.host.docker_client import connect
 
     listed = read_hosts(hosts)
     bring = _bring(image, registry)

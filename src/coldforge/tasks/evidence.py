@@ -49,7 +49,7 @@ def evidence(
         checks = run(place, image)
         emit([check._asdict() for check in checks], json, "\n".join(map(_line, checks)))
         raise SystemExit(any(check.outcome == "FAILED" for check in checks))
-    papers = generate.papers(place.layout, digest)
+    papers = generate.artifacts(place.layout, digest)
     lines = [f"{paper.media_type:<42} {paper.size:>9,}  {paper.digest}" for paper in papers]
     result = {
         "stack": stack,

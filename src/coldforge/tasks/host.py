@@ -40,12 +40,12 @@ def doctor(context: Context, stack: str = "cpu", online: bool = False, json: boo
 )
 def test(context: Context, only: str = "", quick: bool = False, yes: bool = False) -> None:
     """Run the test suite, linters included."""
-    from coldforge.host.engine import ensure_engine
+    from coldforge.host.docker_client import ensure_docker
     from coldforge.host.suite import run_suite
     from coldforge.paths import Workspace
 
     if not quick:
-        ensure_engine(yes).close()
+        ensure_docker(yes).close()
     status, tally = run_suite(Workspace.find().root, only, quick)
     print(tally)  # noqa: T201 - the result
     raise SystemExit(status)

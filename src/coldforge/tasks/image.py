@@ -33,7 +33,7 @@ def build(context: Context, stack: str = "cpu", yes: bool = False, json: bool = 
 
 def build_and_load(stack: str, yes: bool) -> "Built":
     """Build what is not cached and give the engine the layers it lacks."""
-    from coldforge.host.glance import glance
+    from coldforge.host.endpoint import inspect_local_image
     from coldforge.image.build import build as image_build
     from coldforge.image.containers.docker_engine import image_name
     from coldforge.paths import Workspace
@@ -41,7 +41,7 @@ def build_and_load(stack: str, yes: bool) -> "Built":
     with engine(yes) as connect:
         place = image_build.build_context(Workspace.find(), stack)
         built = image_build.build(place, connect)
-        image_build.deliver(place, built, connect, glance(image_name(stack)))
+        image_build.deliver(place, built, connect, inspect_local_image(image_name(stack)))
     kept(place)
     return built
 

@@ -5,7 +5,7 @@ import pytest
 from coldforge.errors import ColdforgeError, MissingInputError, NotFetchedError
 from coldforge.image.build.build import build, build_context
 from coldforge.image.build.cache import Cache
-from coldforge.image.build.plan import compiling, plan
+from coldforge.image.build.plan import compile_layers, plan
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, read_lock, write_lock
 from tests.image.conftest import RELEASE, STACK, published
@@ -64,7 +64,7 @@ def test_a_wheel_waits_for_the_builder_stack_not_for_its_own_layers(pair: Worksp
 
 def test_a_wheel_is_compiled_in_every_layer_of_the_builder(pair: Workspace) -> None:
     context = build_context(pair, "slim")
-    stack, layers = compiling(context, "python")
+    stack, layers = compile_layers(context, "python")
     assert (stack.name, layers) == ("trio", ["base", "python", "top"])
 
 

@@ -29,7 +29,7 @@ class Runner:
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch) -> Runner:
     made = Runner()
-    monkeypatch.setattr(check, "ran", made)
+    monkeypatch.setattr(check, "finished", made)
     return made
 
 

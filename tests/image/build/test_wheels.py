@@ -12,9 +12,9 @@ from coldforge.image.build.build import build_context
 from coldforge.image.build.builder import Builder
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.cache_key import MESSAGES
-from coldforge.image.build.wheels import Order, differences
+from coldforge.image.build.wheels import WheelBuild, differences
 from coldforge.image.layers.context import BuildContext
-from coldforge.image.layers.release_build import Effort
+from coldforge.image.layers.release_build import CompileOptions
 from coldforge.paths import Workspace
 from tests.image.conftest import RELEASE, WheelOf
 from tests.structure import outside
@@ -45,32 +45,32 @@ class Maker:
     def __init__(self, wheel_of: WheelOf, *contents: bytes) -> None:
         self.wheel_of, self.contents = wheel_of, list(contents)
 
-    def __call__(self, shop: object, context: BuildContext, name: str, out: Path) -> Path:
+    def __call__(self, build_env: object, context: BuildContext, name: str, out: Path) -> Path:
         out.mkdir(parents=True)
         made = self.wheel_of({"a.py": self.contents.pop(0)}, record=b"")
         return made.replace(out / made.name)
 
 
-def order(context: BuildContext, anew: bool = False) -> Order:
-    cache, effort = Cache(context.root / "cache"), Effort(anew=anew)
-    return Order(context, cache, "demo", "python", [], [], MagicMock(), effort)
+def wanted(context: BuildContext, rebuild: bool = False) -> WheelBuild:
+    cache, options = Cache(context.root / "cache"), CompileOptions(rebuild=rebuild)
+    return WheelBuild(context, cache, "demo", "python", [], [], MagicMock(), options)
 
 
 def test_a_wheel_is_built_once(
     context: BuildContext, wheel_of: WheelOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wheels, "built_wheel", Maker(wheel_of, b"1"))
-    made, digest = wheels.wheel(order(context))
+    made, digest = wheels.audited_wheel(wanted(context))
     assert f"sha256:{sha256_file(made)}" == digest
-    assert wheels.wheel(order(context)) == (made, digest)
+    assert wheels.audited_wheel(wanted(context)) == (made, digest)
 
 
 def test_a_wheel_built_anew_the_same_is_the_one_that_was_there(
     context: BuildContext, wheel_of: WheelOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wheels, "built_wheel", Maker(wheel_of, b"1", b"1"))
-    first = wheels.wheel(order(context))
-    assert wheels.wheel(order(context, anew=True)) == first
+    first = wheels.audited_wheel(wanted(context))
+    assert wheels.audited_wheel(wanted(context, rebuild=True)) == first
     assert [path.name for path in (context.root / "wheels").iterdir()] == [first[0].parent.name]
 
 
@@ -78,11 +78,13 @@ def test_a_wheel_built_anew_otherwise_is_an_error_that_names_the_member(
     context: BuildContext, wheel_of: WheelOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wheels, "built_wheel", Maker(wheel_of, b"1", b"2", b"1"))
-    first = wheels.wheel(order(context))
+    first = wheels.audited_wheel(wanted(context))
     with pytest.raises(ColdforgeError, match=r"wheel demo, built again, differs in a\.py"):
-        wheels.wheel(order(context, anew=True))
-    assert wheels.wheel(order(context)) == first
-    assert wheels.wheel(order(context, anew=True)) == first  # what was left is no hindrance
+        wheels.audited_wheel(wanted(context, rebuild=True))
+    assert wheels.audited_wheel(wanted(context)) == first
+    assert (
+        wheels.audited_wheel(wanted(context, rebuild=True)) == first
+    )  # what was left is no hindrance
 
 
 def test_a_wheel_is_not_begun_before_everything_is_there(trio: Workspace) -> None:

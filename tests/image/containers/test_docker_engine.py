@@ -12,7 +12,13 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers import docker_engine
-from coldforge.image.containers.docker_engine import archive_of, diff_ids, image_name, load, unname
+from coldforge.image.containers.docker_engine import (
+    archive_of,
+    diff_ids,
+    image_name,
+    load,
+    remove_image,
+)
 from coldforge.image.oci.config import image_manifest
 from coldforge.image.oci.layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
 
@@ -223,7 +229,7 @@ def test_an_image_with_another_name_stays(
 
 def test_a_name_that_is_not_there_has_no_layers_and_can_be_dropped(client: Any) -> None:
     assert diff_ids(client, NAME) == []
-    unname(client, NAME)
+    remove_image(client, NAME)
 
 
 def test_files_are_streamed_for_an_engine_to_unpack(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers import sandbox
-from coldforge.image.containers.attached_stream import LostError
+from coldforge.image.containers.attached_stream import ContainerLostError
 from coldforge.image.containers.sandbox import Limits, Verdict, judge, options, shown
 from coldforge.image.containers.sandbox_program import READY, TOKEN
 
@@ -68,7 +68,7 @@ def test_no_answer_in_time_is_a_failure(client: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_a_container_lost_once_is_tried_again(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = iter([LostError(), None])
+    calls = iter([ContainerLostError(), None])
 
     def once(message: bytes) -> bytes:
         if error := next(calls):
@@ -80,7 +80,7 @@ def test_a_container_lost_once_is_tried_again(client: Any, monkeypatch: pytest.M
 
 def test_a_container_lost_twice_is_a_failure(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(_: bytes) -> bytes:
-        raise LostError
+        raise ContainerLostError
 
     verdict = judged(client, monkeypatch, lost)
     assert verdict == Verdict(False, "its container ended without a verdict", 0.0)

@@ -8,7 +8,7 @@ import pytest
 import requests.exceptions
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.containers.step import _lines, _link, answering, shares_files
+from coldforge.image.containers.step import _lines, _link, docker_errors, shares_files
 
 
 def test_output_is_cut_into_lines_however_it_comes() -> None:
@@ -51,12 +51,12 @@ SILENT = "the engine stopped answering during work"
     ],
 )
 def test_an_engine_s_failure_is_one_line(error: Exception, said: str) -> None:
-    with pytest.raises(ColdforgeError, match=said), answering("work"):
+    with pytest.raises(ColdforgeError, match=said), docker_errors("work"):
         raise error
 
 
 def test_our_own_errors_pass() -> None:
-    with pytest.raises(ColdforgeError, match="as it is"), answering("work"):
+    with pytest.raises(ColdforgeError, match="as it is"), docker_errors("work"):
         raise ColdforgeError("as it is")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.filesystem.archive import members, sound
+from coldforge.image.filesystem.archive import members, named_damage
 from coldforge.image.filesystem.member import Member
 
 COMPRESSIONS = {"demo.tar": "w", "demo.tar.gz": "w:gz", "demo.tgz": "w:gz", "demo.tar.xz": "w:xz"}
@@ -55,7 +55,7 @@ def zip_of(tmp_path: Path) -> ZipOf:
 
 def read(path: Path, name: str = "") -> dict[str, tuple[Member, bytes]]:
     found = {}
-    with sound(name or path.name):
+    with named_damage(name or path.name):
         for member, content in members(name or path.name, path):
             found[member.path] = (member, content.read() if content else b"")
     return found

@@ -9,7 +9,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.build.build import build_context
-from coldforge.image.layers.carried import settled, variables, versions, wheels_inside
+from coldforge.image.layers.carried import variables, versions, wheels_inside, with_versions
 from coldforge.image.layers.context import BuildContext
 from coldforge.image.layers.make import assembled_layer
 from coldforge.mirror.add import add
@@ -89,12 +89,12 @@ def test_a_recipe_takes_the_locked_version() -> None:
         place=[Place("tensorrt", to="/x-{tensorrt}", only=["{tensorrt}/*"])],
         packages={"tensorrt": "T-{tensorrt}/*.whl"},
     )
-    done = settled(recipe, {"tensorrt": "1.2"})
+    done = with_versions(recipe, {"tensorrt": "1.2"})
     assert done.links == {"/a": "../T-1.2", "/b": "{other}"}
     assert done.text == {"/c": "1.2 1.2"}
     assert done.place == [Place("tensorrt", to="/x-1.2", only=["1.2/*"])]
     assert done.packages == {"tensorrt": "T-1.2/*.whl"}
-    assert settled(recipe, {}) == recipe
+    assert with_versions(recipe, {}) == recipe
 
 
 def test_a_step_is_told_the_versions_of_the_layers_below_it() -> None:

@@ -12,7 +12,7 @@ from coldforge.errors import MissingInputError
 from coldforge.image.layers import release_build
 from coldforge.image.layers.context import BuildContext
 from coldforge.image.layers.release_build import (
-    Workshop,
+    BuildEnvironment,
     cache_environment,
     check_pointers,
     command,
@@ -81,7 +81,7 @@ def test_other_layers_or_another_environment_miss_the_compiler_cache(
     client: Any = SimpleNamespace()
 
     def check(image: str, **env: str) -> str:
-        return cache_environment(Workshop(client, image, {}), env)["CCACHE_COMPILERCHECK"]
+        return cache_environment(BuildEnvironment(client, image, {}), env)["CCACHE_COMPILERCHECK"]
 
     assert check("one", A="1") == check("one", A="1")
     assert len({check("one", A="1"), check("two", A="1"), check("one", A="2")}) == 3

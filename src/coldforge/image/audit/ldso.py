@@ -14,7 +14,7 @@ PACKAGES = "/dist-packages/"
 HOPS = 40  # symlinks followed before the loader gives up
 
 
-class Loader:
+class DynamicLinker:
     """The files of layers, as the loader of their image would look through them."""
 
     def __init__(self, layers: Iterable[Path], path: str = "") -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.build.builder import Builder, Built, Connect
-from coldforge.image.containers.docker_engine import image_name, is_image, load, unname
-from coldforge.image.containers.step import answering
+from coldforge.image.containers.docker_engine import image_name, is_image, load, remove_image
+from coldforge.image.containers.step import docker_errors
 from coldforge.image.layers.context import BuildContext
-from coldforge.image.layers.release_build import Effort
+from coldforge.image.layers.release_build import CompileOptions
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
@@ -42,9 +42,9 @@ def _builder(space: Workspace, stack: Stack, scratch: Path | None) -> BuildConte
     return builder
 
 
-def build(context: BuildContext, connect: Connect, effort: Effort | None = None) -> Built:
+def build(context: BuildContext, connect: Connect, options: CompileOptions | None = None) -> Built:
     """Build the image into the layout; `connect` is called only if something must run."""
-    return Builder(context, connect, effort).build()
+    return Builder(context, connect, options).build()
 
 
 def deliver(
@@ -58,7 +58,7 @@ def deliver(
     layers = [layer.digest for layer in built.layers.values()]
     if shown and is_image(shown, (built.config.digest, built.manifest.digest), layers):
         return name
-    with answering("loading the image"):
+    with docker_errors("loading the image"):
         if load(connect(), context.layout, built.manifest, name):
             tidy(context, connect)
     return name
@@ -68,4 +68,4 @@ def tidy(context: BuildContext, connect: Connect) -> None:
     """Drop the names that a build's own steps ran under; a failed build keeps them to go on."""
     for at in filter(None, (context, context.builder)):
         for tag in ("bootstrap", "below"):
-            unname(connect(), image_name(at.stack.name, tag))
+            remove_image(connect(), image_name(at.stack.name, tag))

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 
 from coldforge import __version__
 from coldforge.errors import MissingInputError, NotFetchedError
-from coldforge.image.build import wheels as foundry
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.check import run_check
-from coldforge.image.build.plan import compiling, descriptor, layer_description
-from coldforge.image.build.wheels import Order
+from coldforge.image.build.plan import compile_layers, descriptor, layer_description
+from coldforge.image.build.wheels import WheelBuild, audited_wheel
 from coldforge.image.containers.docker_engine import image_name, load
-from coldforge.image.containers.step import answering
+from coldforge.image.containers.step import docker_errors
 from coldforge.image.filesystem.tree import Tree, read_tree, union
 from coldforge.image.layers import make
 from coldforge.image.layers.context import BuildContext, fixed_environment
 from coldforge.image.layers.project import build_project, revision
-from coldforge.image.layers.release_build import Effort, Workshop
+from coldforge.image.layers.release_build import BuildEnvironment, CompileOptions
 from coldforge.image.oci.config import image_config, image_manifest
 from coldforge.image.oci.layout import CONFIG, MANIFEST, Descriptor
 from coldforge.mirror.missing import Lacking, lacking, screen
@@ -55,10 +54,10 @@ class Builder:
     """One build under way: what is below the step at hand."""
 
     def __init__(
-        self, context: BuildContext, connect: Connect, effort: Effort | None = None
+        self, context: BuildContext, connect: Connect, options: CompileOptions | None = None
     ) -> None:
         """Build in `context`, connecting to an engine when the first step needs one."""
-        self.context, self.connect, self.effort = context, connect, effort or Effort()
+        self.context, self.connect, self.options = context, connect, options or CompileOptions()
         self.cache = Cache(context.root / "cache")
         self.layers: dict[str, Descriptor] = {}
         self.lacking: list[Lacking] = []
@@ -71,7 +70,7 @@ class Builder:
 
         Raise MissingInputError, after making all that can be made, if files must be brought.
         """
-        with self.context.layout.held(), answering("the build"):
+        with self.context.layout.held(), docker_errors("the build"):
             self.attempt()
         self._refuse()
         return self._finished()
@@ -99,10 +98,10 @@ class Builder:
         for at, use in [*compilers, *((context, use) for use in (*below, f"wheel/{name}"))]:
             self.lacking += lacking(at.stack, at.lock, at.store, use)
         self._refuse()
-        with self.context.layout.held(), answering("the build"):
+        with self.context.layout.held(), docker_errors("the build"):
             self.attempt(below)
-            shop = self._workshop()
-            self.unfetched += shop.unfetched if shop is not self else []
+            builder = self._wheel_builder()
+            self.unfetched += builder.unfetched if builder is not self else []
             self._refuse()
             return self._wheel(name, layer)[0]
 
@@ -128,18 +127,18 @@ class Builder:
             recipe = self.context.stack.layers[name]
             missing = self._missing(name)
             compiles = recipe.inputs.wheels and not self.context.builder
-            if missing or (self._gap() and (recipe.script or compiles)):
+            if missing or (self._incomplete() and (recipe.script or compiles)):
                 continue
             try:
                 made = self._layer(name)
             except NotFetchedError as error:
                 self.unfetched.append(error)
                 continue
-            if not self._gap():
+            if not self._incomplete():
                 self.layers[name] = made
                 run_check(self.context, self.cache, name, self._below(), self._runner)
 
-    def _gap(self) -> bool:
+    def _incomplete(self) -> bool:
         """Tell whether a layer so far could not be made."""
         return bool(self.lacking or self.unfetched)
 
@@ -152,19 +151,19 @@ class Builder:
         self.lacking += found
         if not wheels or context.builder is None:
             return bool(found)
-        shop = self._workshop()
-        self.lacking += shop.lacking
-        self.unfetched += shop.unfetched
-        return bool(found) or shop._gap()
+        builder = self._wheel_builder()
+        self.lacking += builder.lacking
+        self.unfetched += builder.unfetched
+        return bool(found) or builder._incomplete()
 
-    def _workshop(self) -> "Builder":
+    def _wheel_builder(self) -> "Builder":
         """Give the build in whose image wheels are compiled: the builder stack's, or this one."""
         if self.context.builder is None:
             return self
         if self._builder is None:
             self._builder = Builder(self.context.builder, self.connect)
             self._builder.attempt()
-            if not self._builder._gap():
+            if not self._builder._incomplete():
                 self._builder._finished()
         return self._builder
 
@@ -192,15 +191,24 @@ class Builder:
         return make.assembled_layer(self.context, name, wheels, project)
 
     def _wheel(self, name: str, layer: str) -> tuple[Path, str]:
-        workshop = self._workshop()
+        builder = self._wheel_builder()
 
-        def shop() -> Workshop:
-            env = fixed_environment(*compiling(self.context, layer))
-            return Workshop(*workshop._runner(), env, self.effort)
+        def build_env() -> BuildEnvironment:
+            env = fixed_environment(*compile_layers(self.context, layer))
+            return BuildEnvironment(*builder._runner(), env, self.options)
 
-        compilers, context = workshop._below(), self.context
-        order = Order(context, self.cache, name, layer, self._below(), compilers, shop, self.effort)
-        return foundry.wheel(order)
+        return audited_wheel(
+            WheelBuild(
+                context=self.context,
+                cache=self.cache,
+                name=name,
+                layer=layer,
+                below=self._below(),
+                compilers=builder._below(),
+                build_env=build_env,
+                options=self.options,
+            )
+        )
 
     def _runner(self) -> tuple["docker.DockerClient", str]:
         """Give the engine an image of the layers so far, to run steps in."""

@@ -75,7 +75,9 @@ def wheel(space: Workspace, stack: Stack, lock: Lock, name: str) -> Description:
     return parts
 
 
-def within(description: Description, parents: Iterable[str], env: Mapping[str, str]) -> Description:
+def with_parents(
+    description: Description, parents: Iterable[str], env: Mapping[str, str]
+) -> Description:
     """Add what a step that runs in a container stands on: diffIDs below it and environment."""
     where = {f"environment {name}": value for name, value in env.items()}
     return {**description, **where, "layers below": " ".join(parents)}

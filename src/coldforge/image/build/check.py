@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from coldforge.files.digest import sha256_file
 from coldforge.image.build.cache import Cache
-from coldforge.image.containers.step import Step, ran
+from coldforge.image.containers.step import ContainerStep, finished
 from coldforge.image.layers.carried import variables
 from coldforge.image.layers.context import BuildContext, fixed_environment
 from coldforge.progress import step
@@ -51,7 +51,7 @@ def run_check(
         return
     client, image = runner()
     recipe = context.stack.layers[name]
-    work = Step(
+    work = ContainerStep(
         name=f"check {name}",
         image=image,
         command=["/bin/sh", f"/coldforge/in/{recipe.check}"],
@@ -60,5 +60,5 @@ def run_check(
         user=NOBODY,
         read_only=True,
     )
-    with step(f"Checking layer {name}"), ran(client, work, context.logs / f"check.{name}.log"):
+    with step(f"Checking layer {name}"), finished(client, work, context.logs / f"check.{name}.log"):
         cache.put(f"check/{name}", description, {"passed": "yes"})

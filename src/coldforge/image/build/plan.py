@@ -88,7 +88,7 @@ def layer_description(
     if not context.stack.layers[name].script:
         return parts
     names = list(context.stack.layers)
-    return cache_key.within(
+    return cache_key.with_parents(
         parts, below, environment(context.stack, names[: names.index(name) + 1])
     )
 
@@ -98,10 +98,10 @@ def wheel_description(
 ) -> Description:
     """Describe a wheel that `layer` takes, built in the layers `below` (diffIDs)."""
     parts = cache_key.wheel(context.space, context.stack, context.lock, wheel)
-    return cache_key.within(parts, below, environment(*compiling(context, layer)))
+    return cache_key.with_parents(parts, below, environment(*compile_layers(context, layer)))
 
 
-def compiling(context: BuildContext, layer: str) -> tuple[Stack, list[str]]:
+def compile_layers(context: BuildContext, layer: str) -> tuple[Stack, list[str]]:
     """Name the stack and the layers of it in which the wheels of `layer` are compiled."""
     if context.builder:
         return context.builder.stack, list(context.builder.stack.layers)

@@ -11,11 +11,11 @@ HEADER = struct.Struct(">4xL")
 """Before each piece of output: a byte for the stream, three of nothing, four of length."""
 
 
-class LostError(Exception):
+class ContainerLostError(Exception):
     """The container ended without a word."""
 
 
-class Wire:
+class AttachedStream:
     """A container's stdin and stdout, over the engine's connection."""
 
     def __init__(self, wire: Any) -> None:  # noqa: ANN401 - untyped SDK
@@ -50,9 +50,9 @@ class Wire:
             except TimeoutError:
                 return None
             except OSError as error:
-                raise LostError from error
+                raise ContainerLostError from error
             if not data:
-                raise LostError
+                raise ContainerLostError
             self._take(data)
         line, _, self._text = self._text.partition(b"\n")
         return line

@@ -68,7 +68,7 @@ def is_image(shown: Mapping[str, Any], ids: tuple[str, str], wanted: list[str]) 
     return shown.get("Id") in ids and layers == wanted
 
 
-def unname(client: "docker.DockerClient", name: str) -> None:
+def remove_image(client: "docker.DockerClient", name: str) -> None:
     """Drop an image's name, and its layers if no other image has them."""
     import docker.errors
 

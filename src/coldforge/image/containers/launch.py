@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.containers.step import LABEL, answering, bind, hearing, shares_files
+from coldforge.image.containers.step import (
+    STEP_LABEL,
+    bind,
+    closing_stream,
+    docker_errors,
+    shares_files,
+)
 
 if TYPE_CHECKING:
     import docker
@@ -43,9 +49,9 @@ def launch(
 
     Raise ColdforgeError if the engine cannot see the host's files or dies.
     """
-    with answering("the run"), created(client, work, tty=False) as container:
+    with docker_errors("the run"), created(client, work, tty=False) as container:
         stream = container.attach(stdout=True, stderr=True, stream=True, demux=True)
-        with hearing(stream):
+        with closing_stream(stream):
             container.start()
             for printed, said in stream:
                 if printed:
@@ -87,7 +93,7 @@ def _limits(work: Launch, tty: bool) -> dict[str, Any]:
             "USER": "coldforge",
             **work.env,
         },
-        "labels": {LABEL: "run"},
+        "labels": {STEP_LABEL: "run"},
         "read_only": True,
         "tmpfs": {"/tmp": "mode=1777,exec"},  # noqa: S108 - the container's own
         "pids_limit": 4096,

@@ -15,7 +15,7 @@ def jobs(cores: int, free: int, each: float) -> int:
     return max(1, min(cores, int(free / (each * GIB)) if each > 0 else cores))
 
 
-def room(client: "docker.DockerClient") -> tuple[int, int]:
+def capacity(client: "docker.DockerClient") -> tuple[int, int]:
     """Ask the engine for its cores and its memory; bytes. On this host only what is free counts."""
     info = client.info()
     cores, memory = int(info["NCPU"]), int(info["MemTotal"])

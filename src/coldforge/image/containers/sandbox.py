@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers import sandbox_program
-from coldforge.image.containers.attached_stream import LostError, Wire
-from coldforge.image.containers.parallelism import GIB, jobs, room
-from coldforge.image.containers.step import LABEL, answering
+from coldforge.image.containers.attached_stream import AttachedStream, ContainerLostError
+from coldforge.image.containers.parallelism import GIB, capacity, jobs
+from coldforge.image.containers.step import STEP_LABEL, docker_errors
 
 if TYPE_CHECKING:
     import docker
@@ -70,8 +70,8 @@ def judge(
     """
     reap(client)
     allowed = limits or Limits()
-    with answering("the sandbox"):
-        cores, memory = room(client)
+    with docker_errors("the sandbox"):
+        cores, memory = capacity(client)
     most = jobs(min(MOST, cores), memory, allowed.memory / GIB)
     bench = Bench(client, image, allowed, threading.Semaphore(most))
     pool = ThreadPoolExecutor(2 * most, thread_name_prefix=NAME)
@@ -85,8 +85,8 @@ def judge(
 
 def reap(client: "docker.DockerClient") -> None:
     """Remove containers that someone killed has left behind before they were started."""
-    with answering("clearing up"):
-        client.containers.prune(filters={"label": f"{LABEL}={NAME}", "until": STALE})
+    with docker_errors("clearing up"):
+        client.containers.prune(filters={"label": f"{STEP_LABEL}={NAME}", "until": STALE})
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ class Bench:
         """Run one program in a fresh container; a container lost once is tried again."""
         try:
             return self._judge(program)
-        except LostError:
-            with suppress(LostError):
+        except ContainerLostError:
+            with suppress(ContainerLostError):
                 return self._judge(program)
         return Verdict(False, "its container ended without a verdict", 0.0)
 
@@ -111,7 +111,11 @@ class Bench:
         text = program.encode("utf-8", "replace")
         token = secrets.token_hex(sandbox_program.TOKEN // 2).encode()
         message = b"%d\n%s%s" % (len(text), text, token)
-        with answering("the sandbox"), self._container() as container, _attached(container) as wire:
+        with (
+            docker_errors("the sandbox"),
+            self._container() as container,
+            _attached(container) as wire,
+        ):
             container.start()
             if wire.line(time.monotonic() + STARTING) != sandbox_program.READY:
                 raise ColdforgeError("the sandbox did not start", "does the image have python3?")
@@ -148,7 +152,7 @@ def shown(said: bytes) -> str:
 
 def _attached(container: "Container") -> Any:  # noqa: ANN401 - a context manager of Wire
     streams = {"stdin": 1, "stdout": 1, "stream": 1}
-    return closing(Wire(container.attach_socket(params=streams)))
+    return closing(AttachedStream(container.attach_socket(params=streams)))
 
 
 def options(limits: Limits) -> dict[str, Any]:
@@ -171,7 +175,7 @@ def options(limits: Limits) -> dict[str, Any]:
         "nano_cpus": 1_000_000_000,
         "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=256, hard=256)],
         "log_config": LogConfig(type="none"),  # else what it says grows on the host's disk
-        "labels": {LABEL: NAME},
+        "labels": {STEP_LABEL: NAME},
         "stdin_open": True,
         "auto_remove": True,
     }

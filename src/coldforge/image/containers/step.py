@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 INPUTS = "/coldforge/in"
-LABEL = "coldforge.step"
+STEP_LABEL = "coldforge.step"
 TAIL = 15  # lines of log shown when a step fails
 
 
 @dataclass(frozen=True)
-class Step:
+class ContainerStep:
     """A command in an image, its inputs (name below /coldforge/in -> host file), and its limits."""
 
     name: str
@@ -41,13 +41,15 @@ class Step:
 
 
 @contextmanager
-def ran(client: "docker.DockerClient", step: Step, log: Path) -> Iterator["Container"]:
+def finished(
+    client: "docker.DockerClient", step: ContainerStep, log: Path
+) -> Iterator["Container"]:
     """Run `step` to its end and yield the stopped container, then remove it.
 
     The log is kept. Raise ColdforgeError with its last lines if the step fails.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with answering(step.name), _delivered(client, step, log.parent) as inputs:
+    with docker_errors(step.name), _delivered(client, step, log.parent) as inputs:
         mounts = [*inputs, *_kept(step)]
         container = client.containers.create(
             step.image, step.command, mounts=mounts, **_limits(step)
@@ -60,7 +62,7 @@ def ran(client: "docker.DockerClient", step: Step, log: Path) -> Iterator["Conta
 
 
 @contextmanager
-def answering(what: str) -> Iterator[None]:
+def docker_errors(what: str) -> Iterator[None]:
     """Turn the engine's refusals and its silence into ColdforgeErrors about `what`."""
     # Which exceptions to catch is asked only when one is raised: a build with nothing to do
     # never imports the SDK.
@@ -95,7 +97,7 @@ def _silence() -> tuple[type[Exception], ...]:
     )
 
 
-def _limits(step: Step) -> dict[str, Any]:
+def _limits(step: ContainerStep) -> dict[str, Any]:
     return {
         "network_mode": "none",
         "hostname": "coldforge",
@@ -105,7 +107,7 @@ def _limits(step: Step) -> dict[str, Any]:
         "cap_add": step.capabilities,
         "security_opt": ["no-new-privileges"],
         "environment": dict(step.env),
-        "labels": {LABEL: step.name},
+        "labels": {STEP_LABEL: step.name},
         "read_only": step.read_only,
         "tmpfs": {"/tmp": "mode=1777,exec"},  # noqa: S108 - the container's own
         "pids_limit": 4096,
@@ -113,10 +115,10 @@ def _limits(step: Step) -> dict[str, Any]:
     }
 
 
-def _follow(container: "Container", step: Step, log: Path) -> None:
+def _follow(container: "Container", step: ContainerStep, log: Path) -> None:
     """Start the container and keep what it says; raise ColdforgeError if it fails."""
     # Attached before the start: following the engine's own log loses a quick step's last words.
-    with log.open("wb") as kept, hearing(container.attach(stream=True, demux=True)) as said:
+    with log.open("wb") as kept, closing_stream(container.attach(stream=True, demux=True)) as said:
         container.start()
         for raw in _lines(said):
             kept.write(raw + b"\n")
@@ -131,7 +133,7 @@ def _follow(container: "Container", step: Step, log: Path) -> None:
 
 
 @contextmanager
-def hearing(stream: Any) -> Iterator[Any]:  # noqa: ANN401 - untyped SDK
+def closing_stream(stream: Any) -> Iterator[Any]:  # noqa: ANN401 - untyped SDK
     """Yield what a container says; close the connection at the end, which the SDK leaves open."""
     import docker.errors
 
@@ -154,7 +156,9 @@ def _lines(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[bytes
 
 
 @contextmanager
-def _delivered(client: "docker.DockerClient", step: Step, scratch: Path) -> Iterator[list[Any]]:
+def _delivered(
+    client: "docker.DockerClient", step: ContainerStep, scratch: Path
+) -> Iterator[list[Any]]:
     """Yield the mounts that show the inputs read-only: a bind where the engine sees our files."""
     if not step.inputs:
         yield []
@@ -172,7 +176,7 @@ def _delivered(client: "docker.DockerClient", step: Step, scratch: Path) -> Iter
                 yield [mount]
 
 
-def _kept(step: Step) -> list[Any]:
+def _kept(step: ContainerStep) -> list[Any]:
     from docker.types import Mount
 
     return [Mount(place, name, type="volume") for name, place in step.volumes.items()]
@@ -199,11 +203,11 @@ def bind(target: str, source: Path, writable: bool = False) -> Any:  # noqa: ANN
 
 
 @contextmanager
-def _volume(client: "docker.DockerClient", step: Step) -> Iterator[Any]:
+def _volume(client: "docker.DockerClient", step: ContainerStep) -> Iterator[Any]:
     """Fill a volume with the inputs through the engine's API, for engines elsewhere."""
     from docker.types import Mount
 
-    volume = client.volumes.create(labels={LABEL: step.name})
+    volume = client.volumes.create(labels={STEP_LABEL: step.name})
     try:
         mount = Mount(INPUTS, volume.name, type="volume")
         filler = client.containers.create(step.image, ["true"], mounts=[mount], network_mode="none")

@@ -47,7 +47,7 @@ def members(filename: str, path: Path) -> Iterator[Content]:
 
 
 @contextmanager
-def sound(filename: str) -> Iterator[None]:
+def named_damage(filename: str) -> Iterator[None]:
     """Name the archive in every error, and turn those of its format into ColdforgeErrors."""
     try:
         yield

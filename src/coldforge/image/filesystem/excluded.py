@@ -2,7 +2,7 @@
 
 from fnmatch import fnmatchcase
 
-DROPPED = (
+EXCLUDED = (
     "coldforge", "coldforge/*",  # where steps find their inputs
     ".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/mtab",  # the engine's
     "dev/*", "proc/*", "sys/*", "run/*", "tmp/*", "var/tmp/*",  # alive only while running
@@ -19,6 +19,6 @@ DROPPED = (
 )  # fmt: skip
 
 
-def dropped(path: str) -> bool:
+def is_excluded(path: str) -> bool:
     """Tell whether a layer leaves this path out."""
-    return any(fnmatchcase(path, pattern) for pattern in DROPPED)
+    return any(fnmatchcase(path, pattern) for pattern in EXCLUDED)

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.filesystem.archive import Content, members, sound
+from coldforge.image.filesystem.archive import Content, members, named_damage
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
 from coldforge.stack.recipe import LayerRecipe, Place
@@ -59,7 +59,7 @@ class _Placing:
         where: dict[str, str] = {}  # of this archive: its own path -> the image's
         if not rules:
             return
-        with sound(filename):
+        with named_damage(filename):
             for member, content in members(filename, path):
                 rule = next((r for r in rules if _inside(r, member.path) is not None), None)
                 if rule:

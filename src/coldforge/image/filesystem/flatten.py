@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.filesystem.excluded import dropped
+from coldforge.image.filesystem.excluded import is_excluded
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import BLOCK, CHUNK, LayerWriter
 from coldforge.image.filesystem.tree import Tree, read_members, union
@@ -134,7 +134,7 @@ def _write(tree: Tree, spool: BinaryIO, writer: LayerWriter) -> None:
     """Write what a layer may hold; files whose content lies at one place are hard links."""
     first: dict[int, str] = {}
     for path, node in sorted(tree.items()):
-        if dropped(path):
+        if is_excluded(path):
             continue
         if node.member.kind != "file":
             writer.add(node.member)

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.filesystem.archive import members, sound
+from coldforge.image.filesystem.archive import members, named_damage
 from coldforge.stack.lock import Lock
 from coldforge.stack.recipe import LayerRecipe, Place
 from coldforge.stack.stack import Python
 from coldforge.stack.tags import best_wheel, supported
 
-Carried = tuple[str, str, Path]
+CarriedFile = tuple[str, str, Path]
 """Name in the release profile, file name, bytes."""
 
 
@@ -34,7 +34,7 @@ def variables(lock: Lock, layers: Iterable[str]) -> dict[str, str]:
     }
 
 
-def settled(recipe: LayerRecipe, known: Mapping[str, str]) -> LayerRecipe:
+def with_versions(recipe: LayerRecipe, known: Mapping[str, str]) -> LayerRecipe:
     """Write the versions of hand-carried files into a recipe: {tensorrt} becomes 9.0.1.4."""
 
     def fill(value: Any) -> Any:  # noqa: ANN401 - whatever a recipe holds
@@ -59,7 +59,7 @@ def settled(recipe: LayerRecipe, known: Mapping[str, str]) -> LayerRecipe:
 
 @contextmanager
 def wheels_inside(
-    packages: Mapping[str, str], carried: Iterable[Carried], python: Python | None
+    packages: Mapping[str, str], carried: Iterable[CarriedFile], python: Python | None
 ) -> Iterator[list[tuple[str, Path]]]:
     """Take out of each archive the wheel that suits the image's interpreter: file name, bytes.
 
@@ -80,7 +80,7 @@ def _taken_out(glob: str, filename: str, path: Path, place: Path) -> list[str]:
     """Write the members that match `glob` into folder `place`; list their names."""
     place.mkdir()
     names = []
-    with sound(filename):
+    with named_damage(filename):
         for member, content in members(filename, path):
             if content and member.kind == "file" and fnmatchcase(member.path, glob):
                 names.append(member.path.rpartition("/")[2])

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import IO
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.containers.step import Step, ran
+from coldforge.image.containers.step import ContainerStep, finished
 from coldforge.image.filesystem.member import clean_name
 from coldforge.image.filesystem.normalise_wheel import repack
 from coldforge.image.layers.context import BuildContext
-from coldforge.image.layers.release_build import Workshop, released
+from coldforge.image.layers.release_build import BuildEnvironment, release_step
 from coldforge.stack.lock import Entry
 
 OUT = "/coldforge/out"
@@ -22,26 +22,26 @@ OUT = "/coldforge/out"
 STEADY = {"NVCC_APPEND_FLAGS": "-objtemp"}
 
 
-def built_wheel(shop: Workshop, context: BuildContext, name: str, out: Path) -> Path:
+def built_wheel(build_env: BuildEnvironment, context: BuildContext, name: str, out: Path) -> Path:
     """Build wheel recipe `name`; return the normalised wheel in folder `out`."""
     recipe = context.stack.wheels[name]
     source, requires = wheel_inputs(context, name)
-    step = Step(
+    step = ContainerStep(
         name=f"wheel {name}",
-        image=shop.image,
+        image=build_env.image,
         command=["python3", "/coldforge/in/build.py"],
         inputs={f"wheels/{entry.path}": context.blob(entry) for entry in requires},
-        env={**shop.env, **STEADY, **recipe.env},
+        env={**build_env.env, **STEADY, **recipe.env},
     )
     log = context.logs / f"wheel.{name}.log"
     if recipe.release:
-        step = released(shop, context, step, source)
+        step = release_step(build_env, context, step, source)
         log = context.logs / "build_whl.log"
     else:
         inputs = {"build.py": context.space.wheels / "build.py"}
         inputs |= {f"sdist/{source.path}": context.blob(source)}
         step = replace(step, inputs={**step.inputs, **inputs})
-    with ran(shop.client, step, log) as container:
+    with finished(build_env.client, step, log) as container:
         archive, _ = container.get_archive(OUT)
         made = _only_wheel(archive, out)
     if recipe.release:

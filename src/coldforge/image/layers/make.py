@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.containers.step import Step, ran
+from coldforge.image.containers.step import ContainerStep, finished
 from coldforge.image.filesystem import deb, extract_rules, flatten, wheel
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
@@ -35,7 +35,9 @@ def assembled_layer(
     `wheels`: recipe -> its built wheel; `project`: the project's own wheel.
     """
     entries = context.lock.of(name)
-    recipe = carried.settled(context.stack.layers[name], carried.versions(context.lock, [name]))
+    recipe = carried.with_versions(
+        context.stack.layers[name], carried.versions(context.lock, [name])
+    )
     brought = [(e.name, e.path, context.blob(e)) for e in entries if e.origin == "file"]
     given = [(e.path, e.path, context.blob(e)) for e in entries if e.origin == "python"] + brought
     placed = [archive for archive in given if extract_rules.takes(recipe, archive[0])]
@@ -61,7 +63,7 @@ def assembled_layer(
     return context.write(write)
 
 
-def _is_package(recipe: LayerRecipe, archive: carried.Carried) -> bool:
+def _is_package(recipe: LayerRecipe, archive: carried.CarriedFile) -> bool:
     """Tell a wheel to install from an archive that a rule takes; refuse what nothing takes."""
     name, filename, _ = archive
     if extract_rules.takes(recipe, name) or name in recipe.packages:
@@ -80,7 +82,7 @@ def built_layer(
     script = recipe.script or ""
     names = list(context.stack.layers)
     source = layer_script(context.space.layers, name, script)
-    step = Step(
+    step = ContainerStep(
         name=f"layer {name}",
         image=image,
         command=["/bin/sh", f"/coldforge/in/{script}"],
@@ -89,7 +91,7 @@ def built_layer(
         | carried.variables(context.lock, names[: names.index(name) + 1]),
         capabilities=recipe.capabilities,
     )
-    with ran(client, step, context.logs / f"{name}.log") as container:
+    with finished(client, step, context.logs / f"{name}.log") as container:
 
         def write(writer: LayerWriter) -> None:
             found = exported(container, recipe.outputs, below)

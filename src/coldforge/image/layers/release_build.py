@@ -10,8 +10,8 @@ from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.digest import sha256_json
 from coldforge.files.lfs_pointer import pointers, unmet
 from coldforge.image.containers.docker_engine import diff_ids
-from coldforge.image.containers.parallelism import GIB, jobs, room
-from coldforge.image.containers.step import Step
+from coldforge.image.containers.parallelism import GIB, capacity, jobs
+from coldforge.image.containers.step import ContainerStep
 from coldforge.image.layers.context import BuildContext
 from coldforge.progress import say
 from coldforge.stack.lock import Entry
@@ -24,28 +24,30 @@ CACHE = "/coldforge/ccache"
 
 
 @dataclass(frozen=True)
-class Effort:
+class CompileOptions:
     """How a wheel is compiled, as far as its bytes do not depend on it."""
 
     jobs: int = 0
     """Compilers at a time; 0: as free memory allows."""
     cache: str = "coldforge-ccache"
     """Volume of the compiler cache; empty for none."""
-    anew: bool = False
+    rebuild: bool = False
     """Build although it is there already, and compare."""
 
 
 @dataclass(frozen=True)
-class Workshop:
+class BuildEnvironment:
     """Where wheels are compiled: an image in an engine, and what is to be seen there."""
 
     client: "docker.DockerClient"
     image: str
     env: Mapping[str, str]
-    effort: Effort = field(default_factory=Effort)
+    options: CompileOptions = field(default_factory=CompileOptions)
 
 
-def released(shop: Workshop, context: BuildContext, step: Step, source: Entry) -> Step:
+def release_step(
+    build_env: BuildEnvironment, context: BuildContext, step: ContainerStep, source: Entry
+) -> ContainerStep:
     """Let the step run the release's own script, its output shown while it runs."""
     profile, chosen = context.stack.profile, context.stack.file.architectures
     if profile is None or not chosen:
@@ -54,8 +56,8 @@ def released(shop: Workshop, context: BuildContext, step: Step, source: Entry) -
     build, tar = profile.build, context.blob(source)
     large = large_files(context, source.use, build.needs)
     check_pointers(context.stack.name, build.needs, tar, large)
-    cached = bool(shop.effort.cache and build.ccache and has_ccache(context))
-    count = shop.effort.jobs or at_once(shop.client, build.memory)
+    cached = bool(build_env.options.cache and build.ccache and has_ccache(context))
+    count = build_env.options.jobs or parallel_jobs(build_env.client, build.memory)
     order = {
         "command": command(build, chosen, count, cached),
         "out": build.out,
@@ -66,26 +68,26 @@ def released(shop: Workshop, context: BuildContext, step: Step, source: Entry) -
         step,
         command=["python3", "/coldforge/in/release.py", json.dumps(order)],
         inputs={**step.inputs, **inputs, **{f"large/{path}": at for path, at in large.items()}},
-        env=env | (cache_environment(shop, env) if cached else {}),
-        volumes={shop.effort.cache: CACHE} if cached else {},
+        env=env | (cache_environment(build_env, env) if cached else {}),
+        volumes={build_env.options.cache: CACHE} if cached else {},
         quiet=False,
     )
 
 
-def at_once(client: "docker.DockerClient", memory: float) -> int:
+def parallel_jobs(client: "docker.DockerClient", memory: float) -> int:
     """Choose how many compilers of `memory` GiB run at a time, and say why so many."""
-    cores, free = room(client)
+    cores, free = capacity(client)
     chosen = jobs(cores, free, memory)
     say(f"  {chosen} compilers at a time: {cores} cores, {free / GIB:.1f} GiB free")
     return chosen
 
 
-def cache_environment(shop: Workshop, env: Mapping[str, str]) -> dict[str, str]:
+def cache_environment(build_env: BuildEnvironment, env: Mapping[str, str]) -> dict[str, str]:
     """Tell ccache where it is, and what decides what a compiler makes.
 
     That is every layer below, not the time of the compiler's file: ours are all the same.
     """
-    known = sha256_json([diff_ids(shop.client, shop.image), dict(env)])
+    known = sha256_json([diff_ids(build_env.client, build_env.image), dict(env)])
     return {"CCACHE_DIR": CACHE, "CCACHE_COMPILERCHECK": f"string:{known}"}
 
 

@@ -34,7 +34,7 @@ def read_index(root: Path) -> list[Entry]:
 
 
 @contextmanager
-def changed(root: Path) -> Iterator[list[Entry]]:
+def updated(root: Path) -> Iterator[list[Entry]]:
     """Yield the descriptors to be changed in place, then write them; other writers wait."""
     with _alone(root):
         entries = read_index(root)

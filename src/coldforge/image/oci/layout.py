@@ -17,7 +17,7 @@ from coldforge.files.atomic import publish
 from coldforge.files.digest import canonical_json
 from coldforge.files.lock import locked
 from coldforge.image.oci import referrers
-from coldforge.image.oci.index import REF, changed, name_of, read_index, write_index
+from coldforge.image.oci.index import REF, name_of, read_index, updated, write_index
 
 MANIFEST = referrers.MANIFEST
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -104,7 +104,7 @@ class Layout:
 
     def tag(self, name: str, manifest: Descriptor) -> None:
         """Point `name` at a manifest; other names, and what refers to a manifest, unchanged."""
-        with changed(self.root) as entries:
+        with updated(self.root) as entries:
             entries[:] = [entry for entry in entries if name_of(entry) != name]
             entries.append(manifest.json() | {"annotations": {REF: name}})
 
@@ -132,7 +132,7 @@ class Layout:
             parts = (subject.json(), config.json(), layer.json())
             document = referrers.manifest(artifact_type, parts, annotations or {})
             made = self.put(document, MANIFEST)
-            with changed(self.root) as entries:
+            with updated(self.root) as entries:
                 if made.digest not in {entry["digest"] for entry in entries}:
                     entries.append(made.json() | referrers.summary(document))
         return made
@@ -152,7 +152,7 @@ class Layout:
 
     def forget(self, digests: set[str]) -> None:
         """Drop from the index what refers to an image, by manifest; named images stay."""
-        with changed(self.root) as entries:
+        with updated(self.root) as entries:
             entries[:] = [
                 item for item in entries if name_of(item) or item["digest"] not in digests
             ]
@@ -161,7 +161,7 @@ class Layout:
         """Drop from the index what refers to an image that has no name any more."""
         named = {tag["digest"] for tag in self.tags().values()}
         kept = {entry["digest"] for entry, of in self._referring() if of in named}
-        with changed(self.root) as entries:
+        with updated(self.root) as entries:
             entries[:] = [entry for entry in entries if name_of(entry) or entry["digest"] in kept]
 
     def _referring(self) -> list[tuple[dict[str, Any], str]]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.host import daemon
 from coldforge.host.endpoint import (
-    GREETING,
+    ANSWER_SECONDS,
+    DockerAbsentError,
     Endpoint,
-    EngineAbsentError,
+    check_socket,
     find_endpoint,
-    reach,
 )
 from coldforge.host.ssh import Tunnel
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     import docker
 
 OLDEST_API = (1, 41)  # Engine 20.10
-LONG = 3600  # seconds it may be silent afterwards: loading gigabytes takes a while
+SILENCE_SECONDS = 3600  # seconds it may be silent afterwards: loading gigabytes takes a while
 
 
 @dataclass(frozen=True)
-class EngineFacts:
+class DockerFacts:
     """What an engine says of itself."""
 
     version: str
@@ -38,14 +38,14 @@ class EngineFacts:
     platform: str
 
 
-def ensure_engine(yes: bool = False) -> "docker.DockerClient":
+def ensure_docker(yes: bool = False) -> "docker.DockerClient":
     """Return a client of an engine; as root, install and start Debian's where none answers.
 
     `yes` gives permission ahead. The caller closes the client. Raise ColdforgeError.
     """
     try:
         return connect()
-    except EngineAbsentError as absent:
+    except DockerAbsentError as absent:
         if find_endpoint().chosen:
             raise
         daemon.bring_up(absent, yes)
@@ -61,7 +61,7 @@ def connect(url: str = "") -> "docker.DockerClient":
     import requests.exceptions
 
     endpoint = Endpoint(url, chosen=True) if url else find_endpoint()
-    reach(endpoint.url)
+    check_socket(endpoint.url)
     tunnel = Tunnel(endpoint.url) if endpoint.url.startswith("ssh://") else None
     try:
         client = _open(endpoint, tunnel, bool(url or os.environ.get("DOCKER_HOST")))
@@ -75,7 +75,7 @@ def connect(url: str = "") -> "docker.DockerClient":
         ) from error
     if tunnel:
         weakref.finalize(client, tunnel.close)
-    client.api.timeout = LONG
+    client.api.timeout = SILENCE_SECONDS
     try:
         check_api(client.api.api_version)
     except ColdforgeError:
@@ -89,11 +89,11 @@ def _open(endpoint: Endpoint, tunnel: Tunnel | None, by_environment: bool) -> "d
     import docker
 
     if tunnel:
-        return docker.DockerClient(tunnel.url, timeout=GREETING)
+        return docker.DockerClient(tunnel.url, timeout=ANSWER_SECONDS)
     if by_environment:
         environment = dict(os.environ) | {"DOCKER_HOST": endpoint.url}
-        return docker.DockerClient.from_env(timeout=GREETING, environment=environment)
-    return docker.DockerClient(endpoint.url, timeout=GREETING, tls=endpoint.tls or False)
+        return docker.DockerClient.from_env(timeout=ANSWER_SECONDS, environment=environment)
+    return docker.DockerClient(endpoint.url, timeout=ANSWER_SECONDS, tls=endpoint.tls or False)
 
 
 def cause(text: str) -> str:
@@ -109,11 +109,11 @@ def check_api(version: str) -> None:
         raise ColdforgeError(message, "install Docker Engine 20.10 or newer")
 
 
-def engine_facts(client: "docker.DockerClient") -> EngineFacts:
+def docker_facts(client: "docker.DockerClient") -> DockerFacts:
     """Ask an engine for its version, storage and place."""
     version, info = client.version(), client.info()
     status = dict(pair[:2] for pair in info.get("DriverStatus") or [])
-    return EngineFacts(
+    return DockerFacts(
         version=version["Version"],
         api_version=version["ApiVersion"],
         driver=info["Driver"],
