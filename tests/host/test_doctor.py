@@ -5,7 +5,7 @@ import pytest
 from coldforge.host.check import Check, healthy
 from coldforge.host.docker_client import DockerFacts
 from coldforge.host.doctor import diagnose, examine
-from coldforge.host.facts import Facts
+from coldforge.host.facts import Facts, Nvidia
 from coldforge.paths import Workspace
 
 GB = 1_000_000_000
@@ -32,10 +32,7 @@ GOOD = Facts(
     mirrored=False,
     now=1_800_000_000.0,
     newest=1_750_000_000.0,
-    gpu=False,
-    driver="",
-    nvcc="",
-    cudnn="",
+    nvidia=None,
 )
 
 
@@ -110,15 +107,15 @@ def test_the_index_is_not_asked_unless_wanted() -> None:
 
 @pytest.mark.parametrize("name", ["nvidia driver", "cuda toolkit", "cudnn"])
 def test_a_stack_without_gpu_skips_what_is_nvidias_and_says_why(name: str) -> None:
-    check = found(name, driver="555.1", nvcc="12.2", cudnn="/lib/libcudnn.so.9")
+    check = found(name, nvidia=None)
     assert (check.status, check.found) == ("skipped", "this stack needs no GPU")
 
 
 @pytest.mark.parametrize("name", ["nvidia driver", "cuda toolkit", "cudnn"])
 def test_a_stack_with_gpu_names_each_lack_of_the_host(name: str) -> None:
-    assert found(name, gpu=True).status == "warn"
-    assert found(name, gpu=True).remedy
-    there = found(name, gpu=True, driver="555.1", nvcc="12.2", cudnn="/lib/libcudnn.so.9")
+    assert found(name, nvidia=Nvidia("", "", "")).status == "warn"
+    assert found(name, nvidia=Nvidia("", "", "")).remedy
+    there = found(name, nvidia=Nvidia("555.1", "12.2", "/lib/libcudnn.so.9"))
     assert there.status == "ok"
 
 

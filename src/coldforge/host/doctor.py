@@ -137,14 +137,15 @@ def _clock(facts: Facts) -> Check:
 
 
 def _nvidia(facts: Facts) -> list[Check]:
-    rows = {
-        "nvidia driver": (facts.driver, "nvidia-smi says nothing", "install NVIDIA's driver"),
-        "cuda toolkit": (facts.nvcc, "nvcc is not on PATH", "add CUDA's bin folder to PATH"),
-        "cudnn": (facts.cudnn, "libcudnn not found", "add cuDNN's folder to LD_LIBRARY_PATH"),
-    }
-    if not facts.gpu:
-        return [Check(name, "skipped", "this stack needs no GPU") for name in rows]
+    names = ("nvidia driver", "cuda toolkit", "cudnn")
+    if facts.nvidia is None:
+        return [Check(name, "skipped", "this stack needs no GPU") for name in names]
+    rows = (
+        (facts.nvidia.driver, "nvidia-smi says nothing", "install NVIDIA's driver"),
+        (facts.nvidia.nvcc, "nvcc is not on PATH", "add CUDA's bin folder to PATH"),
+        (facts.nvidia.cudnn, "libcudnn not found", "add cuDNN's folder to LD_LIBRARY_PATH"),
+    )
     return [
         at_least(name, "ok" if found else "warn", found or lacking, f"{remedy}; builds need none")
-        for name, (found, lacking, remedy) in rows.items()
+        for name, (found, lacking, remedy) in zip(names, rows, strict=True)
     ]

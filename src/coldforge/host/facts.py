@@ -28,6 +28,15 @@ COMMAND_SECONDS = 60
 
 
 @dataclass(frozen=True)
+class Nvidia:
+    """Versions and places of NVIDIA's software; empty text: not there."""
+
+    driver: str
+    nvcc: str
+    cudnn: str
+
+
+@dataclass(frozen=True)
 class Facts:
     """The host as found. Sizes in bytes, times in seconds since 1970; empty text: not there."""
 
@@ -59,10 +68,8 @@ class Facts:
     now: float
     newest: float
     """The latest date the stack's own inputs carry; the clock cannot be before it."""
-    gpu: bool
-    driver: str
-    nvcc: str
-    cudnn: str
+    nvidia: Nvidia | None
+    """None for a stack that needs no GPU."""
 
 
 def gather(space: Workspace, name: str, online: bool) -> Facts:
@@ -74,7 +81,6 @@ def gather(space: Workspace, name: str, online: bool) -> Facts:
     lock = read_lock(space.lock(name)) if space.lock(name).exists() else None
     engine, trouble = _engine()
     system, family = read_os_release(Path("/etc/os-release"))
-    gpu = needs_gpu(stack)
     return Facts(
         system=system,
         family=family,
@@ -83,7 +89,7 @@ def gather(space: Workspace, name: str, online: bool) -> Facts:
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         disks=free_space(space.root, Path(engine.root) if engine else None),
         python=sys.version_info[:3],
-        pip=_said([sys.executable, "-m", "pip", "--version"], r"pip (\S+)"),
+        pip=_output_of([sys.executable, "-m", "pip", "--version"], r"pip (\S+)"),
         carried=(space.root / ".tool").exists(),
         index=_index() if online else "",
         engine=engine,
@@ -97,10 +103,7 @@ def gather(space: Workspace, name: str, online: bool) -> Facts:
         mirrored=_mirrored(space, name),
         now=time.time(),
         newest=newest(stack, lock),
-        gpu=gpu,
-        driver=_said(["nvidia-smi"], r"Driver Version: (\S+)") if gpu else "",
-        nvcc=_said(["nvcc", "--version"], r"release (\S+?),") if gpu else "",
-        cudnn=find_cudnn(os.environ.get("LD_LIBRARY_PATH", "")) if gpu else "",
+        nvidia=_nvidia() if needs_gpu(stack) else None,
     )
 
 
@@ -148,7 +151,15 @@ def find_cudnn(library_path: str) -> str:
         for path in sorted(Path(folder).glob("libcudnn.so*")):
             return str(path)
     ldconfig = shutil.which("ldconfig") or "/sbin/ldconfig"
-    return _said([ldconfig, "-p"], r"(\S*/libcudnn\.so\S*)$")
+    return _output_of([ldconfig, "-p"], r"(\S*/libcudnn\.so\S*)$")
+
+
+def _nvidia() -> Nvidia:
+    return Nvidia(
+        driver=_output_of(["nvidia-smi"], r"Driver Version: (\S+)"),
+        nvcc=_output_of(["nvcc", "--version"], r"release (\S+?),"),
+        cudnn=find_cudnn(os.environ.get("LD_LIBRARY_PATH", "")),
+    )
 
 
 def _engine() -> tuple[DockerFacts | None, tuple[str, str]]:
@@ -195,7 +206,7 @@ def _index() -> str:
     return lines[-1].removeprefix("ERROR: ") if lines else "pip could not ask it"
 
 
-def _said(command: list[str], pattern: str) -> str:
+def _output_of(command: list[str], pattern: str) -> str:
     """Run a command and pick what `pattern` finds in its output; empty when it cannot say."""
     result = _run(command)
     match = re.search(pattern, result.stdout, re.MULTILINE) if result else None
