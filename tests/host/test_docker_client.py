@@ -51,7 +51,7 @@ def test_the_context_in_use_is_followed(tmp_path: Path) -> None:
 
 def test_an_unknown_context_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONTEXT", "nowhere")
-    with pytest.raises(ColdforgeError, match="context 'nowhere' names no engine"):
+    with pytest.raises(ColdforgeError, match="context 'nowhere' names no Docker Engine"):
         find_endpoint()
 
 
@@ -86,7 +86,7 @@ def test_an_engine_elsewhere_that_is_down_is_one_plain_line(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
-    with pytest.raises(ColdforgeError, match=r"gives no answer: Connection refused$"):
+    with pytest.raises(ColdforgeError, match=r"does not answer: Connection refused$"):
         engine.connect()
 
 

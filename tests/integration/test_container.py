@@ -82,7 +82,7 @@ def test_a_read_only_step_may_write_to_its_tmp_alone(
 
 def test_a_step_of_an_image_that_is_not_there_is_one_line(engine: Any, tmp_path: Path) -> None:
     step = ContainerStep("it", "localhost/coldforge/none:latest", ["true"])
-    with pytest.raises(ColdforgeError, match=r"it: the engine says: .*localhost/coldforge/none"):
+    with pytest.raises(ColdforgeError, match=r"it: Docker reports: .*localhost/coldforge/none"):
         run(engine, step, tmp_path / "log")
 
 
@@ -90,7 +90,7 @@ def test_a_command_that_is_not_there_is_one_line(
     engine: Any, debian: str, tmp_path: Path, left: Left
 ) -> None:
     work = ContainerStep(f"none of {tmp_path.name}", debian, ["/bin/none"])
-    with pytest.raises(ColdforgeError, match=r"the engine says: .*/bin/none"):
+    with pytest.raises(ColdforgeError, match=r"Docker reports: .*/bin/none"):
         run(engine, work, tmp_path / "log")
     assert left(work.name) == []
 

@@ -78,7 +78,7 @@ def test_junk_under_a_good_name_does_not_hide_the_good_signature(people: People)
     [
         ((), PAYLOAD, "^the index is not signed$"),
         (("cleo",), PAYLOAD, "signed by no key trusted here, but by SHA256:"),
-        (("anna",), b"other", "does not fit the signature of anna: one was changed"),
+        (("anna",), b"other", "does not match the signature of anna: one was changed"),
         (("anna",), PAYLOAD, "has 1 of the 2 signatures needed here"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Attestations: a site rebuilt an image, got the same bytes, and signs how.
+"""Attestations: a site that rebuilt an image with the same bytes signs its provenance.
 
 Source: in-toto attestation framework v1, "Envelope"; DSSE v1.
 """
@@ -19,7 +19,7 @@ from coldforge.trust.trust import Trust, signers
 
 
 class Attested(NamedTuple):
-    """What an attestation came to."""
+    """The result of an attestation."""
 
     keyid: str
     digest: str
@@ -28,9 +28,9 @@ class Attested(NamedTuple):
 
 
 def attest(context: BuildContext, subject: Subject, key: Path) -> Attested:
-    """Sign how the image came to be, which this site finds by having built it.
+    """Sign the provenance of an image that was built here.
 
-    The same key twice is once. Raise ColdforgeError if the image was not built here, or was
+    A key signs once. Raise ColdforgeError if the image was not built here, or was
     said to come from something else.
     """
     private = read_private(key)
@@ -60,7 +60,7 @@ def _kept(layout: Layout, subject: Subject, envelope: Envelope, keyid: str) -> A
 def attesters(
     layout: Layout, manifest_digest: str, trust: Trust, statement: bytes | None = None
 ) -> set[str]:
-    """Name, by fingerprint, each trusted key that signed how this very image came to be.
+    """Return the fingerprints of the trusted keys that signed the provenance of this image.
 
     What is malformed, damaged, or about another image counts for nothing; nor does what is not
     `statement`, if that is given.

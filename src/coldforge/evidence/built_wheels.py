@@ -1,4 +1,4 @@
-"""What was made here for an image that was built here: its wheels, and where each comes from."""
+"""The wheels made for an image that was built here, and their sources."""
 
 import tempfile
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def made(context: BuildContext, manifest: str) -> Iterator[list[Wheel]]:
             path = build_project(context.space, folder)
             wheels.append(Wheel(path, "project", tuple(takers), ()))
         for layer in context.stack.layers:
-            wheels += _taken_out(context, layer, held)
+            wheels += _extracted(context, layer, held)
         yield wheels
 
 
@@ -105,7 +105,7 @@ def _compilers(context: BuildContext) -> list[str]:
     return [layer["digest"] for layer in context.layout.read(built.manifest.digest)["layers"]]
 
 
-def _taken_out(context: BuildContext, layer: str, held: ExitStack) -> Iterator[Wheel]:
+def _extracted(context: BuildContext, layer: str, held: ExitStack) -> Iterator[Wheel]:
     """Take out the wheels that `layer` installs from inside its hand-carried archives."""
     entries = [entry for entry in context.lock.of(layer) if entry.origin == "file"]
     recipe = carried.with_versions(

@@ -1,4 +1,4 @@
-"""What an image's documents claim, held against the lock, the image and each other."""
+"""Checks of an image's documents against the lock, the image and each other."""
 
 import re
 import tarfile
@@ -18,11 +18,11 @@ PACKAGES = ("deb", "pypi")  # package URLs' types
 
 
 class SkipCheck(Exception):  # noqa: N818 - no error
-    """Say why a check cannot be run here."""
+    """A check that cannot be run here, and why."""
 
 
 def subject(evidence: Evidence) -> str:
-    """See that each document says it is about this image."""
+    """Check that each document is about this image."""
     (about,) = evidence.statement["subject"]
     claimed = {
         "provenance": sha256(about),
@@ -38,7 +38,7 @@ def subject(evidence: Evidence) -> str:
 
 
 def layers(evidence: Evidence) -> str:
-    """See that manifest, config and provenance name the same layers."""
+    """Check that manifest, config and provenance name the same layers."""
     served = [layer["digest"] for layer in evidence.manifest["layers"]]
     config = evidence.context.layout.read(evidence.manifest["config"]["digest"])
     made = [item for item in evidence.products if item["name"].startswith("layer/")]
@@ -48,7 +48,7 @@ def layers(evidence: Evidence) -> str:
 
 
 def lock(evidence: Evidence) -> str:
-    """See that image, provenance and checkout mean the same locks."""
+    """Check that image, provenance and checkout name the same locks."""
     context = evidence.context
     labelled = labels_of(context.layout, evidence.subject.manifest.digest).get(LOCK, "")
     claimed = named(evidence.needs, provenance.lock_name(context))
@@ -59,7 +59,7 @@ def lock(evidence: Evidence) -> str:
 
 
 def components(evidence: Evidence, media_type: str) -> str:
-    """See that an SBOM lists what the lock and the provenance name, each once, and no more."""
+    """Check that an SBOM lists what the lock and the provenance name, each once, and no more."""
     found = digests(evidence.load(media_type))
     if twice := sorted({digest for digest in found if found.count(digest) > 1}):
         raise ColdforgeError(f"listed twice: {some(twice)}")
@@ -80,7 +80,7 @@ def components(evidence: Evidence, media_type: str) -> str:
 
 
 def packages(evidence: Evidence) -> str:
-    """See that the packages the image itself knows of are those its SBOM says it holds.
+    """Check that the packages recorded in the image are those of its SBOM.
 
     A wheel whose files went to places of their own leaves no record in the image.
     """

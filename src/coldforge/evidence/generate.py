@@ -1,4 +1,4 @@
-"""Evidence of an image: made once after the build, kept beside the image, given away as files."""
+"""Evidence of an image: made once after the build, stored as its referrers, exported as files."""
 
 import hashlib
 import json
@@ -49,7 +49,7 @@ def artifacts(layout: Layout, manifest: str) -> list[Artifact]:
 
 
 def lacks(layout: Layout, manifest: str) -> bool:
-    """Tell, from the index alone, whether a piece that every image has is not there."""
+    """Tell, from the index, whether a document that every image has is missing."""
     there = {entry.get("artifactType") for entry in layout.referrers(manifest)}
     return not there.issuperset(KINDS)
 
@@ -66,7 +66,7 @@ def write(context: BuildContext, subject: Subject) -> bool:
 
 
 def renew(context: BuildContext, subject: Subject) -> None:
-    """Make the evidence of an image that was built here; what says otherwise is replaced.
+    """Make the evidence of an image that was built here; other documents are replaced.
 
     That happens in a checkout with changes of its own: their revision tells no two apart.
     """
@@ -109,10 +109,10 @@ def read(layout: Layout, artifact: Artifact) -> bytes:
         data = layout.blob(artifact.digest).read_bytes()
     except FileNotFoundError as error:
         message = f"{layout.root.name} lacks blob {artifact.digest}"
-        raise ColdforgeError(message, "get the image again from where it came") from error
+        raise ColdforgeError(message, "get the image again from its source") from error
     if f"sha256:{hashlib.sha256(data).hexdigest()}" != artifact.digest:
         message = f"evidence {artifact.digest} is damaged"
-        raise ColdforgeError(message, "get the image again from where it came")
+        raise ColdforgeError(message, "get the image again from its source")
     return data
 
 
@@ -121,9 +121,9 @@ def load(layout: Layout, artifact: Artifact) -> dict[str, Any]:
     try:
         document = json.loads(read(layout, artifact))
     except (ValueError, RecursionError) as error:
-        raise ColdforgeError(f"evidence {artifact.digest} is no JSON: {error}") from error
+        raise ColdforgeError(f"evidence {artifact.digest} is not JSON: {error}") from error
     if not isinstance(document, dict):
-        raise ColdforgeError(f"evidence {artifact.digest} is no JSON object")
+        raise ColdforgeError(f"evidence {artifact.digest} is not a JSON object")
     return document
 
 

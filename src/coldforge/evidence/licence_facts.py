@@ -1,4 +1,4 @@
-"""What packages say of their own licences, read off their files and remembered by digest."""
+"""The licences that packages declare, read from their files and cached by digest."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ class Memory(msgspec.Struct):
 
 
 def facts(components: Iterable[Component], find: Find, memory: Path) -> dict[str, Declared]:
-    """Read what each component's file says, by sha256; `memory` is a file that keeps it.
+    """Read what each component's file declares, by sha256; `memory` is the cache file.
 
     `find` gives a component's bytes. Raise ColdforgeError if they are not there, or damaged.
     """

@@ -1,4 +1,4 @@
-"""How an image came to be: what it was built from, by what, into which layers.
+"""Provenance of an image: what it was built from, by what, into which layers.
 
 Sources: in-toto attestation framework v1 (Statement, ResourceDescriptor, DigestSet);
 SLSA provenance v1.
@@ -31,7 +31,7 @@ Resource = dict[str, Any]
 
 @dataclass(frozen=True)
 class BuildRecord:
-    """A build that is over: the image, what it is made of, and what was written about that."""
+    """A finished build: the image, its components and wheels, and its SBOMs."""
 
     context: BuildContext
     subject: Subject
@@ -59,7 +59,7 @@ def statement(record: BuildRecord) -> bytes:
 
 
 def _definition(record: BuildRecord) -> Resource:
-    """Say what was asked for, and list everything that the answer was made of."""
+    """Describe the request and every input of the build."""
     context = record.context
     inputs = (_component(one) for one in record.components if one.locked or not one.sha256)
     return {
@@ -99,7 +99,7 @@ def _builder(context: BuildContext) -> Iterator[Resource]:
 
 
 def _recipes(context: BuildContext) -> Iterator[Resource]:
-    """List what this checkout says of the stack and of its builder: files and folders."""
+    """List the recipe files and folders of the stack and of its builder."""
     found: dict[str, Path] = {}
     for at in filter(None, (context, context.builder)):
         space, stack = at.space, at.stack

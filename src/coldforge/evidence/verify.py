@@ -55,7 +55,7 @@ def _run(name: str, check: Run, evidence: Evidence) -> Check:
     except ColdforgeError as error:
         return Check(name, "FAILED", error.message)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        return Check(name, "FAILED", f"a document lacks what it must say: {error!r}")
+        return Check(name, "FAILED", f"a document lacks a required field: {error!r}")
 
 
 def _bytes(evidence: Evidence) -> str:
@@ -92,7 +92,7 @@ def _signatures(evidence: Evidence) -> str:
     good = attesters(context.layout, manifest, trust)
     if spoilt := {one.keyid for one in given if one.keyid in trust.names} - good:
         names = some(sorted(trust.names[keyid] for keyid in spoilt))
-        raise ColdforgeError(f"the signature of {names} does not fit")
+        raise ColdforgeError(f"the signature of {names} does not match")
     if not good:
         raise ColdforgeError("no key that is trusted here attested this image")
     statement = generate.read(context.layout, evidence.artifact(provenance.MEDIA_TYPE))

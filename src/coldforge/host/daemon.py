@@ -46,14 +46,14 @@ QUIET_APT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
 
 
 def possible() -> bool:
-    """Tell whether this user on this machine could bring an engine up."""
+    """Tell whether this user on this machine could bring a Docker Engine up."""
     return os.geteuid() == 0 and any(map(shutil.which, ("dockerd", "apt-get")))
 
 
 def bring_up(absent: DockerAbsentError, yes: bool) -> None:
-    """Make an engine answer at the default socket; raise ColdforgeError.
+    """Make a Docker Engine answer at the default socket; raise ColdforgeError.
 
-    On a terminal it asks first. Elsewhere installing needs permission given ahead; an engine
+    On a terminal it asks first. Elsewhere installing needs permission given ahead; a Docker Engine
     that is installed is started as it is, since that is what was asked for.
     """
     installed = shutil.which("dockerd") is not None
@@ -90,11 +90,11 @@ def install() -> None:
             )
             if result.returncode:
                 last = last_line(result.stdout)
-                raise ColdforgeError(f"apt-get {words[0]} failed: {last}", "mend apt, then rerun")
+                raise ColdforgeError(f"apt-get {words[0]} failed: {last}", "repair apt, then rerun")
 
 
 def start() -> None:
-    """Start the engine and wait until it answers."""
+    """Start Docker and wait until it answers."""
     with step("Starting the Docker Engine", PATIENCE, "s") as current:
         for command in managers():
             result = subprocess.run(command, capture_output=True, check=False)
@@ -144,7 +144,7 @@ def spawn() -> "subprocess.Popen[bytes]":
 
 
 def wait(advance: Callable[[float], None], alive: Callable[[], bool]) -> bool:
-    """Knock until something answers; False when it died or `PATIENCE` ran out."""
+    """Wait until it answers; False if it died or `PATIENCE` seconds passed."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and alive():
         try:
@@ -158,6 +158,6 @@ def wait(advance: Callable[[float], None], alive: Callable[[], bool]) -> bool:
 
 
 def last_line(text: str) -> str:
-    """Take the last line that says something."""
+    """Return the last line that is not empty."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it printed nothing"

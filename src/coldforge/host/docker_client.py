@@ -1,4 +1,4 @@
-"""Find a Docker Engine the way Docker's own tools do, and bring one up where none answers."""
+"""Connect to Docker as its own tools do; install and start it where none answers."""
 
 import os
 import re
@@ -26,7 +26,7 @@ SILENCE_SECONDS = 3600  # seconds it may be silent afterwards: loading gigabytes
 
 @dataclass(frozen=True)
 class DockerFacts:
-    """What an engine says of itself."""
+    """Facts that a Docker Engine reports."""
 
     version: str
     api_version: str
@@ -34,12 +34,12 @@ class DockerFacts:
     containerd_store: bool
     """Images lie in containerd's store (the default from 29 on), not in a graph driver's."""
     root: str
-    """Data folder, on the engine's machine."""
+    """Data folder, on Docker's machine."""
     platform: str
 
 
 def ensure_docker(yes: bool = False) -> "docker.DockerClient":
-    """Return a client of an engine; as root, install and start Debian's where none answers.
+    """Return a client of a Docker Engine; as root, install and start Debian's where none answers.
 
     `yes` gives permission ahead. The caller closes the client. Raise ColdforgeError.
     """
@@ -53,7 +53,7 @@ def ensure_docker(yes: bool = False) -> "docker.DockerClient":
 
 
 def connect(url: str = "") -> "docker.DockerClient":
-    """Return a client of the engine at `url`, else of the user's.
+    """Return a client of Docker at `url`, else of the user's.
 
     Raise EngineAbsentError, UnreachableError or ColdforgeError.
     """
@@ -70,8 +70,8 @@ def connect(url: str = "") -> "docker.DockerClient":
         if tunnel:
             tunnel.close()
         raise trouble or UnreachableError(
-            f"the Docker Engine at {endpoint.url} gives no answer: {cause(str(error))}",
-            "check DOCKER_HOST and `docker context show`, and that the engine runs",
+            f"the Docker Engine at {endpoint.url} does not answer: {cause(str(error))}",
+            "check DOCKER_HOST and `docker context show`, and that Docker runs",
         ) from error
     if tunnel:
         weakref.finalize(client, tunnel.close)
@@ -97,20 +97,20 @@ def _open(endpoint: Endpoint, tunnel: Tunnel | None, by_environment: bool) -> "d
 
 
 def cause(text: str) -> str:
-    """Dig the system's own words out of an error that wraps others."""
+    """Find the system's own message in an error that wraps others."""
     match = re.search(r"\[Errno \d+\] ([^\"')]+)", text)
     return match[1] if match else text
 
 
 def check_api(version: str) -> None:
-    """Raise ColdforgeError when an engine's API is older than Engine 20.10's."""
+    """Raise ColdforgeError when Docker's API is older than Engine 20.10's."""
     if tuple(int(part) for part in version.split(".")) < OLDEST_API:
         message = f"this Docker Engine is too old: it speaks API {version}, 1.41 is needed"
         raise ColdforgeError(message, "install Docker Engine 20.10 or newer")
 
 
 def docker_facts(client: "docker.DockerClient") -> DockerFacts:
-    """Ask an engine for its version, storage and place."""
+    """Ask a Docker Engine for its version, storage and place."""
     version, info = client.version(), client.info()
     status = dict(pair[:2] for pair in info.get("DriverStatus") or [])
     return DockerFacts(

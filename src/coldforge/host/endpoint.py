@@ -1,4 +1,4 @@
-"""Where the user's Docker Engine listens, and whether anything answers there."""
+"""The socket of the user's Docker Engine, and whether anything answers there."""
 
 import http.client
 import json
@@ -12,16 +12,16 @@ from urllib.parse import quote, urlsplit
 from coldforge.errors import ColdforgeError, UnreachableError
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
-ANSWER_SECONDS = 20  # seconds an engine may take to say who it is
+ANSWER_SECONDS = 20  # seconds that Docker may take to answer
 
 
 class DockerAbsentError(UnreachableError):
-    """Nothing answers where an engine should be."""
+    """No Docker Engine answers."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where an engine listens, and who said so."""
+    """The address of a Docker Engine."""
 
     url: str
     chosen: bool
@@ -43,7 +43,9 @@ def find_endpoint() -> Endpoint:
         return Endpoint(DEFAULT_SOCKET, chosen=False)
     context = ContextAPI.get_context(name)
     if context is None or not context.Host:
-        raise ColdforgeError(f"Docker context '{name}' names no engine", "see: docker context ls")
+        raise ColdforgeError(
+            f"Docker context '{name}' names no Docker Engine", "see: docker context ls"
+        )
     return Endpoint(context.Host, chosen=True, tls=context.TLSConfig)
 
 
@@ -60,14 +62,14 @@ def _follows_no_context() -> bool:
 
 
 def check_socket(url: str) -> None:
-    """Knock at a Unix socket, where refusals can be told apart; other URLs pass."""
+    """Connect to a Unix socket, where errors tell the cause; other URLs pass."""
     parts = urlsplit(url)
     if not parts.scheme.endswith("unix"):
         return
-    with socket.socket(socket.AF_UNIX) as knock:
-        knock.settimeout(ANSWER_SECONDS)
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(ANSWER_SECONDS)
         try:
-            knock.connect(parts.path)
+            probe.connect(parts.path)
         except PermissionError as error:
             raise ColdforgeError(
                 f"this user may not use the Docker Engine at {parts.path}",
@@ -84,7 +86,7 @@ class UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path: str) -> None:
-        """Speak to the engine whose socket is `path`."""
+        """Speak to Docker whose socket is `path`."""
         super().__init__("localhost", timeout=ANSWER_SECONDS)
         self.path = path
 
@@ -96,20 +98,20 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def inspect_local_image(image: str) -> dict[str, Any]:
-    """Inspect an image of the user's engine; {} where that takes more than a local question."""
+    """Inspect an image without the SDK, which is slow to import; {} unless the socket is local."""
     try:
         parts = urlsplit(find_endpoint().url)
     except ColdforgeError:
         return {}
     if not parts.scheme.endswith("unix"):
         return {}
-    wire = UnixConnection(parts.path)
+    connection = UnixConnection(parts.path)
     try:
-        wire.request("GET", f"/images/{quote(image)}/json")
-        answer = wire.getresponse()
+        connection.request("GET", f"/images/{quote(image)}/json")
+        answer = connection.getresponse()
         shown = json.loads(answer.read()) if answer.status == 200 else {}
     except (OSError, ValueError, http.client.HTTPException):
         return {}
     finally:
-        wire.close()
+        connection.close()
     return shown if isinstance(shown, dict) else {}

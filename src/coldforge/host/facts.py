@@ -1,4 +1,4 @@
-"""Gather what the doctor judges: reads the host, changes nothing."""
+"""Collect the facts that the doctor checks; changes nothing."""
 
 import os
 import platform
@@ -52,10 +52,10 @@ class Facts:
     carried: bool
     """The Python came in a bundle: it needs no pip, and there is no index."""
     index: str
-    """What pip said of its index: `ok`, a complaint, or empty when it was not asked."""
-    engine: DockerFacts | None
-    engine_trouble: tuple[str, str]
-    engine_possible: bool
+    """What pip reported about its index: `ok`, an error, or empty when it was not asked."""
+    docker: DockerFacts | None
+    docker_error: tuple[str, str]
+    docker_installable: bool
     """None answers, but tasks that need one can install and start it."""
     archives: int
     gpgv: str
@@ -79,7 +79,7 @@ def gather(space: Workspace, name: str, online: bool) -> Facts:
     """
     stack = read_stack(space, name)
     lock = read_lock(space.lock(name)) if space.lock(name).exists() else None
-    engine, trouble = _engine()
+    docker, trouble = _docker()
     system, family = read_os_release(Path("/etc/os-release"))
     return Facts(
         system=system,
@@ -87,14 +87,14 @@ def gather(space: Workspace, name: str, online: bool) -> Facts:
         machine=f"{platform.system()} {platform.machine()}",
         cores=len(os.sched_getaffinity(0)),
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        disks=free_space(space.root, Path(engine.root) if engine else None),
+        disks=free_space(space.root, Path(docker.root) if docker else None),
         python=sys.version_info[:3],
         pip=_output_of([sys.executable, "-m", "pip", "--version"], r"pip (\S+)"),
         carried=(space.root / ".tool").exists(),
         index=_index() if online else "",
-        engine=engine,
-        engine_trouble=trouble,
-        engine_possible=_engine_possible(engine),
+        docker=docker,
+        docker_error=trouble,
+        docker_installable=_docker_installable(docker),
         archives=_archives(),
         gpgv=shutil.which("gpgv") or "",
         keyring=KEYRING.exists(),
@@ -146,7 +146,7 @@ def free_space(checkout: Path, engine: Path | None) -> dict[str, int]:
 
 
 def find_cudnn(library_path: str) -> str:
-    """Find libcudnn on LD_LIBRARY_PATH or in the loader's cache."""
+    """Find libcudnn on LD_LIBRARY_PATH or in ld.so.cache."""
     for folder in filter(None, library_path.split(":")):
         for path in sorted(Path(folder).glob("libcudnn.so*")):
             return str(path)
@@ -162,7 +162,7 @@ def _nvidia() -> Nvidia:
     )
 
 
-def _engine() -> tuple[DockerFacts | None, tuple[str, str]]:
+def _docker() -> tuple[DockerFacts | None, tuple[str, str]]:
     try:
         client = connect()
         try:
@@ -173,9 +173,9 @@ def _engine() -> tuple[DockerFacts | None, tuple[str, str]]:
         return None, (error.message, error.hint)
 
 
-def _engine_possible(engine: DockerFacts | None) -> bool:
+def _docker_installable(docker: DockerFacts | None) -> bool:
     try:
-        return engine is None and daemon.possible() and not find_endpoint().chosen
+        return docker is None and daemon.possible() and not find_endpoint().chosen
     except ColdforgeError:
         return False
 

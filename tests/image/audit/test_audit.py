@@ -73,7 +73,7 @@ def test_exactly_what_was_asked_for_is_no_fault() -> None:
         ),
         (
             DeviceCode(["sm_80", "sm_86", "sm_89"], ["sm_89"]),
-            "holds PTX for sm_89, none was asked for",
+            "holds PTX for sm_89, none was requested",
         ),
     ],
 )
@@ -93,7 +93,7 @@ def test_each_library_needed_is_found_where_the_image_has_it() -> None:
 
 def test_a_library_that_is_nowhere_is_named() -> None:
     assert judged(Elf(needed=["libnccl.so.2"])).faults == [
-        "needs libnccl.so.2, which the image has nowhere"
+        "needs libnccl.so.2, which the image does not contain"
     ]
 
 
@@ -112,7 +112,8 @@ def test_a_symbol_version_the_image_lacks_is_named() -> None:
     needs = {"libc.so.6": ["GLIBC_2.34", "GLIBC_2.38"]}
     binary = judged(Elf(needed=["libc.so.6"], needs=needs))
     assert binary.symbols == {"GLIBC": "2.38"}
-    assert binary.faults == ["needs GLIBC_2.38 of libc.so.6; the image's /lib/libc.so.6 has it not"]
+    where = "the image's /lib/libc.so.6 does not define it"
+    assert binary.faults == [f"needs GLIBC_2.38 of libc.so.6; {where}"]
 
 
 def test_versions_are_compared_by_number() -> None:

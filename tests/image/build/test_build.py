@@ -139,7 +139,7 @@ def test_an_engine_that_is_gone_is_one_line(tiny: Workspace) -> None:
     (tiny.layers / "hello" / "build.sh").write_text("true\n", "utf-8")
     client = MagicMock()
     client.api.inspect_image.side_effect = requests.exceptions.ConnectionError("refused")
-    with pytest.raises(ColdforgeError, match="the engine stopped answering during the build"):
+    with pytest.raises(ColdforgeError, match="Docker stopped answering during the build"):
         build(build_context(tiny, "tiny"), lambda: client)
     assert not list(tiny.build.rglob(".part-*"))
     assert not (tiny.build / "cache").exists()

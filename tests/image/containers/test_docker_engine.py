@@ -196,7 +196,7 @@ def test_an_engine_that_refuses_the_whole_is_quoted(
     client: Any, api: Api, layout: Layout, image: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api, "load_image", lambda *_, **__: [{"error": "no space left"}])
-    with pytest.raises(ColdforgeError, match=f"the engine refused {NAME}: no space left"):
+    with pytest.raises(ColdforgeError, match=f"Docker refused {NAME}: no space left"):
         load(client, layout, image(b"one"), NAME)
 
 
@@ -204,7 +204,7 @@ def test_an_engine_that_does_not_show_what_it_took_is_named(
     client: Any, api: Api, layout: Layout, image: Make
 ) -> None:
     api.deaf = True
-    with pytest.raises(ColdforgeError, match=f"the engine does not show {NAME}"):
+    with pytest.raises(ColdforgeError, match=f"Docker does not list {NAME}"):
         load(client, layout, image(b"one"), NAME)
     assert len(api.sent) == 1
 

@@ -39,13 +39,16 @@ def test_an_input_of_an_unusual_mode_is_copied_and_shown_with_a_usual_one(
     assert (tmp_path / "script").stat().st_mode & 0o777 == mode
 
 
-SILENT = "the engine stopped answering during work"
+SILENT = "Docker stopped answering during work"
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (docker.errors.APIError("x", explanation="no such image"), "work: .* says: no such image"),
+        (
+            docker.errors.APIError("x", explanation="no such image"),
+            "work: .* reports: no such image",
+        ),
         (requests.exceptions.ConnectionError("reset"), SILENT),
         (docker.errors.DockerException("gone"), SILENT),
     ],

@@ -159,5 +159,5 @@ def test_what_is_not_what_its_name_says_is_named(tmp_path: Path, name: str) -> N
 
 def test_an_unknown_kind_of_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "demo.rar").write_bytes(b"")
-    with pytest.raises(ColdforgeError, match=r"demo\.rar: it is no archive"):
+    with pytest.raises(ColdforgeError, match=r"demo\.rar: it is not an archive"):
         read(tmp_path / "demo.rar")

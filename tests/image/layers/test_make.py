@@ -68,7 +68,7 @@ def test_a_build_that_leaves_not_one_wheel_is_refused(
     files: dict[str, bytes], tmp_path: Path
 ) -> None:
     count = sum(name.endswith(".whl") for name in files)
-    with pytest.raises(ColdforgeError, match=f"left {count} wheels, not one"):
+    with pytest.raises(ColdforgeError, match=f"left {count} wheels instead of one"):
         _only_wheel(archive(files), tmp_path)
 
 

@@ -21,7 +21,7 @@ FIXED = {"Apache-2.0", "Artistic", "BSD", "CC0-1.0", "MPL-1.1", "MPL-2.0"}
 
 
 def read(deb: Path, name: str, file: str) -> Declared:
-    """Read what package `name` says; raise ColdforgeError if it is no sound .deb."""
+    """Read what package `name` declares; raise ColdforgeError if the .deb is damaged."""
     import zstandard
 
     damage = (tarfile.TarError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
@@ -64,5 +64,5 @@ def _licence(paragraph: str) -> str:
 def _shared(name: str) -> str:
     if name == "BSD":
         return "BSD-3-Clause"
-    # Whether later versions may be taken too is said in words that nobody standardised.
+    # Whether later versions may be used too is stated in free text.
     return name if name in FIXED else f"common-licenses {name}"

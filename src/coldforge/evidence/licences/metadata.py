@@ -19,7 +19,7 @@ MOST = 8 << 20  # bytes of metadata
 
 
 def read(path: Path, name: str, file: str) -> Declared:
-    """Read what a wheel or sdist says; raise ColdforgeError if it is damaged."""
+    """Read what a wheel or sdist declares; raise ColdforgeError if it is damaged."""
     try:
         data = _from_wheel(path) if file.endswith(".whl") else _from_sdist(path, file)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Judge a compiled wheel: the device code it holds, and whether its image can load it."""
+"""Audit a compiled wheel: its device code, and whether its image can load it."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import msgspec
 
 from coldforge.image.audit.elf import Elf
 
-# The host's driver brings these; the container toolkit shows them to a container.
+# Part of the host's driver; the NVIDIA Container Toolkit mounts them into a container.
 DRIVER = ("libcuda.so.1", "libnvidia-ml.so.1")
 FAMILIES = ("GLIBC", "GLIBCXX", "CXXABI")
 VERSION = re.compile(r"([A-Z]+)_([0-9]+(?:\.[0-9]+)*)")
@@ -22,7 +22,7 @@ class DeviceCode(msgspec.Struct, frozen=True):
 
 
 class Binary(msgspec.Struct, frozen=True):
-    """A shared library of a wheel: what was found, and what is wrong with it."""
+    """A shared library of a wheel: what it needs, and its faults."""
 
     file: str
     device: DeviceCode
@@ -36,18 +36,18 @@ class Binary(msgspec.Struct, frozen=True):
 
 
 class Audit(msgspec.Struct, frozen=True):
-    """What a wheel was asked to hold and what its binaries are."""
+    """The requested architectures of a wheel, its binaries and their faults."""
 
     wheel: str
     sha256: str
     architectures: list[str]
     binaries: list[Binary]
     faults: list[str] = []
-    """What is wrong with the wheel, each naming the file."""
+    """Each names the file."""
 
 
 class ImageLibraries(Protocol):
-    """The image a wheel is for, as its loader sees it."""
+    """The libraries of the image a wheel is for."""
 
     def find(self, name: str, search: list[str]) -> str:
         """Find a library; "" for none."""
@@ -72,7 +72,7 @@ class Wheel(NamedTuple):
 
 
 def audit_binaries(wheel: Wheel, asked: list[str], image: ImageLibraries) -> list[Binary]:
-    """Judge every library of a wheel; `asked`: architectures as CMake names them, 80-real."""
+    """Audit every library of a wheel; `asked`: architectures as CMake names them, 80-real."""
     return [
         _binary(wheel, file, wheel.device.get(file, DeviceCode()), asked, image)
         for file in sorted(wheel.elves)
@@ -99,7 +99,7 @@ def highest(needs: Mapping[str, list[str]]) -> dict[str, str]:
 
 
 def device_code_faults(held: DeviceCode, asked: list[str]) -> list[str]:
-    """Say how device code differs from what was asked for; none at all is no fault."""
+    """List how device code differs from what was requested; a file without any is fine."""
     wanted = expected(asked)
     faults = []
     for kind, have, want in (
@@ -108,7 +108,7 @@ def device_code_faults(held: DeviceCode, asked: list[str]) -> list[str]:
     ):
         if held != DeviceCode() and have != want:
             said = f"holds {kind} for {_list(have)}, not for {_list(want)}"
-            faults.append(said if want else f"holds {kind} for {_list(have)}, none was asked for")
+            faults.append(said if want else f"holds {kind} for {_list(have)}, none was requested")
     return faults
 
 
@@ -125,7 +125,7 @@ def _binary(
     for name in elf.needed:
         libraries[name] = _library(wheel, name, search, image)
         if not libraries[name]:
-            faults.append(f"needs {name}, which the image has nowhere")
+            faults.append(f"needs {name}, which the image does not contain")
     for name, versions in elf.needs.items():
         faults += _versions(wheel, name, versions, libraries.get(name, ""), image)
     for folder in elf.search:
@@ -153,7 +153,9 @@ def _versions(
         return []
     offered = image.elf(place.lstrip("/")).defines
     lacking = [version for version in versions if version not in offered]
-    return [f"needs {version} of {name}; the image's {place} has it not" for version in lacking]
+    return [
+        f"needs {version} of {name}; the image's {place} does not define it" for version in lacking
+    ]
 
 
 def _clean(path: str) -> str:

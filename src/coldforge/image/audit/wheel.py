@@ -37,7 +37,7 @@ def audit_wheel(
     binaries = audit_binaries(found, asked, image)
     faults = [f"{binary.file} {fault}" for binary in binaries for fault in binary.faults]
     if context.stack.wheels[name].release and not found.device:
-        faults.append(f"{wheel.name} holds no device code at all")
+        faults.append(f"{wheel.name} holds no device code")
     audit = Audit(wheel.name, sha256_file(wheel), asked, binaries, faults)
     report = wheel.with_name(REPORT)
     report.write_bytes(msgspec.json.format(msgspec.json.encode(audit)) + b"\n")
@@ -72,7 +72,7 @@ def elf_files(wheel: Path) -> dict[str, Elf]:
 def device_code(
     build_env: BuildEnvironment, context: BuildContext, name: str, wheel: Path
 ) -> dict[str, DeviceCode]:
-    """Ask cuobjdump, where the wheel was compiled, what each of its binaries holds."""
+    """Run cuobjdump, where the wheel was compiled, on each of its binaries."""
     step = ContainerStep(
         name=f"audit {name}",
         image=build_env.image,

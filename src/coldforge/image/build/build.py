@@ -1,4 +1,4 @@
-"""Build a stack's image into the layout, and give the engine what it lacks of it."""
+"""Build a stack's image into the layout, and give Docker what it lacks of it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,9 +50,9 @@ def build(context: BuildContext, connect: Connect, options: CompileOptions | Non
 def deliver(
     context: BuildContext, built: Built, connect: Connect, shown: Mapping[str, Any] | None = None
 ) -> str:
-    """Give the engine the finished image; return its name there.
+    """Load into Docker the finished image; return its name there.
 
-    `shown`: what the engine was found to hold under that name; if it is this image, that is all.
+    `shown`: what Docker was found to hold under that name; if it is this image, that is all.
     """
     name = image_name(built.stack)
     layers = [layer.digest for layer in built.layers.values()]

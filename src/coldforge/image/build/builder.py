@@ -1,4 +1,4 @@
-"""A build under way: every layer of a stack from the bottom up, from the cache or made anew."""
+"""Build a stack: every layer from the bottom up, from the cache or made."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -51,12 +51,12 @@ class Built:
 
 
 class Builder:
-    """One build under way: what is below the step at hand."""
+    """A build in progress: the layers so far and what is missing."""
 
     def __init__(
         self, context: BuildContext, connect: Connect, options: CompileOptions | None = None
     ) -> None:
-        """Build in `context`, connecting to an engine when the first step needs one."""
+        """Build in `context`, connecting to a Docker Engine when the first step needs one."""
         self.context, self.connect, self.options = context, connect, options or CompileOptions()
         self.cache = Cache(context.root / "cache")
         self.layers: dict[str, Descriptor] = {}
@@ -119,7 +119,7 @@ class Builder:
             raise self.unfetched[0]
 
     def attempt(self, names: Iterable[str] | None = None) -> None:
-        """Make every layer, or the lowest `names`, that can be made; note what the others lack.
+        """Make every layer, or the lowest `names`, that can be made; collect what the others lack.
 
         Above a gap, a layer that is assembled is made all the same: its bytes need no parent.
         """
@@ -211,11 +211,11 @@ class Builder:
         )
 
     def _runner(self) -> tuple["docker.DockerClient", str]:
-        """Give the engine an image of the layers so far, to run steps in."""
+        """Load into Docker an image of the layers so far, to run steps in."""
         return self._loaded("below", self._describe({})[1])
 
     def _bootstrap(self, name: str) -> tuple["docker.DockerClient", str]:
-        """Give the engine the first layer's packages, unpacked but not configured."""
+        """Load into Docker the first layer's packages, unpacked but not configured."""
         layer = make.bootstrap_layer(self.context, name)
         layout = self.context.layout
         config = layout.put(image_config(self.context.stack, [(name, layer.digest)], {}), CONFIG)

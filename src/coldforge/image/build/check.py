@@ -1,4 +1,4 @@
-"""Prove a finished layer: run its check in the image so far, as nobody, on a read-only root."""
+"""Check a finished layer: run its script in the image so far, as nobody, on a read-only root."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -40,7 +40,7 @@ def run_check(
 ) -> None:
     """Run the layer's check unless this check of these layers (diffIDs) has passed before.
 
-    `runner` gives the engine and an image of the layers. Raise ColdforgeError if it fails.
+    `runner` returns the Docker client and an image of the layers. Raise ColdforgeError if it fails.
     """
     inputs = check_inputs(context, name)
     names = list(context.stack.layers)

@@ -1,4 +1,4 @@
-"""What a build would do, step by step: take from the cache, or make, and why."""
+"""Plan a build: which steps come from the cache, which are made, and why."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,8 +27,8 @@ class Planned:
 def plan(context: BuildContext, cache: Cache) -> list[Planned]:
     """List every step in build order, those of the builder stack first.
 
-    Once a layer below must be made anew, a step run in a container follows it: whether its
-    own result changes is known only then, so it is said to wait for it.
+    Once a layer below must be made, a step run in a container depends on the result: it is
+    listed as waiting for that layer.
     """
     planner = _Planner(context, cache)
     for name in context.stack.layers:
@@ -37,7 +37,7 @@ def plan(context: BuildContext, cache: Cache) -> list[Planned]:
 
 
 class _Planner:
-    """What is planned so far, and what the next step stands on."""
+    """The plan so far, and the layers below the next step."""
 
     def __init__(self, context: BuildContext, cache: Cache) -> None:
         self.context, self.cache = context, cache

@@ -1,4 +1,4 @@
-"""Build everything twice from the mirror, the second time beside the first, and compare."""
+"""Build a stack twice from the mirror and compare the layers byte for byte."""
 
 import shutil
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Verdict:
 def verify(space: Workspace, name: str, connect: Connect) -> list[Verdict]:
     """Build stack `name`, build it again with an empty cache in build/verify, and compare.
 
-    The second build is removed when all is equal, kept for a look when not.
+    The second build is removed when all is equal, kept otherwise.
     """
     first = build_context(space, name)
     reference = build(first, connect)

@@ -26,7 +26,7 @@ AUDIT_CODE = ("image/audit", *LAYER_CODE)
 
 @dataclass(frozen=True)
 class WheelBuild:
-    """A wheel wanted: for which layer, what is below that, and where it is compiled."""
+    """A wheel to build: the layer it is for, the layers below, and where it is compiled."""
 
     context: BuildContext
     cache: Cache

@@ -33,7 +33,7 @@ class Launch:
     writes: list[Path] = field(default_factory=list)
     env: Mapping[str, str] = field(default_factory=dict)
     cluster: bool = False
-    """Whether it sees the host's network: for a sweep alone, that joins the user's Ray cluster.
+    """Whether it uses the host's network: only for a sweep, which joins the user's Ray cluster.
     Its nodes call one another back, so the container needs an address that they can reach."""
     gpus: bool = False
     """Whether it sees the host's NVIDIA cards."""
@@ -47,7 +47,7 @@ def launch(
 ) -> int:
     """Run `work`, passing what it prints to `out` and `err` as it comes; return its exit status.
 
-    Raise ColdforgeError if the engine cannot see the host's files or dies.
+    Raise ColdforgeError if Docker cannot see the host's files or dies.
     """
     with docker_errors("the run"), created(client, work, tty=False) as container:
         stream = container.attach(stdout=True, stderr=True, stream=True, demux=True)
@@ -69,7 +69,7 @@ def created(client: "docker.DockerClient", work: Launch, tty: bool) -> Iterator[
     if shown and not shares_files(client, work.image, _folder(shown[0])):
         raise ColdforgeError(
             "this Docker Engine does not see this host's files",
-            "use an engine on this machine: unset DOCKER_HOST",
+            "use a Docker Engine on this machine: unset DOCKER_HOST",
         )
     mounts = [bind(str(path), path) for path in _outermost(work.reads, work.writes)]
     mounts += [bind(str(path), path, writable=True) for path in dict.fromkeys(work.writes)]
@@ -115,5 +115,5 @@ def _folder(path: Path) -> Path:
 
 
 def _outermost(reads: list[Path], writes: list[Path]) -> list[Path]:
-    """Drop what is mounted already: an engine refuses two mounts at one place."""
+    """Drop what is mounted already: a Docker Engine refuses two mounts at one place."""
     return [path for path in dict.fromkeys(reads) if path not in writes]

@@ -1,9 +1,9 @@
-"""Run programs nobody vouches for: each in a container of its own that can reach and keep nothing.
+"""Run untrusted programs, each in a container of its own.
 
-What holds a candidate: no network, a read-only root, no capability and none to gain, a user who is
-nobody, limits on memory (swap included), processes, cores and disk, and a clock outside. Nothing it
-prints is kept anywhere. What is left when we are killed ends by itself: the engine then closes the
-container's stdin, its first process ends, and the engine removes it.
+A program has no network, a read-only root, no capabilities, no new privileges, user nobody, and
+limits on memory (swap included), processes, cores, disk and time. Its output is not stored. If this
+process is killed, Docker closes the container's stdin, which ends the program, and removes the
+container.
 """
 
 import secrets
@@ -66,7 +66,7 @@ def judge(
 
     As many run at once as there are cores, memory permitting; as many containers again are brought
     up meanwhile.
-    A program passes if it runs to its end. Raise ColdforgeError if the engine fails.
+    A program passes if it runs to its end. Raise ColdforgeError if Docker fails.
     """
     reap(client)
     allowed = limits or Limits()
@@ -84,14 +84,14 @@ def judge(
 
 
 def reap(client: "docker.DockerClient") -> None:
-    """Remove containers that someone killed has left behind before they were started."""
+    """Remove containers that a killed run created and never started."""
     with docker_errors("clearing up"):
         client.containers.prune(filters={"label": f"{STEP_LABEL}={NAME}", "until": STALE})
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where programs run: an engine, an image, the limits, and how many may run at once."""
+    """Where programs run: a Docker Engine, an image, the limits, and how many may run at once."""
 
     client: "docker.DockerClient"
     image: str
@@ -145,7 +145,7 @@ class Bench:
 
 
 def shown(said: bytes) -> str:
-    """Make a candidate's words fit to print: short, and without what would steer a terminal."""
+    """Make a program's output safe to print: short, without terminal control characters."""
     text = said[:WORDS].decode("utf-8", "replace")
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
@@ -156,7 +156,7 @@ def _attached(container: "Container") -> Any:  # noqa: ANN401 - a context manage
 
 
 def options(limits: Limits) -> dict[str, Any]:
-    """Spell the limits for the engine."""
+    """Write the limits as options of the Docker SDK."""
     from docker.types import LogConfig, Ulimit
 
     return {
@@ -174,7 +174,7 @@ def options(limits: Limits) -> dict[str, Any]:
         "pids_limit": limits.processes,
         "nano_cpus": 1_000_000_000,
         "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=256, hard=256)],
-        "log_config": LogConfig(type="none"),  # else what it says grows on the host's disk
+        "log_config": LogConfig(type="none"),  # else its output grows on the host's disk
         "labels": {STEP_LABEL: NAME},
         "stdin_open": True,
         "auto_remove": True,

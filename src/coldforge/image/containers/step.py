@@ -1,4 +1,4 @@
-"""Run one step in a container that can reach nothing: no network, no spare capability."""
+"""Run one step in a container without network, with only the capabilities that it names."""
 
 import contextlib
 import shutil
@@ -37,7 +37,7 @@ class ContainerStep:
     read_only: bool = False
     quiet: bool = True
     volumes: Mapping[str, str] = field(default_factory=dict)
-    """Volumes of the engine that outlive the step, made on demand: name -> where they are seen."""
+    """Docker volumes that outlive the step, created on demand: name -> mount point."""
 
 
 @contextmanager
@@ -63,17 +63,17 @@ def finished(
 
 @contextmanager
 def docker_errors(what: str) -> Iterator[None]:
-    """Turn the engine's refusals and its silence into ColdforgeErrors about `what`."""
+    """Turn Docker's errors and lost connections into ColdforgeErrors about `what`."""
     # Which exceptions to catch is asked only when one is raised: a build with nothing to do
     # never imports the SDK.
     try:
         yield
     except _refusal() as error:
         said = getattr(error, "explanation", None) or error
-        raise ColdforgeError(f"{what}: the engine says: {said}") from error
+        raise ColdforgeError(f"{what}: Docker reports: {said}") from error
     except _silence() as error:
         raise UnreachableError(
-            f"the engine stopped answering during {what}",
+            f"Docker stopped answering during {what}",
             "start it again; the same command continues",
         ) from error
 
@@ -101,7 +101,7 @@ def _limits(step: ContainerStep) -> dict[str, Any]:
     return {
         "network_mode": "none",
         "hostname": "coldforge",
-        "working_dir": "/",  # else the engine makes the image's own and it lands in the layer
+        "working_dir": "/",  # else Docker makes the image's own and it lands in the layer
         "user": step.user,
         "cap_drop": ["ALL"],
         "cap_add": step.capabilities,
@@ -116,8 +116,8 @@ def _limits(step: ContainerStep) -> dict[str, Any]:
 
 
 def _follow(container: "Container", step: ContainerStep, log: Path) -> None:
-    """Start the container and keep what it says; raise ColdforgeError if it fails."""
-    # Attached before the start: following the engine's own log loses a quick step's last words.
+    """Start the container and write its output to `log`; raise ColdforgeError if it fails."""
+    # Attached before the start: following Docker's own log loses the last lines of a quick step.
     with log.open("wb") as kept, closing_stream(container.attach(stream=True, demux=True)) as said:
         container.start()
         for raw in _lines(said):
@@ -134,7 +134,7 @@ def _follow(container: "Container", step: ContainerStep, log: Path) -> None:
 
 @contextmanager
 def closing_stream(stream: Any) -> Iterator[Any]:  # noqa: ANN401 - untyped SDK
-    """Yield what a container says; close the connection at the end, which the SDK leaves open."""
+    """Yield a container's output stream; close its connection, which the SDK leaves open."""
     import docker.errors
 
     try:
@@ -146,7 +146,7 @@ def closing_stream(stream: Any) -> Iterator[Any]:  # noqa: ANN401 - untyped SDK
 
 
 def _lines(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[bytes]:
-    """Split both streams into lines, each whole; a last one may lack its end."""
+    """Split both streams into complete lines; the last one may lack its newline."""
     rests = [b"", b""]
     for pair in pairs:
         for stream, chunk in enumerate(pair):
@@ -159,7 +159,7 @@ def _lines(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[bytes
 def _delivered(
     client: "docker.DockerClient", step: ContainerStep, scratch: Path
 ) -> Iterator[list[Any]]:
-    """Yield the mounts that show the inputs read-only: a bind where the engine sees our files."""
+    """Yield the mounts that show the inputs read-only: a bind where Docker sees our files."""
     if not step.inputs:
         yield []
         return
@@ -183,7 +183,7 @@ def _kept(step: ContainerStep) -> list[Any]:
 
 
 def _link(source: Path, place: Path) -> None:
-    """Show `source` at `place`, with one of two modes whatever this user's umask is."""
+    """Link or copy `source` to `place`, with mode 0755 or 0644 whatever the umask is."""
     place.parent.mkdir(parents=True, exist_ok=True)
     mode = shown_mode(source)
     try:
@@ -204,7 +204,7 @@ def bind(target: str, source: Path, writable: bool = False) -> Any:  # noqa: ANN
 
 @contextmanager
 def _volume(client: "docker.DockerClient", step: ContainerStep) -> Iterator[Any]:
-    """Fill a volume with the inputs through the engine's API, for engines elsewhere."""
+    """Fill a volume with the inputs through Docker's API, for a Docker Engine on another host."""
     from docker.types import Mount
 
     volume = client.volumes.create(labels={STEP_LABEL: step.name})
@@ -221,7 +221,7 @@ def _volume(client: "docker.DockerClient", step: ContainerStep) -> Iterator[Any]
 
 
 def shares_files(client: "docker.DockerClient", image: str, folder: Path) -> bool:
-    """Tell whether the engine sees this host's `folder` at its own path."""
+    """Tell whether Docker sees this host's `folder` at its own path."""
     import docker.errors
 
     try:

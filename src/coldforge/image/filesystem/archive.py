@@ -43,7 +43,7 @@ def members(filename: str, path: Path) -> Iterator[Content]:
         return _zip(path)
     if filename.endswith(TARS):
         return _tar(path)
-    raise ColdforgeError("it is no archive that can be laid out", "known: wheel, zip, tar")
+    raise ColdforgeError("it is not an archive that can be unpacked", "known: wheel, zip, tar")
 
 
 @contextmanager

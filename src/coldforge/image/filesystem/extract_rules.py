@@ -90,7 +90,7 @@ class _Placing:
         for rule in self.idle:
             inside = f" below {rule.prefix}" if rule.prefix else ""
             message = f"place rule '{rule.input}' takes nothing{inside}"
-            raise ColdforgeError(message, "mend the layer's recipe, or lock its inputs again")
+            raise ColdforgeError(message, "correct the layer's recipe, or lock its inputs again")
         links = {path.strip("/"): target for path, target in self.recipe.links.items()}
         for path, target in sorted({**unversioned(self.libraries, self.placed), **links}.items()):
             self.writer.add(Member(path, "symlink", 0o777, link=target))

@@ -55,7 +55,7 @@ def layers_of(entries: list[tuple[Entry, Path]]) -> list[Packed]:
             for number, (layer, diff_id) in enumerate(pairs, 1)
         ]
     except (KeyError, ValueError, TypeError) as error:
-        message = f"the lock does not hold all of image {repository}: {error}"
+        message = f"the lock lacks a part of image {repository}: {error}"
         raise ColdforgeError(
             message, "take the lock from version control, or lock again"
         ) from error

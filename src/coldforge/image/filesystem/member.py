@@ -22,7 +22,7 @@ class Member:
     link: str = ""
     """Symlink: its text. Hard link: the path of an earlier member."""
     capability: bytes = field(default=b"", repr=False)
-    """The security.capability attribute, the only one engines carry."""
+    """The security.capability attribute, the only one that Docker keeps in a layer."""
 
     def pax(self) -> dict[str, bytes]:
         """List the pax records this member needs beyond its name and size."""

@@ -1,4 +1,4 @@
-"""Make a freshly built wheel's bytes a function of its contents alone."""
+"""Rewrite a built wheel so that its bytes depend only on its contents."""
 
 import zipfile
 from pathlib import Path

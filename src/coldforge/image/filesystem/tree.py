@@ -35,7 +35,7 @@ Tree = dict[str, Node]
 def read_tree(tar: Path) -> Tree:
     """Read a tar file; hard links become copies of what they link.
 
-    Device nodes under dev/ (the engine's own) are passed over.
+    Device nodes under dev/ (Docker's own) are passed over.
     """
     with tar.open("rb") as raw:
         return read_members(raw, hashing=True)

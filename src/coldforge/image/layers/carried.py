@@ -1,4 +1,4 @@
-"""What hand-carried files lend to a layer: their versions in its recipe, the wheels inside them."""
+"""Hand-carried files of a layer: their versions in its recipe, the wheels inside them."""
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +27,7 @@ def versions(lock: Lock, layers: Iterable[str]) -> dict[str, str]:
 
 
 def variables(lock: Lock, layers: Iterable[str]) -> dict[str, str]:
-    """Tell a contained step the locked versions: COLDFORGE_TENSORRT_VERSION."""
+    """Pass the locked versions to a step as variables: COLDFORGE_TENSORRT_VERSION."""
     return {
         f"COLDFORGE_{name.upper().replace('-', '_')}_VERSION": version
         for name, version in versions(lock, layers).items()
@@ -61,7 +61,7 @@ def with_versions(recipe: LayerRecipe, known: Mapping[str, str]) -> LayerRecipe:
 def wheels_inside(
     packages: Mapping[str, str], carried: Iterable[CarriedFile], python: Python | None
 ) -> Iterator[list[tuple[str, Path]]]:
-    """Take out of each archive the wheel that suits the image's interpreter: file name, bytes.
+    """Extract from each archive the wheel that suits the image's interpreter: file name, bytes.
 
     `packages`: archive -> glob of its wheels. Raise ColdforgeError if none suits.
     """
@@ -70,13 +70,13 @@ def wheels_inside(
         for name, filename, path in carried:
             if name in packages:
                 place = Path(folder) / name
-                names = _taken_out(packages[name], filename, path, place)
+                names = _extracted(packages[name], filename, path, place)
                 best = _best(names, filename, packages[name], python)
                 found.append((best, place / best))
         yield found
 
 
-def _taken_out(glob: str, filename: str, path: Path, place: Path) -> list[str]:
+def _extracted(glob: str, filename: str, path: Path, place: Path) -> list[str]:
     """Write the members that match `glob` into folder `place`; list their names."""
     place.mkdir()
     names = []

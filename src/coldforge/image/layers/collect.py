@@ -1,6 +1,6 @@
-"""Turn a stopped container's file system into a layer: what changed against the layers below.
+"""Make a layer of what a container changed against the layers below.
 
-The engine's own diff is not used: it misses a file rewritten at the same size and time.
+Docker's own diff is not used: it misses a file rewritten at the same size and time.
 """
 
 import tempfile

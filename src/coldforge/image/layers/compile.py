@@ -1,4 +1,4 @@
-"""Build a wheel from source in a container: same bytes every time."""
+"""Build a wheel from source in a container, reproducibly."""
 
 import shutil
 import tarfile
@@ -18,8 +18,9 @@ from coldforge.image.layers.release_build import BuildEnvironment, release_step
 from coldforge.stack.lock import Entry
 
 OUT = "/coldforge/out"
-# nvcc names its temporary files by process, and the names reach the object; not so beside it.
-STEADY = {"NVCC_APPEND_FLAGS": "-objtemp"}
+# nvcc's temporary files are named by process id, and the names end up in the object file,
+# unless they are written beside it.
+NVCC_ENV = {"NVCC_APPEND_FLAGS": "-objtemp"}
 
 
 def built_wheel(build_env: BuildEnvironment, context: BuildContext, name: str, out: Path) -> Path:
@@ -31,7 +32,7 @@ def built_wheel(build_env: BuildEnvironment, context: BuildContext, name: str, o
         image=build_env.image,
         command=["python3", "/coldforge/in/build.py"],
         inputs={f"wheels/{entry.path}": context.blob(entry) for entry in requires},
-        env={**build_env.env, **STEADY, **recipe.env},
+        env={**build_env.env, **NVCC_ENV, **recipe.env},
     )
     log = context.logs / f"wheel.{name}.log"
     if recipe.release:
@@ -67,7 +68,7 @@ def _only_wheel(archive: Iterable[bytes], out: Path) -> Path:
         with tarfile.open(fileobj=spool, mode="r:") as tar:
             found = [info for info in tar if info.isfile() and info.name.endswith(".whl")]
             if len(found) != 1:
-                raise ColdforgeError(f"the build left {len(found)} wheels, not one")
+                raise ColdforgeError(f"the build left {len(found)} wheels instead of one")
             filename = Path(clean_name(found[0].name)).name
             return _repacked(tar.extractfile(found[0]), filename, out)
 

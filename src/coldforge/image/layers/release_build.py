@@ -25,19 +25,19 @@ CACHE = "/coldforge/ccache"
 
 @dataclass(frozen=True)
 class CompileOptions:
-    """How a wheel is compiled, as far as its bytes do not depend on it."""
+    """Options of compiling a wheel that do not change its bytes."""
 
     jobs: int = 0
     """Compilers at a time; 0: as free memory allows."""
     cache: str = "coldforge-ccache"
     """Volume of the compiler cache; empty for none."""
     rebuild: bool = False
-    """Build although it is there already, and compare."""
+    """Build again although it is there, and compare."""
 
 
 @dataclass(frozen=True)
 class BuildEnvironment:
-    """Where wheels are compiled: an image in an engine, and what is to be seen there."""
+    """Where wheels are compiled: an image in Docker, and its environment variables."""
 
     client: "docker.DockerClient"
     image: str
@@ -48,7 +48,7 @@ class BuildEnvironment:
 def release_step(
     build_env: BuildEnvironment, context: BuildContext, step: ContainerStep, source: Entry
 ) -> ContainerStep:
-    """Let the step run the release's own script, its output shown while it runs."""
+    """Make the step run the release's own script, with its output shown."""
     profile, chosen = context.stack.profile, context.stack.file.architectures
     if profile is None or not chosen:
         message = f"stack {context.stack.name} builds a release's wheel, but lacks what that needs"
