@@ -44,7 +44,7 @@ def test_hosts_are_read_once_each_and_notes_left_out(tmp_path: Path) -> None:
     ],
 )
 def test_a_line_that_is_no_engine_is_named(line: str) -> None:
-    with pytest.raises(ColdforgeError, match=r"fleet, line 2: .* is not an ssh address"):
+    with pytest.raises(ColdforgeError, match=r"fleet, line 2: .* is no engine"):
         parse_hosts(f"\n{line}\n", "fleet")
 
 

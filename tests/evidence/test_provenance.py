@@ -115,7 +115,7 @@ def test_elsewhere_every_document_is_the_same(image: Image, tmp_path: Path, chec
     env = {
         "PATH": os.environ["PATH"],
         "PYTHONHASHSEED": "7",
-        "PYTHONPATH": str(checkout),
+        "PYTHONPATH": f"{checkout}:{checkout / 'src'}",
         "TZ": "Asia/Tokyo",
         "HOME": str(tmp_path),
         "LC_ALL": "C",

@@ -98,7 +98,7 @@ def test_an_engine_killed_during_a_step_is_named_and_nothing_is_kept(
     killer.join(timeout=10)
     message, hint = caught.value.message, caught.value.hint
     del caught
-    assert "engine stopped answering during layer extra" in message
+    assert "Docker stopped answering during layer extra" in message
     assert "same command continues" in hint
     mortal.client.close()
     gc.collect()  # sockets to a dead engine are found here, where that is allowed

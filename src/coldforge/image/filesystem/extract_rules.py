@@ -1,8 +1,11 @@
 """Lay archives out into a layer by a recipe's rules: part of a wheel or tarball -> a folder.
 
-A wheel laid out so leaves no .dist-info: Python must not take half a package for an installed
-one, and what the layer is made of stands in the lock. Only its licence is kept, as Debian keeps
-those of its packages.
+A wheel placed by rules leaves no .dist-info: `pip list` and importlib.metadata must not report a
+part of a package as installed, and the lock names the layer's inputs. Only its licence is kept, in
+/usr/share/doc/NAME, as Debian packages keep theirs. Links to unversioned libraries (libx.so) are
+those of Debian's -dev packages.
+
+Sources: recording installed projects (packaging.python.org); Debian Policy 8.4 and 12.5.
 """
 
 import io

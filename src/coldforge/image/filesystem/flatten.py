@@ -1,5 +1,7 @@
 """Flatten the layers of a base image into one normalised layer.
 
+As a container runtime applies layers: whiteouts hide what is below, hard links share content.
+
 Sources: OCI image-spec v1.1, layer.md (whiteouts, hard links) and config.md (diffIDs).
 """
 

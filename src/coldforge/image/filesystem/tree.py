@@ -1,4 +1,9 @@
-"""A file system as data: path -> member and content digest; read from tars, unioned, compared."""
+"""A file system as data: path -> member and content digest; read from tars, merged, compared.
+
+Layers are merged as overlayfs and container runtimes do it: a whiteout removes a path of the
+layers below, an opaque whiteout all that a folder had; a non-folder replaces a folder.
+Source: OCI image-spec v1.1, layer.md.
+"""
 
 import hashlib
 import tarfile
