@@ -9,7 +9,15 @@ from coldforge.errors import ColdforgeError
 from coldforge.evidence import components as content
 from coldforge.evidence import generate, provenance, spdx
 from coldforge.evidence.built_wheels import LOCK, check_built, labels_of
-from coldforge.evidence.documents import Document, Evidence, digests, image_in, named, sha256, some
+from coldforge.evidence.documents import (
+    Document,
+    Evidence,
+    digests,
+    image_in,
+    named,
+    sha256,
+    shortened,
+)
 from coldforge.evidence.generate import KINDS
 from coldforge.image.oci.layout import Layout
 from coldforge.stack.lock import lock_digest
@@ -53,7 +61,9 @@ def lock(evidence: Evidence) -> str:
     labelled = labels_of(context.layout, evidence.subject.manifest.digest).get(LOCK, "")
     claimed = named(evidence.needs, provenance.lock_name(context))
     if [labelled] != [f"sha256:{digest}" for digest in claimed]:
-        raise ColdforgeError(f"the image names lock {labelled}, its provenance {some(claimed)}")
+        raise ColdforgeError(
+            f"the image names lock {labelled}, its provenance {shortened(claimed)}"
+        )
     _same_locks(evidence)
     return labelled
 
@@ -62,7 +72,7 @@ def components(evidence: Evidence, media_type: str) -> str:
     """Check that an SBOM lists what the lock and the provenance name, each once, and no more."""
     found = digests(evidence.load(media_type))
     if twice := sorted({digest for digest in found if found.count(digest) > 1}):
-        raise ColdforgeError(f"listed twice: {some(twice)}")
+        raise ColdforgeError(f"listed twice: {shortened(twice)}")
     artifact = evidence.artifact(media_type)
     if named(evidence.products, f"sbom/{KINDS[media_type]}") != [artifact.digest[len("sha256:") :]]:
         raise ColdforgeError("it is not the SBOM that the provenance names")
@@ -73,9 +83,9 @@ def components(evidence: Evidence, media_type: str) -> str:
     due |= {sha256(item) for item in evidence.products if item["name"].startswith("wheel/")}
     due |= {sha256(item) for item in evidence.needs if item["name"] in files}
     if absent := sorted(due - set(found)):
-        raise ColdforgeError(f"not listed: {some(absent)}")
+        raise ColdforgeError(f"not listed: {shortened(absent)}")
     if foreign := sorted(set(found) - due):
-        raise ColdforgeError(f"listed, but neither locked nor built: {some(foreign)}")
+        raise ColdforgeError(f"listed, but neither locked nor built: {shortened(foreign)}")
     return f"{len(found)} components"
 
 
@@ -93,7 +103,7 @@ def packages(evidence: Evidence) -> str:
     found = inventory(evidence.context.layout, served)
     if wrong := [*(found.debs ^ debs), *(found.wheels - wheels)]:
         names = sorted(f"{name} {version}" for name, version in wrong)
-        raise ColdforgeError(f"in the image or in its SBOM, not in both: {some(names)}")
+        raise ColdforgeError(f"in the image or in its SBOM, not in both: {shortened(names)}")
     return f"{len(found.debs)} of dpkg, {len(found.wheels)} of Python"
 
 

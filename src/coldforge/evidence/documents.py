@@ -92,7 +92,7 @@ def digests(document: Document) -> list[str]:
     return [item["content"] for part in document["components"] for item in part.get("hashes", [])]
 
 
-def some(names: list[str]) -> str:
+def shortened(names: list[str]) -> str:
     """Write the first names of a list, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

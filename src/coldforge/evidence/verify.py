@@ -10,7 +10,7 @@ from coldforge.evidence import checks as claims
 from coldforge.evidence import cyclonedx, generate, provenance, spdx
 from coldforge.evidence.attest import attesters, signatures
 from coldforge.evidence.checks import SkipCheck
-from coldforge.evidence.documents import Evidence, some
+from coldforge.evidence.documents import Evidence, shortened
 from coldforge.evidence.subject import Subject
 from coldforge.files.digest import sha256_file
 from coldforge.image.layers.context import BuildContext
@@ -67,12 +67,12 @@ def _bytes(evidence: Evidence) -> str:
     ]
     digests = sorted({*manifests, *(d for m in manifests for d in blobs_of(layout.read(m)))})
     if missing := [digest for digest in digests if not layout.blob(digest).is_file()]:
-        raise ColdforgeError(f"missing: {some(missing)}")
+        raise ColdforgeError(f"missing: {shortened(missing)}")
     size = sum(layout.blob(digest).stat().st_size for digest in digests)
     with step(f"Hashing {evidence.subject.name}", size) as progress:
         wrong = [d for d in digests if not _is_right(layout.blob(d), progress.advance)]
     if wrong:
-        raise ColdforgeError(f"damaged: {some(wrong)}")
+        raise ColdforgeError(f"damaged: {shortened(wrong)}")
     return f"{len(digests)} blobs, {size:,} bytes"
 
 
@@ -91,7 +91,7 @@ def _signatures(evidence: Evidence) -> str:
     trust = read_trust(context.space.trust)
     good = attesters(context.layout, manifest, trust)
     if spoilt := {one.keyid for one in given if one.keyid in trust.names} - good:
-        names = some(sorted(trust.names[keyid] for keyid in spoilt))
+        names = shortened(sorted(trust.names[keyid] for keyid in spoilt))
         raise ColdforgeError(f"the signature of {names} does not match")
     if not good:
         raise ColdforgeError("no key that is trusted here attested this image")

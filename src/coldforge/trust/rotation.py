@@ -115,7 +115,7 @@ def document(envelope: Envelope) -> Trust:
     return trust
 
 
-def wanting(trust: Trust, envelope: Envelope) -> tuple[int, int]:
+def missing_signatures(trust: Trust, envelope: Envelope) -> tuple[int, int]:
     """Count the signatures still missing: of the keys that `trust` lists, and of the new ones."""
     new = document(envelope)
     given = (PAYLOAD_TYPE, envelope.content, envelope.signatures)

@@ -10,7 +10,7 @@ import msgspec
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.atomic import write_file
 from coldforge.files.digest import canonical_json
-from coldforge.trust.envelope import MOST_SIGNATURES, Signature, fits, read_strict
+from coldforge.trust.envelope import MOST_SIGNATURES, Signature, is_valid, read_strict
 from coldforge.trust.keys import Key, check_name
 
 FORMAT = 1
@@ -95,7 +95,8 @@ def signers(
     return {
         signature.keyid
         for signature in list(signatures)[:MOST_SIGNATURES]
-        if signature.keyid in keys and fits(keys[signature.keyid], payload_type, payload, signature)
+        if signature.keyid in keys
+        and is_valid(keys[signature.keyid], payload_type, payload, signature)
     }
 
 

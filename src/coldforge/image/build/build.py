@@ -60,11 +60,11 @@ def deliver(
         return name
     with docker_errors("loading the image"):
         if load(connect(), context.layout, built.manifest, name):
-            tidy(context, connect)
+            remove_step_images(context, connect)
     return name
 
 
-def tidy(context: BuildContext, connect: Connect) -> None:
+def remove_step_images(context: BuildContext, connect: Connect) -> None:
     """Drop the names that a build's own steps ran under; a failed build keeps them to go on."""
     for at in filter(None, (context, context.builder)):
         for tag in ("bootstrap", "below"):

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coldforge.image.build.build import build, build_context, tidy
+from coldforge.image.build.build import build, build_context, remove_step_images
 from coldforge.image.build.builder import Built, Connect
 from coldforge.image.filesystem.tree import Node, Tree, read_tree
 from coldforge.image.layers.release_build import CompileOptions
@@ -41,7 +41,7 @@ def verify(space: Workspace, name: str, connect: Connect) -> list[Verdict]:
     again = build_context(space, name, scratch)
     rebuilt = build(again, connect, CompileOptions(cache=""))  # compiled, not remembered
     verdicts = _verdicts(first.layout, reference, again.layout, rebuilt)
-    tidy(first, connect)
+    remove_step_images(first, connect)
     if all(verdict.same for verdict in verdicts):
         shutil.rmtree(scratch)
     return verdicts

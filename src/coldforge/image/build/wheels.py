@@ -109,7 +109,7 @@ def _audit_key(wanted: WheelBuild, digest: str) -> Description:
         "coldforge's own code": code_digest(*AUDIT_CODE),
         "audit": wanted.name,
         "file audit.py": sha256_file(wanted.context.space.wheels / "audit.py"),
-        "audited_wheel": digest,
+        "wheel": digest,
         "architectures": " ".join(wanted.context.stack.file.architectures),
         "layers": " ".join(wanted.below),
     }

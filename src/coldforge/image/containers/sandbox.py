@@ -56,7 +56,7 @@ class Verdict:
     seconds: float
 
 
-def judge(
+def run_programs(
     client: "docker.DockerClient",
     image: str,
     programs: Mapping[str, str],
@@ -73,10 +73,10 @@ def judge(
     with docker_errors("the sandbox"):
         cores, memory = capacity(client)
     most = jobs(min(MOST, cores), memory, allowed.memory / GIB)
-    bench = Bench(client, image, allowed, threading.Semaphore(most))
+    sandbox = Sandbox(client, image, allowed, threading.Semaphore(most))
     pool = ThreadPoolExecutor(2 * most, thread_name_prefix=NAME)
     try:
-        asked = {pool.submit(bench.judge, text): name for name, text in programs.items()}
+        asked = {pool.submit(sandbox.run, text): name for name, text in programs.items()}
         for future in as_completed(asked):
             yield asked[future], future.result()
     finally:
@@ -90,7 +90,7 @@ def reap(client: "docker.DockerClient") -> None:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Sandbox:
     """Where programs run: a Docker Engine, an image, the limits, and how many may run at once."""
 
     client: "docker.DockerClient"
@@ -98,16 +98,16 @@ class Bench:
     limits: Limits
     running: threading.Semaphore
 
-    def judge(self, program: str) -> Verdict:
+    def run(self, program: str) -> Verdict:
         """Run one program in a fresh container; a container lost once is tried again."""
         try:
-            return self._judge(program)
+            return self._run_once(program)
         except ContainerLostError:
             with suppress(ContainerLostError):
-                return self._judge(program)
+                return self._run_once(program)
         return Verdict(False, "its container ended without a verdict", 0.0)
 
-    def _judge(self, program: str) -> Verdict:
+    def _run_once(self, program: str) -> Verdict:
         text = program.encode("utf-8", "replace")
         token = secrets.token_hex(sandbox_program.TOKEN // 2).encode()
         message = b"%d\n%s%s" % (len(text), text, token)

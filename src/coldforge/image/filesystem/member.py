@@ -1,8 +1,8 @@
 """One member of a layer: its path, kind, mode, owner, size, link and capability.
 
 As Python's tarfile.data_filter (PEP 706) it refuses names and links that leave the root; absolute
-names too. Absolute symlinks are allowed: they point into the image. Capabilities are the pax records of GNU tar's
---xattrs (SCHILY.xattr.*), as Docker writes and reads them.
+names too. Absolute symlinks are allowed: they point into the image. Capabilities are the pax
+records of GNU tar's --xattrs (SCHILY.xattr.*), as Docker writes and reads them.
 """
 
 from dataclasses import dataclass, field

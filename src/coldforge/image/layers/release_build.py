@@ -57,7 +57,7 @@ def release_step(
     large = large_files(context, source.use, build.needs)
     check_pointers(context.stack.name, build.needs, tar, large)
     cached = bool(build_env.options.cache and build.ccache and has_ccache(context))
-    count = build_env.options.jobs or parallel_jobs(build_env.client, build.memory)
+    count = build_env.options.jobs or choose_jobs(build_env.client, build.memory)
     order = {
         "command": command(build, chosen, count, cached),
         "out": build.out,
@@ -74,7 +74,7 @@ def release_step(
     )
 
 
-def parallel_jobs(client: "docker.DockerClient", memory: float) -> int:
+def choose_jobs(client: "docker.DockerClient", memory: float) -> int:
     """Choose how many compilers of `memory` GiB run at a time, and say why so many."""
     cores, free = capacity(client)
     chosen = jobs(cores, free, memory)
