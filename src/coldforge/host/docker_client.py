@@ -55,7 +55,7 @@ def ensure_docker(yes: bool = False) -> "docker.DockerClient":
 def connect(url: str = "") -> "docker.DockerClient":
     """Return a client of Docker at `url`, else of the user's.
 
-    Raise EngineAbsentError, UnreachableError or ColdforgeError.
+    Raise DockerAbsentError, UnreachableError or ColdforgeError.
     """
     import docker.errors
     import requests.exceptions
