@@ -73,7 +73,7 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Any]:
     """A client of the user's Docker Engine. Without one: skipped, but failed in CI."""
-    from coldforge.host.engine import connect
+    from coldforge.host.docker_client import connect
 
     try:
         client = connect()

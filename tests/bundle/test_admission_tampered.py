@@ -90,7 +90,7 @@ def test_what_is_no_plain_file_is_refused(
 def test_an_edited_index_does_not_fit_its_signature(out: Path, space: Workspace) -> None:
     index = beside(out, "index.json").replace(b'"demo"', b'"dem0"')
     seal_again(out, index, signatures=beside(out, "signatures.json"))
-    refused(space, out, "does not fit the signature of sender: one was changed")
+    refused(space, out, "does not match the signature of sender: one was changed")
 
 
 def test_an_edited_signature_is_refused(out: Path, space: Workspace) -> None:
@@ -98,7 +98,7 @@ def test_an_edited_signature_is_refused(out: Path, space: Workspace) -> None:
     (one,) = signed["signatures"]
     one["sig"] = one["sig"][::-1].lstrip("=") + "=="
     seal_again(out, beside(out, "index.json"), signatures=canonical_json(signed))
-    refused(space, out, "does not fit the signature of sender")
+    refused(space, out, "does not match the signature of sender")
 
 
 def test_an_edited_copy_of_the_index_is_passed_over(out: Path, space: Workspace) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from coldforge.files.digest import sha256_file
-from coldforge.image.build.build import deliver, site
+from coldforge.image.build.build import build_context, deliver
 from coldforge.image.build.builder import Builder
-from coldforge.image.build.plan import compiling
+from coldforge.image.build.plan import compile_layers
 from coldforge.image.containers.docker_engine import image_name
 from coldforge.image.layers.compile import built_wheel
-from coldforge.image.layers.context import Site, fixed_environment
-from coldforge.image.layers.release_build import Effort, Workshop
+from coldforge.image.layers.context import BuildContext, fixed_environment
+from coldforge.image.layers.release_build import BuildEnvironment, CompileOptions
 from coldforge.paths import Workspace
 from coldforge.stack.lock import read_lock
 from tests.e2e.conftest import Cli
@@ -55,13 +55,13 @@ def wheel(cli: Cli, built: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def workshop(built: Any, engine: Any) -> tuple[Workshop, Site]:
+def workshop(built: Any, engine: Any) -> tuple[BuildEnvironment, BuildContext]:
     """The builder stack's image, in which the wheel is compiled."""
-    place = site(Workspace(ROOT), STACK)
+    place = build_context(Workspace(ROOT), STACK)
     assert place.builder
     deliver(place.builder, Builder(place.builder, lambda: engine).build(), lambda: engine)
-    env = fixed_environment(*compiling(place, "tensorrt_llm"))
-    return Workshop(engine, image_name(f"{STACK}-devel"), env), place
+    env = fixed_environment(*compile_layers(place, "tensorrt_llm"))
+    return BuildEnvironment(engine, image_name(f"{STACK}-devel"), env), place
 
 
 @pytest.fixture
@@ -115,19 +115,23 @@ def test_it_imports_in_the_runtime_image_without_a_gpu(engine: Any) -> None:
 
 
 def test_no_cache_a_cold_cache_and_a_warm_cache_give_the_same_bytes(
-    workshop: tuple[Workshop, Site], wheel: Any, volume: str, tmp_path: Path
+    workshop: tuple[BuildEnvironment, BuildContext], wheel: Any, volume: str, tmp_path: Path
 ) -> None:
     """One compiler at a time the first time, two at a time after that."""
     shop, place = workshop
     place = replace(place, root=tmp_path / "root")
-    efforts = {"none": Effort(1, ""), "cold": Effort(2, volume), "warm": Effort(2, volume)}
+    choices = {
+        "none": CompileOptions(1, ""),
+        "cold": CompileOptions(2, volume),
+        "warm": CompileOptions(2, volume),
+    }
     made = {
         name: built_wheel(replace(shop, effort=effort), place, "tensorrt_llm", tmp_path / name)
-        for name, effort in efforts.items()
+        for name, effort in choices.items()
     }
     digests = {name: sha256_file(path) for name, path in made.items()}
-    assert digests == dict.fromkeys(efforts, wheel["audit"]["sha256"])
-    logs = {name: (tmp_path / name / "build_whl.log").read_text("utf-8") for name in efforts}
+    assert digests == dict.fromkeys(choices, wheel["audit"]["sha256"])
+    logs = {name: (tmp_path / name / "build_whl.log").read_text("utf-8") for name in choices}
     assert "Hits:" not in logs["none"]
     assert hits(logs["cold"]) == "0 / 5"
     assert hits(logs["warm"]) == "5 / 5"

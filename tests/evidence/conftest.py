@@ -10,12 +10,12 @@ import pytest
 
 from coldforge.evidence.subject import Subject, find
 from coldforge.files.digest import sha256_file
-from coldforge.image.build.build import build, site
+from coldforge.image.build.build import build, build_context
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.plan import layer_description, wheel_description, wheel_folder
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
@@ -73,12 +73,12 @@ REQUESTS = {
 class Image:
     """A built image, and where it was built."""
 
-    place: Site
+    context: BuildContext
     subject: Subject
 
     @property
     def layout(self) -> Layout:
-        return self.place.layout
+        return self.context.layout
 
     @property
     def digest(self) -> str:
@@ -96,14 +96,14 @@ def made(space: Workspace) -> Image:
     written(space)
     entries = list(locked(Store(space.mirror / "blobs")))
     write_lock(space.lock("trio"), Lock(1, "trio", REQUESTS, [], entries))
-    place = site(space, "trio")
-    remembered(place)
+    context = build_context(space, "trio")
+    remembered(context)
 
     def unwanted() -> None:
         raise AssertionError("no engine is needed")
 
-    build(place, unwanted)  # type: ignore[arg-type]
-    return Image(place, find(place.layout, "trio"))
+    build(context, unwanted)  # type: ignore[arg-type]
+    return Image(context, find(context.layout, "trio"))
 
 
 def written(space: Workspace) -> None:
@@ -145,19 +145,19 @@ def entry(store: Store, use: str, name: str, version: str, path: str, data: byte
     return Entry(use, origin, name, version, path, len(data), sha256, suite)  # type: ignore[arg-type]
 
 
-def remembered(place: Site) -> None:
+def remembered(context: BuildContext) -> None:
     """Let the cache hold what a container would have made."""
-    cache = Cache(place.root / "cache")
+    cache = Cache(context.root / "cache")
 
     def write(writer: LayerWriter) -> None:
         member = Member("var/lib/dpkg/status", "file", 0o644, size=len(STATUS))
         writer.add(member, io.BytesIO(STATUS))
 
-    layer = place.write(write)
-    description = layer_description(place, "base", {}, [])
+    layer = context.write(write)
+    description = layer_description(context, "base", {}, [])
     cache.put("base", description, {"digest": layer.digest, "size": str(layer.size)})
-    description = wheel_description(place, "demo", "python", [layer.digest])
-    file = wheel_folder(place, description) / "demo-1-py3-none-any.whl"
+    description = wheel_description(context, "demo", "python", [layer.digest])
+    file = wheel_folder(context, description) / "demo-1-py3-none-any.whl"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(wheel("demo", "1", "License-Expression: mit\n", {"demo.py": b"1\n"}))
     cache.put(

@@ -31,13 +31,18 @@ def deb(files: dict[str, bytes], links: dict[str, str] | None = None) -> bytes:
     return whole
 
 
+def core(name: str, version: str, fields: str = "") -> bytes:
+    """Core metadata: METADATA of a wheel, PKG-INFO of an sdist."""
+    return f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n{fields}\n".encode()
+
+
 def wheel(
     name: str, version: str, fields: str = "", files: dict[str, bytes] | None = None
 ) -> bytes:
     info = f"{name}-{version}.dist-info"
     content = {
         **(files or {}),
-        f"{info}/METADATA": f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n{fields}\n",
+        f"{info}/METADATA": core(name, version, fields),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     lines = "".join(f"{path},,\n" for path in [*content, f"{info}/RECORD"])
@@ -51,5 +56,4 @@ def wheel(
 def sdist(name: str, version: str, fields: str = "") -> bytes:
     import gzip
 
-    told = f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n{fields}\n"
-    return gzip.compress(tar({f"{name}-{version}/PKG-INFO": told.encode()}), mtime=0)
+    return gzip.compress(tar({f"{name}-{version}/PKG-INFO": core(name, version, fields)}), mtime=0)

@@ -35,8 +35,8 @@ def kept(image: Image, envelope: Envelope) -> None:
 
 def test_sites_attest_side_by_side(image: Image, tmp_path: Path) -> None:
     (anna, anna_pub), (ben, ben_pub) = key(tmp_path, "anna"), key(tmp_path, "ben")
-    assert attest(image.place, image.subject, anna).new
-    assert attest(image.place, image.subject, ben).new
+    assert attest(image.context, image.subject, anna).new
+    assert attest(image.context, image.subject, ben).new
     both = {anna_pub.fingerprint, ben_pub.fingerprint}
     assert attesters(image.layout, image.digest, trust(anna_pub, ben_pub)) == both
     assert attesters(image.layout, image.digest, trust(ben_pub)) == {ben_pub.fingerprint}
@@ -45,17 +45,17 @@ def test_sites_attest_side_by_side(image: Image, tmp_path: Path) -> None:
 
 def test_the_same_key_twice_is_once(image: Image, tmp_path: Path) -> None:
     anna, _ = key(tmp_path, "anna")
-    attest(image.place, image.subject, anna)
+    attest(image.context, image.subject, anna)
     before = (image.layout.root / "index.json").read_bytes()
-    assert not attest(image.place, image.subject, anna).new
+    assert not attest(image.context, image.subject, anna).new
     assert (image.layout.root / "index.json").read_bytes() == before
 
 
 def test_who_did_not_build_the_image_does_not_attest_it(image: Image, tmp_path: Path) -> None:
     anna, _ = key(tmp_path, "anna")
-    (image.place.space.root / "top.txt").write_text("changed", "utf-8")
+    (image.context.space.root / "top.txt").write_text("changed", "utf-8")
     with pytest.raises(ColdforgeError, match="was not built here"):
-        attest(image.place, image.subject, anna)
+        attest(image.context, image.subject, anna)
     assert signatures(image.layout, image.digest) == []
 
 
@@ -66,14 +66,14 @@ def test_provenance_that_this_site_does_not_find_is_not_attested(
     kind = provenance.MEDIA_TYPE
     image.layout.refer(image.subject.manifest, kind, kind, b'{"subject":[]}')
     with pytest.raises(ColdforgeError, match="is not what this site finds"):
-        attest(image.place, image.subject, anna)
+        attest(image.context, image.subject, anna)
 
 
 def test_what_is_signed_about_another_image_counts_for_nothing(
     image: Image, tmp_path: Path
 ) -> None:
     anna, public = key(tmp_path, "anna")
-    statement = json.loads(generate.documents(image.place, image.subject)[provenance.MEDIA_TYPE])
+    statement = json.loads(generate.documents(image.context, image.subject)[provenance.MEDIA_TYPE])
     private = read_private(anna)
     odd = [
         statement | {"subject": [{"name": "trio", "digest": {"sha256": "0" * 64}}]},
@@ -93,7 +93,7 @@ def test_what_is_signed_about_another_image_counts_for_nothing(
 
 def test_a_signature_over_other_bytes_counts_for_nothing(image: Image, tmp_path: Path) -> None:
     anna, public = key(tmp_path, "anna")
-    payload = generate.documents(image.place, image.subject)[provenance.MEDIA_TYPE]
+    payload = generate.documents(image.context, image.subject)[provenance.MEDIA_TYPE]
     signature = sign(provenance.MEDIA_TYPE, payload + b" ", read_private(anna))
     kept(image, seal(provenance.MEDIA_TYPE, payload, [signature]))
     assert attesters(image.layout, image.digest, trust(public)) == set()
@@ -102,14 +102,14 @@ def test_a_signature_over_other_bytes_counts_for_nothing(image: Image, tmp_path:
 @pytest.mark.parametrize("data", [b"", b"{}", b"[1]", b'{"payload":3}', b"\xff"])
 def test_what_is_no_envelope_counts_for_nothing(image: Image, tmp_path: Path, data: bytes) -> None:
     anna, public = key(tmp_path, "anna")
-    attest(image.place, image.subject, anna)
+    attest(image.context, image.subject, anna)
     image.layout.refer(image.subject.manifest, ATTESTATION, ATTESTATION, data)
     assert attesters(image.layout, image.digest, trust(public)) == {public.fingerprint}
 
 
 def test_an_sbom_signed_alone_is_no_attestation(image: Image, tmp_path: Path) -> None:
     anna, public = key(tmp_path, "anna")
-    sbom = generate.documents(image.place, image.subject)[spdx.MEDIA_TYPE]
+    sbom = generate.documents(image.context, image.subject)[spdx.MEDIA_TYPE]
     signature = sign(provenance.MEDIA_TYPE, sbom, read_private(anna))
     kept(image, seal(provenance.MEDIA_TYPE, sbom, [signature]))
     assert attesters(image.layout, image.digest, trust(public)) == set()

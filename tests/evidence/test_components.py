@@ -2,13 +2,13 @@ from coldforge.evidence import generate
 from coldforge.evidence.built_wheels import made
 from coldforge.evidence.component import Component
 from coldforge.evidence.components import components, licensed, locked
-from coldforge.evidence.licences.licence import Said
+from coldforge.evidence.licences.licence import Declared
 from tests.evidence.conftest import Image
 
 
 def listed(image: Image) -> dict[str, Component]:
-    with made(image.place, image.digest) as wheels:
-        found = generate.licensed(image.place, wheels)
+    with made(image.context, image.digest) as wheels:
+        found = generate.licensed(image.context, wheels)
     assert len({one.ref for one in found}) == len(found)
     return {f"{one.kind} {one.name}": one for one in found}
 
@@ -47,12 +47,12 @@ def test_licences_are_those_the_packages_state(image: Image) -> None:
 
 
 def test_the_lock_s_things_are_a_part_of_all(image: Image) -> None:
-    with made(image.place, image.digest) as wheels:
-        everything = {one.sha256 for one in components(image.place, wheels)}
-    assert {one.sha256 for one in locked(image.place)} < everything
+    with made(image.context, image.digest) as wheels:
+        everything = {one.sha256 for one in components(image.context, wheels)}
+    assert {one.sha256 for one in locked(image.context)} < everything
 
 
 def test_packages_that_refer_to_each_other_end_nowhere(image: Image) -> None:
-    debs = [one for one in locked(image.place) if one.kind == "deb"]
-    said = {debs[0].sha256: Said(see=debs[1].name), debs[1].sha256: Said(see=debs[0].name)}
+    debs = [one for one in locked(image.context) if one.kind == "deb"]
+    said = {debs[0].sha256: Declared(see=debs[1].name), debs[1].sha256: Declared(see=debs[0].name)}
     assert {one.licence.expression for one in licensed(debs, said)} == {"NOASSERTION"}

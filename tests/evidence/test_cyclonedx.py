@@ -11,8 +11,8 @@ from tests.evidence.conftest import Image
 
 @pytest.fixture
 def text(image: Image) -> str:
-    with made(image.place, image.digest) as wheels:
-        parts = generate.licensed(image.place, wheels)
+    with made(image.context, image.digest) as wheels:
+        parts = generate.licensed(image.context, wheels)
     return cyclonedx.sbom(image.subject, parts).decode()
 
 

@@ -14,9 +14,9 @@ from tests.structure import outside
 
 
 def parts(image: Image) -> tuple[list[Component], dict[str, Path]]:
-    with made(image.place, image.digest) as wheels:
-        found = components(image.place, wheels)
-    store = image.place.store
+    with made(image.context, image.digest) as wheels:
+        found = components(image.context, wheels)
+    store = image.context.store
     return found, {one.sha256: store.path(one.sha256) for one in found if one.locked}
 
 

@@ -16,7 +16,7 @@ from tests.evidence.conftest import Image, made
 
 @pytest.fixture
 def statement(image: Image) -> dict[str, Any]:
-    documents = generate.documents(image.place, image.subject)
+    documents = generate.documents(image.context, image.subject)
     told: dict[str, Any] = json.loads(documents[provenance.MEDIA_TYPE])
     return told
 
@@ -43,7 +43,7 @@ def test_recipes_lock_and_inputs_are_what_it_was_built_from(
         "wheels/build.py",
         "wheels/demo",
     ]
-    lock = {e.path.rpartition("/")[2]: {"sha256": e.sha256} for e in image.place.lock.entries}
+    lock = {e.path.rpartition("/")[2]: {"sha256": e.sha256} for e in image.context.lock.entries}
     assert {item["name"]: item["digest"] for item in needs[9:]} == lock
 
 
@@ -70,7 +70,7 @@ def test_a_commit_is_a_digest_and_what_differs_from_one_is_not(
     assert checkout == {"name": "checkout", "uri": "pkg:generic/coldforge@unknown"}
     (workspace.root / "REVISION").write_text("a" * 40, "utf-8")
     image = made(workspace)
-    told = json.loads(generate.documents(image.place, image.subject)[provenance.MEDIA_TYPE])
+    told = json.loads(generate.documents(image.context, image.subject)[provenance.MEDIA_TYPE])
     checkout = told["predicate"]["buildDefinition"]["resolvedDependencies"][0]
     assert checkout["digest"] == {"gitCommit": "a" * 40}
 
@@ -91,7 +91,7 @@ def test_a_folder_s_hash_is_that_of_its_files_names_and_contents(tmp_path: Path)
 def test_nothing_of_the_host_is_in_any_document(
     image: Image, tmp_path: Path, checkout: Path
 ) -> None:
-    whole = b"".join(generate.documents(image.place, image.subject).values()).decode()
+    whole = b"".join(generate.documents(image.context, image.subject).values()).decode()
     host = (str(tmp_path), str(Path.home()), str(checkout), os.uname().nodename)
     assert [word for word in host if word in whole] == []
 
@@ -106,7 +106,7 @@ space = Workspace(pathlib.Path(sys.argv[1]))
 for folder in (space.stacks, space.layers / "hello", space.wheels, space.mirror):
     folder.mkdir(parents=True)
 image = made(space)
-for data in generate.documents(image.place, image.subject).values():
+for data in generate.documents(image.context, image.subject).values():
     print(hashlib.sha256(data).hexdigest())
 """
 
@@ -115,7 +115,7 @@ def test_elsewhere_every_document_is_the_same(image: Image, tmp_path: Path, chec
     env = {
         "PATH": os.environ["PATH"],
         "PYTHONHASHSEED": "7",
-        "PYTHONPATH": str(checkout),
+        "PYTHONPATH": f"{checkout}:{checkout / 'src'}",
         "TZ": "Asia/Tokyo",
         "HOME": str(tmp_path),
         "LC_ALL": "C",
@@ -123,5 +123,5 @@ def test_elsewhere_every_document_is_the_same(image: Image, tmp_path: Path, chec
     command = [sys.executable, "-c", ELSEWHERE, str(tmp_path / "other" / "place")]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    here = generate.documents(image.place, image.subject).values()
+    here = generate.documents(image.context, image.subject).values()
     assert done.stdout.split() == [hashlib.sha256(data).hexdigest() for data in here]

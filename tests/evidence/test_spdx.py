@@ -12,8 +12,8 @@ from tests.evidence.conftest import Image
 
 @pytest.fixture
 def text(image: Image) -> bytes:
-    with made(image.place, image.digest) as wheels:
-        parts = generate.licensed(image.place, wheels)
+    with made(image.context, image.digest) as wheels:
+        parts = generate.licensed(image.context, wheels)
     return spdx.sbom(image.subject, parts)
 
 

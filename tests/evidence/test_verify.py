@@ -28,32 +28,32 @@ Change = Callable[[dict[str, Any]], None]
 
 @pytest.fixture
 def documented(image: Image) -> Image:
-    generate.write(image.place, image.subject)
+    generate.write(image.context, image.subject)
     return image
 
 
 def outcomes(image: Image) -> dict[str, str]:
-    return {check.name: check.outcome for check in verify(image.place, image.subject)}
+    return {check.name: check.outcome for check in verify(image.context, image.subject)}
 
 
 def failed(image: Image) -> dict[str, str]:
-    checks = verify(image.place, image.subject)
+    checks = verify(image.context, image.subject)
     return {check.name: check.said for check in checks if check.outcome == "FAILED"}
 
 
 def replaced(image: Image, media_type: str, change: Change) -> None:
     """Put a changed document in the place of the right one."""
-    for paper in generate.papers(image.layout, image.digest):
-        if paper.media_type == media_type:
-            document = generate.load(image.layout, paper)
-            image.layout.forget({paper.manifest})
+    for artifact in generate.artifacts(image.layout, image.digest):
+        if artifact.media_type == media_type:
+            document = generate.load(image.layout, artifact)
+            image.layout.forget({artifact.manifest})
     change(document)
     data = canonical_json(document)
     image.layout.refer(image.subject.manifest, media_type, media_type, data)
 
 
 def test_all_is_well_and_what_was_not_run_says_why(documented: Image) -> None:
-    checks = verify(documented.place, documented.subject)
+    checks = verify(documented.context, documented.subject)
     assert [check.name for check in checks] == CHECKS
     assert [check.outcome for check in checks] == ["passed"] * 8 + ["skipped"]
     assert checks[-1].said == "nobody attested this image"
@@ -100,8 +100,10 @@ def test_an_sbom_that_was_edited_is_found(documented: Image, change: Change) -> 
 
 def test_an_sbom_and_provenance_edited_together_do_not_fit_the_lock(documented: Image) -> None:
     replaced(documented, spdx.MEDIA_TYPE, lambda bom: bom["packages"].pop())
-    papers = generate.papers(documented.layout, documented.digest)
-    (digest,) = [paper.digest for paper in papers if paper.media_type == spdx.MEDIA_TYPE]
+    artifacts = generate.artifacts(documented.layout, documented.digest)
+    (digest,) = [
+        artifact.digest for artifact in artifacts if artifact.media_type == spdx.MEDIA_TYPE
+    ]
 
     def follow(statement: dict[str, Any]) -> None:
         for item in statement["predicate"]["runDetails"]["byproducts"]:
@@ -135,8 +137,8 @@ def test_a_document_without_its_parts_fails_in_one_line(
 
 
 def test_an_image_of_an_earlier_lock_is_compared_with_nothing(documented: Image) -> None:
-    place = documented.place
-    path = place.space.lock("trio")
+    context = documented.context
+    path = context.space.lock("trio")
     path.write_text("# newer\n" + path.read_text("utf-8"), "utf-8")
     found = outcomes(documented)
     skipped = [name for name, outcome in found.items() if outcome == "skipped"]
@@ -157,16 +159,16 @@ def test_attestations_are_held_against_the_trust_file(
 ) -> None:
     monkeypatch.setenv("COLDFORGE_KEY_PASSPHRASE", "")
     anna, ben = (make_key(tmp_path / "keys" / name) for name in ("anna", "ben"))
-    attest(documented.place, documented.subject, tmp_path / "keys" / "anna")
+    attest(documented.context, documented.subject, tmp_path / "keys" / "anna")
 
     def said() -> tuple[str, str]:
-        check = verify(documented.place, documented.subject)[-1]
+        check = verify(documented.context, documented.subject)[-1]
         return check.outcome, check.said
 
     assert said() == ("skipped", "this site has no trust file")
-    admit(documented.place.space.trust, [ben])
+    admit(documented.context.space.trust, [ben])
     assert said() == ("FAILED", "no key that is trusted here attested this image")
-    admit(documented.place.space.trust, [anna])
+    admit(documented.context.space.trust, [anna])
     assert said() == ("passed", "attested by anna")
 
     def reworded(statement: dict[str, Any]) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.host import ask, daemon
-from coldforge.host.endpoint import EngineAbsentError
+from coldforge.host import daemon
+from coldforge.host.endpoint import DockerAbsentError
 
-ABSENT = EngineAbsentError("no Docker Engine answers", "start it")
+ABSENT = DockerAbsentError("no Docker Engine answers", "start it")
 
 
 class Host:
@@ -28,8 +28,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.delenv("COLDFORGE_YES", raising=False)
     monkeypatch.setattr("os.geteuid", lambda: made.user)
     monkeypatch.setattr("shutil.which", lambda name: name if name in made.programs else None)
-    for module in (ask, daemon):
-        monkeypatch.setattr(module, "at_terminal", lambda: made.terminal)
+    monkeypatch.setattr(daemon, "at_terminal", lambda: made.terminal)
     monkeypatch.setattr(daemon, "install", lambda: made.did.append("install"))
     monkeypatch.setattr(daemon, "start", lambda: made.did.append("start"))
     return made
@@ -59,7 +58,7 @@ def test_a_no_on_the_terminal_is_obeyed(
 ) -> None:
     host.terminal = True
     host.programs |= {"dockerd"} if installed else set()
-    monkeypatch.setattr(daemon, "agreed", lambda question, yes: False)
+    monkeypatch.setattr(daemon, "confirm", lambda question, yes: False)
     with pytest.raises(ColdforgeError):
         daemon.bring_up(ABSENT, yes=False)
     assert host.did == []
@@ -67,7 +66,7 @@ def test_a_no_on_the_terminal_is_obeyed(
 
 def test_an_ordinary_user_gets_the_first_error_back(host: Host) -> None:
     host.user = 1000
-    with pytest.raises(EngineAbsentError):
+    with pytest.raises(DockerAbsentError):
         daemon.bring_up(ABSENT, yes=True)
     assert host.did == []
 
@@ -107,13 +106,13 @@ def programs(
         path.chmod(0o755)
 
     def nobody(url: str) -> None:
-        raise EngineAbsentError("nobody")
+        raise DockerAbsentError("nobody")
 
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(daemon, "LOG", tmp_path / "dockerd.log")
     monkeypatch.setattr(daemon, "PATIENCE", 5)
     monkeypatch.setattr(daemon, "managers", lambda: iter([]))
-    monkeypatch.setattr(daemon, "reach", nobody)
+    monkeypatch.setattr(daemon, "check_socket", nobody)
     yield put
 
 
@@ -143,12 +142,12 @@ def test_a_manager_that_fails_is_followed_by_the_daemon_itself(
 
     def answer(url: str) -> None:
         if not (tmp_path / "up").exists():
-            raise EngineAbsentError("not yet")
+            raise DockerAbsentError("not yet")
 
     started: list[subprocess.Popen[bytes]] = []
     spawn = daemon.spawn
     monkeypatch.setattr(daemon, "spawn", lambda: started.append(spawn()) or started[0])
-    monkeypatch.setattr(daemon, "reach", answer)
+    monkeypatch.setattr(daemon, "check_socket", answer)
     try:
         daemon.start()
     finally:

@@ -3,13 +3,13 @@ from dataclasses import replace
 import pytest
 
 from coldforge.host.check import Check, healthy
+from coldforge.host.docker_client import DockerFacts
 from coldforge.host.doctor import diagnose, examine
-from coldforge.host.engine import EngineFacts
-from coldforge.host.facts import Facts
+from coldforge.host.facts import Facts, Nvidia
 from coldforge.paths import Workspace
 
 GB = 1_000_000_000
-ENGINE = EngineFacts("28.5.2", "1.51", "overlayfs", True, "/var/lib/docker", "linux/x86_64")
+ENGINE = DockerFacts("28.5.2", "1.51", "overlayfs", True, "/var/lib/docker", "linux/x86_64")
 GOOD = Facts(
     system="Debian GNU/Linux 12",
     family="debian",
@@ -21,9 +21,9 @@ GOOD = Facts(
     pip="25.0",
     carried=False,
     index="ok",
-    engine=ENGINE,
-    engine_trouble=("", ""),
-    engine_possible=False,
+    docker=ENGINE,
+    docker_error=("", ""),
+    docker_installable=False,
     archives=1,
     gpgv="/usr/bin/gpgv",
     keyring=True,
@@ -32,10 +32,7 @@ GOOD = Facts(
     mirrored=False,
     now=1_800_000_000.0,
     newest=1_750_000_000.0,
-    gpu=False,
-    driver="",
-    nvcc="",
-    cudnn="",
+    nvidia=None,
 )
 
 
@@ -60,8 +57,8 @@ def test_a_good_host_is_healthy_and_needs_no_remedy() -> None:
         ("python", {"pip": ""}),
         ("git", {"forge": True}),
         ("python index", {"index": "no answer within 60 s"}),
-        ("docker engine", {"engine": None, "engine_trouble": ("it is absent", "start it")}),
-        ("docker engine", {"engine": replace(ENGINE, platform="linux/aarch64")}),
+        ("docker engine", {"docker": None, "docker_error": ("it is absent", "start it")}),
+        ("docker engine", {"docker": replace(ENGINE, platform="linux/aarch64")}),
         ("debian archive", {"archives": 0}),
         ("gpgv", {"gpgv": ""}),
         ("debian keyring", {"keyring": False}),
@@ -83,7 +80,7 @@ def test_what_is_needed_and_missing_is_a_miss_with_a_remedy(
         ("processor", {"cores": 1}),
         ("memory", {"memory": 5 * GB}),
         ("disk (checkout)", {"disks": {"checkout": 10 * GB}}),
-        ("docker engine", {"engine": None, "engine_possible": True}),
+        ("docker engine", {"docker": None, "docker_installable": True}),
     ],
 )
 def test_what_only_hampers_is_a_warning(name: str, changes: dict[str, object]) -> None:
@@ -110,15 +107,15 @@ def test_the_index_is_not_asked_unless_wanted() -> None:
 
 @pytest.mark.parametrize("name", ["nvidia driver", "cuda toolkit", "cudnn"])
 def test_a_stack_without_gpu_skips_what_is_nvidias_and_says_why(name: str) -> None:
-    check = found(name, driver="555.1", nvcc="12.2", cudnn="/lib/libcudnn.so.9")
+    check = found(name, nvidia=None)
     assert (check.status, check.found) == ("skipped", "this stack needs no GPU")
 
 
 @pytest.mark.parametrize("name", ["nvidia driver", "cuda toolkit", "cudnn"])
 def test_a_stack_with_gpu_names_each_lack_of_the_host(name: str) -> None:
-    assert found(name, gpu=True).status == "warn"
-    assert found(name, gpu=True).remedy
-    there = found(name, gpu=True, driver="555.1", nvcc="12.2", cudnn="/lib/libcudnn.so.9")
+    assert found(name, nvidia=Nvidia("", "", "")).status == "warn"
+    assert found(name, nvidia=Nvidia("", "", "")).remedy
+    there = found(name, nvidia=Nvidia("555.1", "12.2", "/lib/libcudnn.so.9"))
     assert there.status == "ok"
 
 

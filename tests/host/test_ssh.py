@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError, UnreachableError
-from coldforge.host.engine import connect
+from coldforge.host.docker_client import connect
 from coldforge.host.ssh import Tunnel, ssh_command
 
 HOST = "ssh://anna@example.invalid:2222"
@@ -42,13 +42,13 @@ def test_the_users_client_is_started_and_never_asks(fake: Path) -> None:
     ["ssh://", "ssh://-oProxyCommand=x", "ssh://-l@one", "ssh://a:b@one", "ssh://a/b", "ssh://a:x"],
 )
 def test_a_url_that_ssh_could_misread_is_refused(fake: Path, url: str) -> None:
-    with pytest.raises(ColdforgeError, match="is no engine over ssh"):
+    with pytest.raises(ColdforgeError, match="is not an ssh address of a Docker Engine"):
         ssh_command(url)
 
 
 def test_without_a_client_that_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ColdforgeError, match="no ssh client"):
+    with pytest.raises(ColdforgeError, match="ssh is not installed"):
         ssh_command(HOST)
 
 
@@ -75,7 +75,7 @@ def test_the_last_words_say_what_failed(
 
 def test_an_engine_that_says_nothing_is_unreachable(fake: Path) -> None:
     doing(fake, "exit 0\n")
-    with pytest.raises(UnreachableError, match="gives no answer"):
+    with pytest.raises(UnreachableError, match="does not answer"):
         connect(HOST)
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.image.build.build import site
+from coldforge.image.build.build import build_context
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, write_lock
@@ -180,9 +180,9 @@ def published(space: Workspace, use: str, origin: str, name: str, path: str) -> 
 
 
 @pytest.fixture
-def place(trio: Workspace) -> Site:
+def context(trio: Workspace) -> BuildContext:
     """Stack `trio`, open for building."""
-    return site(trio, "trio")
+    return build_context(trio, "trio")
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from coldforge.files.digest import sha256_file
-from coldforge.image.build.build import build, deliver, site
+from coldforge.image.build.build import build, build_context, deliver
 from coldforge.image.build.builder import Built
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.plan import layer_description
-from coldforge.image.containers.docker_engine import image_name, unname
-from coldforge.image.layers.context import Site
+from coldforge.image.containers.docker_engine import image_name, remove_image
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.origins.origin import locators
@@ -55,26 +55,26 @@ class BuildCheckout:
         """Build layer `extra` by a shell script."""
         self.recipe(f'script = "build.sh"\n{recipe}', build_sh=f"#!/bin/sh\nset -eu\n{text}\n")
 
-    def site(self, scratch: Path | None = None) -> Site:
+    def build_context(self, scratch: Path | None = None) -> BuildContext:
         """Open the stack in a root that has the base layer already."""
-        place = site(Workspace(self.space.root), self.stack, scratch)
-        if not place.root.exists():
-            shutil.copytree(self.base / "cache", place.root / "cache")
-            shutil.rmtree(place.root / "cache" / "last", ignore_errors=True)
-            blobs = place.root / "oci" / "blobs" / "sha256"
+        context = build_context(Workspace(self.space.root), self.stack, scratch)
+        if not context.root.exists():
+            shutil.copytree(self.base / "cache", context.root / "cache")
+            shutil.rmtree(context.root / "cache" / "last", ignore_errors=True)
+            blobs = context.root / "oci" / "blobs" / "sha256"
             blobs.mkdir(parents=True)
             for blob in (self.base / "oci" / "blobs" / "sha256").iterdir():
                 (blobs / blob.name).symlink_to(blob)
-        return place
+        return context
 
     def build(self, scratch: Path | None = None) -> Built:
         """Build the stack."""
-        return build(self.site(scratch), lambda: self.engine)
+        return build(self.context(scratch), lambda: self.engine)
 
     def extra(self, scratch: Path | None = None) -> Path:
         """Build the stack and return the tar of layer `extra`."""
         built = self.build(scratch)
-        return self.site(scratch).layout.blob(built.layers["extra"].digest)
+        return self.context(scratch).layout.blob(built.layers["extra"].digest)
 
     def made(self) -> set[str]:
         """Name the records, layers and scratch files that builds have left."""
@@ -91,7 +91,7 @@ def is_json(path: Path) -> bool:
 
 
 @pytest.fixture(scope="session")
-def base(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def base(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuildContext]:
     """Build only the base layer of stack cpu, in a folder where later runs find it.
 
     During the session Docker Engine has the layer, so that tests do not send it again.
@@ -99,33 +99,33 @@ def base(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site
     space = Workspace(tmp_path_factory.mktemp("base") / "checkout")
     name = f"test-{uuid.uuid4().hex[:8]}"
     write_checkout(space, name, ["base"])
-    place = site(space, name, CHECKOUT.build / "test-cache")
-    seed(place)
-    built = build(place, lambda: engine)
-    deliver(place, built, lambda: engine)
-    tidy(place.layout, built.layers["base"].digest)
-    yield place
-    unname(engine, image_name(name))
+    context = build_context(space, name, CHECKOUT.build / "test-cache")
+    seed(context)
+    built = build(context, lambda: engine)
+    deliver(context, built, lambda: engine)
+    remove_step_images(context.layout, built.layers["base"].digest)
+    yield context
+    remove_image(engine, image_name(name))
 
 
-def seed(place: Site) -> None:
+def seed(context: BuildContext) -> None:
     """Copy the base layer from the checkout's own build, if its digest is right."""
-    description = layer_description(place, "base", {}, [])
-    cache = Cache(place.root / "cache")
+    description = layer_description(context, "base", {}, [])
+    cache = Cache(context.root / "cache")
     record = Cache(CHECKOUT.build / "cache").get(description)
     if record is None or cache.get(description):
         return
     blob = Layout(CHECKOUT.build / "oci").blob(record["digest"])
     if blob.exists() and f"sha256:{sha256_file(blob)}" == record["digest"]:
-        target = place.layout.blob(record["digest"])
+        target = context.layout.blob(record["digest"])
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".part-{place.stack.name}")
+        part = target.with_name(f".part-{context.stack.name}")
         shutil.copyfile(blob, part)
         part.replace(target)
         cache.put("base", description, record)
 
 
-def tidy(layout: Layout, digest: str) -> None:
+def remove_step_images(layout: Layout, digest: str) -> None:
     """Delete earlier versions of the base layer, and this run's tag."""
     for blob in (layout.root / "blobs" / "sha256").glob("[0-9a-f]*"):
         if blob.stat().st_size > 1 << 20 and blob != layout.blob(digest):
@@ -155,18 +155,18 @@ def write_checkout(space: Workspace, name: str, layers: list[str]) -> None:
 
 
 @pytest.fixture
-def checkout(base: Site, engine: Any, tmp_path: Path) -> Iterator[BuildCheckout]:
+def checkout(base: BuildContext, engine: Any, tmp_path: Path) -> Iterator[BuildCheckout]:
     """A checkout whose stack is Debian with one more layer, which the test writes."""
     space = Workspace(tmp_path / "checkout")
     name = f"test-{uuid.uuid4().hex[:8]}"
     write_checkout(space, name, ["base", "extra"])
     yield BuildCheckout(space, name, base.root, engine)
     for tag in ("latest", "below", "bootstrap"):
-        unname(engine, image_name(name, tag))
+        remove_image(engine, image_name(name, tag))
 
 
 @pytest.fixture(scope="session")
-def debian(base: Site) -> str:
+def debian(base: BuildContext) -> str:
     """Name an image of the base layer in Docker Engine."""
     return image_name(base.stack.name)
 

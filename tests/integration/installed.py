@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from coldforge.deploy.image import Image, find_image
-from coldforge.image.containers.docker_engine import image_name, unname
+from coldforge.image.containers.docker_engine import image_name, remove_image
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
 from coldforge.image.oci.config import image_manifest
@@ -37,4 +37,4 @@ def remove_tags(engine: Any, stack: str) -> None:
     for image in engine.api.images():
         for name in image.get("RepoTags") or []:
             if name.startswith(prefix):
-                unname(engine, name)
+                remove_image(engine, name)

@@ -192,12 +192,12 @@ def test_a_built_image_is_loaded_and_its_helper_images_are_removed(
 CODE = """
 import json, sys
 from pathlib import Path
-from coldforge.host.engine import connect
-from coldforge.image.build.build import build, site
+from coldforge.host.docker_client import connect
+from coldforge.image.build.build import build, build_context
 from coldforge.paths import Workspace
 client = connect()
-place = site(Workspace(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3]))
-print(json.dumps(build(place, lambda: client).json()))
+context = build_context(Workspace(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3]))
+print(json.dumps(build(context, lambda: client).json()))
 client.close()
 """
 

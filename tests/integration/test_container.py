@@ -7,7 +7,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers import step as container
-from coldforge.image.containers.step import Step, ran
+from coldforge.image.containers.step import ContainerStep, finished
 from tests.integration.conftest import BuildCheckout
 
 pytestmark = pytest.mark.engine
@@ -15,24 +15,24 @@ pytestmark = pytest.mark.engine
 Left = Callable[[str], list[Any]]
 
 
-def run(engine: Any, step: Step, log: Path) -> str:
-    with ran(engine, step, log):
+def run(engine: Any, step: ContainerStep, log: Path) -> str:
+    with finished(engine, step, log):
         return log.read_text("utf-8")
 
 
 @pytest.fixture
-def step(debian: str, tmp_path: Path) -> Callable[..., Step]:
+def step(debian: str, tmp_path: Path) -> Callable[..., ContainerStep]:
     """Make a step, named for one test, that runs a line of shell."""
 
-    def make(line: str, **options: Any) -> Step:
+    def make(line: str, **options: Any) -> ContainerStep:
         command = ["/bin/sh", "-euc", line]
-        return Step(f"step of {tmp_path.name}", debian, command, **options)
+        return ContainerStep(f"step of {tmp_path.name}", debian, command, **options)
 
     return make
 
 
 def test_the_output_of_a_step_is_its_log(
-    engine: Any, step: Callable[..., Step], tmp_path: Path
+    engine: Any, step: Callable[..., ContainerStep], tmp_path: Path
 ) -> None:
     line = "echo one; echo two >&2; printf three"
     run(engine, step(line), tmp_path / "deep" / "log")
@@ -44,7 +44,7 @@ def test_the_output_of_a_step_is_its_log(
 
 
 def test_a_step_leaves_neither_container_nor_volume_nor_folder(
-    engine: Any, step: Callable[..., Step], tmp_path: Path, left: Left
+    engine: Any, step: Callable[..., ContainerStep], tmp_path: Path, left: Left
 ) -> None:
     (tmp_path / "input").write_text("x", "utf-8")
     for line in ("true", "exit 1"):
@@ -58,7 +58,10 @@ def test_a_step_leaves_neither_container_nor_volume_nor_folder(
 
 
 def test_a_failing_step_shows_the_end_of_its_log(
-    engine: Any, step: Callable[..., Step], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    engine: Any,
+    step: Callable[..., ContainerStep],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(ColdforgeError, match="failed with status 4") as caught:
         run(engine, step("seq 100; echo the reason; exit 4"), tmp_path / "log")
@@ -69,7 +72,7 @@ def test_a_failing_step_shows_the_end_of_its_log(
 
 
 def test_a_read_only_step_can_write_only_to_tmp(
-    engine: Any, step: Callable[..., Step], tmp_path: Path
+    engine: Any, step: Callable[..., ContainerStep], tmp_path: Path
 ) -> None:
     line = "id -u; touch /tmp/a; ! touch /opt/a; ! touch /a"
     said = run(engine, step(line, read_only=True, user="65534:65534"), tmp_path / "log")
@@ -78,23 +81,23 @@ def test_a_read_only_step_can_write_only_to_tmp(
 
 
 def test_a_step_of_a_missing_image_fails_in_one_line(engine: Any, tmp_path: Path) -> None:
-    step = Step("it", "localhost/coldforge/none:latest", ["true"])
-    with pytest.raises(ColdforgeError, match=r"it: the engine says: .*localhost/coldforge/none"):
+    step = ContainerStep("it", "localhost/coldforge/none:latest", ["true"])
+    with pytest.raises(ColdforgeError, match=r"it: Docker reports: .*localhost/coldforge/none"):
         run(engine, step, tmp_path / "log")
 
 
 def test_a_missing_command_fails_in_one_line(
     engine: Any, debian: str, tmp_path: Path, left: Left
 ) -> None:
-    work = Step(f"none of {tmp_path.name}", debian, ["/bin/none"])
-    with pytest.raises(ColdforgeError, match=r"the engine says: .*/bin/none"):
+    work = ContainerStep(f"none of {tmp_path.name}", debian, ["/bin/none"])
+    with pytest.raises(ColdforgeError, match=r"Docker reports: .*/bin/none"):
         run(engine, work, tmp_path / "log")
     assert left(work.name) == []
 
 
 def test_a_step_that_is_interrupted_leaves_nothing(
     engine: Any,
-    step: Callable[..., Step],
+    step: Callable[..., ContainerStep],
     tmp_path: Path,
     left: Left,
     monkeypatch: pytest.MonkeyPatch,

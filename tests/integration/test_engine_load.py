@@ -8,9 +8,9 @@ from typing import Any
 import docker.errors
 import pytest
 
-from coldforge.host.engine import engine_facts
+from coldforge.host.docker_client import docker_facts
 from coldforge.image.containers import docker_engine as module
-from coldforge.image.containers.docker_engine import diff_ids, image_name, load, unname
+from coldforge.image.containers.docker_engine import diff_ids, image_name, load, remove_image
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
 from coldforge.image.oci.config import image_manifest
@@ -61,7 +61,7 @@ def name(engine: Any) -> Iterator[str]:
     """An image name that no other test uses."""
     made = image_name(f"test-{uuid.uuid4().hex[:8]}")
     yield made
-    unname(engine, made)
+    remove_image(engine, made)
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def other(engine: Any) -> Iterator[str]:
     """A second such name."""
     made = image_name(f"test-{uuid.uuid4().hex[:8]}")
     yield made
-    unname(engine, made)
+    remove_image(engine, made)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_docker_engine_loads_the_image_and_shows_our_digest(
     manifest = image("a", "b")
     assert load(engine, layout, manifest, name)
     config = layout.read(manifest.digest)["config"]["digest"]
-    expected = manifest.digest if engine_facts(engine).containerd_store else config
+    expected = manifest.digest if docker_facts(engine).containerd_store else config
     assert engine.api.inspect_image(name)["Id"] == expected
     assert diff_ids(engine, name) == layout.read(config)["rootfs"]["diff_ids"]
 

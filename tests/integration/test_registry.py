@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from coldforge.image.build.build import build, deliver, site
+from coldforge.image.build.build import build, build_context, deliver
 from coldforge.image.build.builder import Built
-from coldforge.image.containers.docker_engine import image_name, unname
+from coldforge.image.containers.docker_engine import image_name, remove_image
 from coldforge.image.filesystem.deb import payload
-from coldforge.image.filesystem.excluded import dropped
+from coldforge.image.filesystem.excluded import is_excluded
 from coldforge.image.filesystem.tree import Tree, read_tree
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.fetch import fetch
@@ -133,7 +133,7 @@ def pushed(engine: Any, debian: str, registry: tuple[str, Any], tmp_path: Path) 
         yield next(line["aux"]["Digest"] for line in said if "aux" in line)
     finally:
         container.remove(force=True)
-        unname(engine, f"{name}:1")
+        remove_image(engine, f"{name}:1")
 
 
 @pytest.fixture
@@ -168,20 +168,22 @@ def lock_and_fetch(space: Workspace) -> Stack:
 
 def made(space: Workspace, stack: Stack, engine: Any, root: Path) -> Built:
     try:
-        place = site(space, stack.name, root)
-        built = build(place, lambda: engine)
-        name = deliver(place, built, lambda: engine)
+        context = build_context(space, stack.name, root)
+        built = build(context, lambda: engine)
+        name = deliver(context, built, lambda: engine)
         said = engine.containers.run(name, ["cat", "/etc/seen"], remove=True, network_mode="none")
         assert said == b"kept\n"
         return built
     finally:
         for tag in ("latest", "below", "bootstrap"):
-            unname(engine, image_name(stack.name, tag))
+            remove_image(engine, image_name(stack.name, tag))
 
 
 def visible(tree: Tree) -> dict[str, tuple[object, str]]:
     """Select what a layer keeps; folders that Docker Engine made for itself are empty."""
-    return {path: (node.member, node.sha256) for path, node in tree.items() if not dropped(path)}
+    return {
+        path: (node.member, node.sha256) for path, node in tree.items() if not is_excluded(path)
+    }
 
 
 def test_a_base_image_of_a_vanished_registry_gives_the_same_build_twice(

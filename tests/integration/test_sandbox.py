@@ -12,8 +12,8 @@ import pytest
 
 from coldforge.evaluate.humaneval import Problem, program, read_problems
 from coldforge.image.containers import sandbox
-from coldforge.image.containers.sandbox import NAME, Limits, Verdict, judge, options, reap
-from coldforge.image.containers.step import LABEL
+from coldforge.image.containers.sandbox import NAME, Limits, Verdict, options, reap, run_programs
+from coldforge.image.containers.step import STEP_LABEL
 
 pytestmark = pytest.mark.engine
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "HumanEval.jsonl.gz"
@@ -93,8 +93,8 @@ def found(engine: Any, debian: str, limits: Limits) -> dict[str, Verdict]:
     programs = {name: text for name, (text, _) in HOSTILE.items()}
     # Good programs must not fail on a slow machine: they get more than one second.
     patient = Limits(seconds=10.0, memory=limits.memory)
-    hostile = dict(judge(engine, debian, programs, limits))
-    return hostile | dict(judge(engine, debian, GOOD, patient))
+    hostile = dict(run_programs(engine, debian, programs, limits))
+    return hostile | dict(run_programs(engine, debian, GOOD, patient))
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -113,7 +113,7 @@ def test_a_good_program_passes_among_hostile_ones(found: dict[str, Verdict], nam
 
 def there(engine: Any, name: str = NAME) -> list[str]:
     """List the states of the containers with a label; they may disappear at any time."""
-    found = engine.api.containers(all=True, filters={"label": f"{LABEL}={name}"})
+    found = engine.api.containers(all=True, filters={"label": f"{STEP_LABEL}={name}"})
     return [item["State"] for item in found]
 
 
@@ -131,7 +131,7 @@ def test_no_sandbox_is_left(found: dict[str, Verdict], engine: Any) -> None:
 def test_the_clock_starts_with_the_program(engine: Any, debian: str) -> None:
     """A container takes longer to start than the time limit of these programs."""
     hurried = Limits(seconds=0.3)
-    verdicts = dict(judge(engine, debian, {"short": "0", "long": "while True: 0"}, hurried))
+    verdicts = dict(run_programs(engine, debian, {"short": "0", "long": "while True: 0"}, hurried))
     assert verdicts["long"].why == "timed out after 0.3 s"
     assert verdicts["long"].seconds < 0.6
     assert verdicts["short"].seconds < 0.3
@@ -139,12 +139,12 @@ def test_the_clock_starts_with_the_program(engine: Any, debian: str) -> None:
 
 KILLED = """
 import sys
-from coldforge.host.engine import connect
-from coldforge.image import sandbox
+from coldforge.host.docker_client import connect
+from coldforge.image.containers import sandbox
 sandbox.NAME = sys.argv[2]
 sleep = "import time; time.sleep(600)"
 limits = sandbox.Limits(seconds=600)
-list(sandbox.judge(connect(), sys.argv[1], {str(n): sleep for n in range(4)}, limits))
+list(sandbox.run_programs(connect(), sys.argv[1], {str(n): sleep for n in range(4)}, limits))
 """
 
 
@@ -182,7 +182,9 @@ def problems() -> list[Problem]:
 
 def test_all_canonical_solutions_pass(engine: Any, debian: str, problems: list[Problem]) -> None:
     programs = {each.task_id: program(each, each.canonical_solution) for each in problems}
-    failed = {name: said for name, said in judge(engine, debian, programs) if not said.passed}
+    failed = {
+        name: said for name, said in run_programs(engine, debian, programs) if not said.passed
+    }
     assert failed == {}
     assert len(programs) == 164
 
@@ -192,4 +194,4 @@ def test_solutions_that_return_none_fail(engine: Any, debian: str, problems: lis
         each.task_id: program(each, f"    return None\n{each.canonical_solution}")
         for each in problems[::10]
     }
-    assert [name for name, said in judge(engine, debian, spoiled) if said.passed] == []
+    assert [name for name, said in run_programs(engine, debian, spoiled) if said.passed] == []

@@ -19,7 +19,7 @@ from coldforge.deploy.generations import numbers
 from coldforge.deploy.image import find_image
 from coldforge.deploy.install import from_layout, install
 from coldforge.errors import ColdforgeError, UnreachableError
-from coldforge.host.engine import connect
+from coldforge.host.docker_client import connect
 from coldforge.image.containers.docker_engine import image_name
 from coldforge.image.oci.layout import Layout
 from tests.integration.installed import remove_tags, small_image

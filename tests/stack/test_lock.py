@@ -1,3 +1,5 @@
+import errno
+import os
 import string
 from pathlib import Path
 
@@ -112,9 +114,65 @@ def test_an_entry_is_one_line_of_a_diff(tmp_path: Path) -> None:
     assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
 
 
-def test_no_half_written_file_is_left(tmp_path: Path) -> None:
-    write_lock(tmp_path / "cpu.lock", Lock(1, "cpu", {}, [], []))
+def test_a_write_that_fails_leaves_the_lock_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "cpu.lock"
+    write_lock(path, Lock(1, "cpu", {}, [], [an_entry()]))
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            write_lock(path, Lock(1, "cpu", {}, [], [an_entry(version="2")]))
+    assert path.read_bytes() == before
+    assert write_lock(path, Lock(1, "cpu", {}, [], [an_entry(version="2")]))
     assert [path.name for path in tmp_path.iterdir()] == ["cpu.lock"]
+
+
+def test_a_reader_meets_a_complete_lock_or_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "cpu.lock"
+    old, new = (Lock(1, "cpu", {}, [], [an_entry(version=version)]) for version in "12")
+    write_lock(path, old)
+    sync, met = os.fsync, []
+
+    def fsync(handle: int) -> None:
+        met.append(read_lock(path).entries)
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_lock(path, new)
+    assert met
+    assert all(entries in (old.entries, new.entries) for entries in met)
+    assert met[0] == old.entries
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "second"),
+    [
+        ("use", "base", "wheel/demo"),
+        ("origin", "debian", "python"),
+        ("name", "bash", "dash"),
+        ("version", "1", "2"),
+        ("path", "pool/a.deb", "pool/b.deb"),
+        ("sha256", "0" * 64, "1" * 64),
+    ],
+)
+def test_entries_that_differ_in_one_field_are_sorted_by_it(
+    tmp_path: Path, field: str, first: str, second: str
+) -> None:
+    entries = [an_entry(**{field: value}) for value in (first, second)]
+    written = []
+    for order in (entries, entries[::-1]):
+        write_lock(tmp_path / "cpu.lock", Lock(1, "cpu", {}, [], order))
+        written.append((tmp_path / "cpu.lock").read_bytes())
+        assert read_lock(tmp_path / "cpu.lock").entries == entries
+    assert written[0] == written[1]
 
 
 def test_a_missing_lock_says_what_to_run(tmp_path: Path) -> None:

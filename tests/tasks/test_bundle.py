@@ -102,7 +102,7 @@ def test_a_damaged_volume_ends_the_inspection_with_1(gap: AirGap) -> None:
         ({"for_": "fun"}, "unknown kind of bundle 'fun'"),
         ({"split": "4X"}, "'4X' is no size"),
         ({"parity": "lots"}, "'lots' is no share"),
-        ({"sign": ["nowhere"]}, "there is no key nowhere"),
+        ({"sign": ["nowhere"]}, "key nowhere does not exist"),
         ({"have": "nowhere"}, "nowhere"),
         ({"stack": "nothing"}, "unknown stack 'nothing'"),
     ],

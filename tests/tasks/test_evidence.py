@@ -14,7 +14,7 @@ from tests.evidence.conftest import Image, made
 @pytest.fixture
 def image(workspace: object, monkeypatch: pytest.MonkeyPatch) -> Image:
     found = made(workspace)  # type: ignore[arg-type]
-    monkeypatch.setenv("COLDFORGE_ROOT", str(found.place.space.root))
+    monkeypatch.setenv("COLDFORGE_ROOT", str(found.context.space.root))
     monkeypatch.setenv("COLDFORGE_KEY_PASSPHRASE", "")
     return found
 
@@ -36,7 +36,7 @@ def test_a_check_is_a_line_and_a_failure_an_exit_code(
     with pytest.raises(SystemExit) as ended:
         evidence(Context(), stack="trio", verify=True)
     assert ended.value.code == 1
-    kept(image.place)
+    kept(image.context)
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         evidence(Context(), stack="trio", verify=True)
@@ -64,5 +64,5 @@ def test_a_cached_build_without_its_inputs_succeeds_without_evidence(
         raise NotFetchedError("the mirror lacks dash", "run: it")
 
     monkeypatch.setattr(generate, "write", gone)
-    kept(image.place)
+    kept(image.context)
     assert "note: no evidence of trio: the mirror lacks dash; run: it" in capsys.readouterr().err

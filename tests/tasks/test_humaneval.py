@@ -41,9 +41,9 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     found = Bench()
-    monkeypatch.setattr(sandbox, "judge", found)
+    monkeypatch.setattr(sandbox, "run_programs", found)
     monkeypatch.setattr(image, "build_and_load", lambda stack, yes: None)
-    monkeypatch.setattr("coldforge.host.engine.ensure_engine", lambda yes: ClosingClient())
+    monkeypatch.setattr("coldforge.host.docker_client.ensure_docker", lambda yes: ClosingClient())
     return found
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.image.audit.audit import Audit, Binary, Device
+from coldforge.image.audit.audit import Audit, Binary, DeviceCode
 from coldforge.stack.recipe import WheelRecipe
 from coldforge.stack.stack import Stack, StackFile
 from coldforge.tasks.wheel import architectures, audit_lines, chosen
@@ -62,7 +62,7 @@ def test_an_unknown_wheel_is_refused_with_the_known_ones() -> None:
 def test_an_audit_is_readable() -> None:
     binary = Binary(
         file="demo/libdemo.so",
-        device=Device(["sm_80"]),
+        device=DeviceCode(["sm_80"]),
         symbols={"GLIBC": "2.34"},
         search=["$ORIGIN"],
         libraries={"libc.so.6": "/lib/libc.so.6"},

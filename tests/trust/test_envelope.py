@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from coldforge.errors import ColdforgeError
-from coldforge.trust.envelope import Signature, fits, read_envelope, read_strict, seal, sign
+from coldforge.trust.envelope import Signature, is_valid, read_envelope, read_strict, seal, sign
 from tests.trust.conftest import People
 
 KIND = "application/x"
@@ -34,8 +34,8 @@ def test_any_flipped_bit_of_a_signature_is_found(people: People, place: int, bit
     data = bytearray(base64.b64decode(good.sig))
     data[place] ^= 1 << bit
     bad = Signature(good.keyid, base64.b64encode(data).decode())
-    assert fits(people.key("anna"), KIND, PAYLOAD, good)
-    assert not fits(people.key("anna"), KIND, PAYLOAD, bad)
+    assert is_valid(people.key("anna"), KIND, PAYLOAD, good)
+    assert not is_valid(people.key("anna"), KIND, PAYLOAD, bad)
 
 
 @given(place=some.integers(0, len(PAYLOAD) - 1), bit=some.integers(0, 7))
@@ -43,17 +43,17 @@ def test_any_flipped_bit_of_the_payload_is_found(people: People, place: int, bit
     data = bytearray(PAYLOAD)
     data[place] ^= 1 << bit
     good = sign(KIND, PAYLOAD, people.private["anna"])
-    assert not fits(people.key("anna"), KIND, bytes(data), good)
+    assert not is_valid(people.key("anna"), KIND, bytes(data), good)
 
 
 def test_a_signature_counts_for_its_type_alone(people: People) -> None:
     good = sign(KIND, PAYLOAD, people.private["anna"])
-    assert not fits(people.key("anna"), "application/y", PAYLOAD, good)
+    assert not is_valid(people.key("anna"), "application/y", PAYLOAD, good)
 
 
 @given(some.text(max_size=100))
 def test_a_signature_that_is_no_base64_does_not_fit(people: People, text: str) -> None:
-    assert not fits(people.key("anna"), KIND, PAYLOAD, Signature("x", text))
+    assert not is_valid(people.key("anna"), KIND, PAYLOAD, Signature("x", text))
 
 
 @pytest.mark.parametrize("payload", ["e", "e30", "e30=\n", "e30= ", "e31=", "é"])

@@ -64,7 +64,7 @@ def test_a_locked_key_without_a_terminal_says_which_variable(
 
 
 def test_a_missing_key_is_exit_code_3(tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match="there is no key"):
+    with pytest.raises(MissingInputError, match="does not exist"):
         read_public(tmp_path / "none")
 
 

@@ -13,10 +13,10 @@ from coldforge.trust.rotation import (
     PAYLOAD_TYPE,
     Change,
     follow,
+    missing_signatures,
     remembered,
     rotate,
     succeed,
-    wanting,
 )
 from coldforge.trust.trust import Trust, admit, read_trust
 from tests.trust.conftest import NAMES, People
@@ -108,7 +108,7 @@ class Site:
         keys = [read_public(self.root / name) for name in add.split()]
         change = Change(keys, remove.split(), threshold)
         made = rotate(self.trust, self.out, change, [self.root / name for name in by])
-        return wanting(read_trust(self.trust), made)
+        return missing_signatures(read_trust(self.trust), made)
 
 
 @pytest.fixture

@@ -46,6 +46,14 @@ def test_it_passes_exactly_when_enough_distinct_trusted_keys_signed(
             check(trust, KIND, PAYLOAD, signatures)
 
 
+@pytest.mark.parametrize(("before", "counts"), [(255, True), (256, False)])
+def test_of_many_signatures_the_first_256_count(people: People, before: int, counts: bool) -> None:
+    (good,) = signed(people, "anna")
+    others = [Signature(f"SHA256:{number}", good.sig) for number in range(before)]
+    found = signers(people.trust(1, "anna"), KIND, PAYLOAD, [*others, good])
+    assert found == ({good.keyid} if counts else set())
+
+
 def test_one_key_signing_twice_counts_once(people: People) -> None:
     trust = people.trust(2, "anna", "ben")
     with pytest.raises(ColdforgeError, match="1 of the 2 signatures"):
@@ -70,7 +78,7 @@ def test_junk_under_a_good_name_does_not_hide_the_good_signature(people: People)
     [
         ((), PAYLOAD, "^the index is not signed$"),
         (("cleo",), PAYLOAD, "signed by no key trusted here, but by SHA256:"),
-        (("anna",), b"other", "does not fit the signature of anna: one was changed"),
+        (("anna",), b"other", "does not match the signature of anna: one was changed"),
         (("anna",), PAYLOAD, "has 1 of the 2 signatures needed here"),
     ],
 )

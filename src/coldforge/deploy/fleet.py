@@ -10,7 +10,7 @@ import msgspec
 
 from coldforge.deploy.install import Installed
 from coldforge.errors import ColdforgeError, UnreachableError
-from coldforge.image.containers.step import answering
+from coldforge.image.containers.step import docker_errors
 from coldforge.mirror.http.retry import TransientError, retrying
 from coldforge.progress import say
 
@@ -68,7 +68,7 @@ def _failed(host: str, error: ColdforgeError) -> Outcome:
 def _once(host: str, connect: Connect, act: Act) -> Outcome:
     client = connect(host)
     try:
-        with answering("the install"):
+        with docker_errors("the install"):
             done = act(client)
     finally:
         client.close()

@@ -1,1 +1,1 @@
-"""What an image is made of and how it was made, as documents that others can check."""
+"""SBOMs, provenance and attestations of an image, and their checks."""

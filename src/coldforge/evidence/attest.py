@@ -1,4 +1,4 @@
-"""Attestations: a site rebuilt an image, got the same bytes, and signs how.
+"""Attestations: a site that rebuilt an image with the same bytes signs its provenance.
 
 Source: in-toto attestation framework v1, "Envelope"; DSSE v1.
 """
@@ -11,7 +11,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.evidence import generate, provenance
 from coldforge.evidence.generate import ATTESTATION
 from coldforge.evidence.subject import Subject
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import Layout
 from coldforge.trust.envelope import Envelope, Signature, read_envelope, seal, sign
 from coldforge.trust.keys import read_private
@@ -19,7 +19,7 @@ from coldforge.trust.trust import Trust, signers
 
 
 class Attested(NamedTuple):
-    """What an attestation came to."""
+    """The result of an attestation."""
 
     keyid: str
     digest: str
@@ -27,31 +27,31 @@ class Attested(NamedTuple):
     new: bool
 
 
-def attest(place: Site, subject: Subject, key: Path) -> Attested:
-    """Sign how the image came to be, which this site finds by having built it.
+def attest(context: BuildContext, subject: Subject, key: Path) -> Attested:
+    """Sign the provenance of an image that was built here.
 
-    The same key twice is once. Raise ColdforgeError if the image was not built here, or was
+    A key signs once. Raise ColdforgeError if the image was not built here, or was
     said to come from something else.
     """
     private = read_private(key)
-    statement = generate.documents(place, subject)[provenance.MEDIA_TYPE]
-    for paper in generate.papers(place.layout, subject.manifest.digest):
-        held = paper.media_type == provenance.MEDIA_TYPE
-        if held and generate.read(place.layout, paper) != statement:
+    statement = generate.documents(context, subject)[provenance.MEDIA_TYPE]
+    for artifact in generate.artifacts(context.layout, subject.manifest.digest):
+        held = artifact.media_type == provenance.MEDIA_TYPE
+        if held and generate.read(context.layout, artifact) != statement:
             message = "the image's provenance is not what this site finds"
             hint = f"run: ./invokew image.evidence --stack {subject.name}"
             raise ColdforgeError(message, hint)
-    generate.write(place, subject)
+    generate.write(context, subject)
     signature = sign(provenance.MEDIA_TYPE, statement, private)
     envelope = seal(provenance.MEDIA_TYPE, statement, [signature])
-    return _kept(place.layout, subject, envelope, signature.keyid)
+    return _kept(context.layout, subject, envelope, signature.keyid)
 
 
 def _kept(layout: Layout, subject: Subject, envelope: Envelope, keyid: str) -> Attested:
     import msgspec
 
     data = msgspec.json.encode(envelope)
-    before = {paper.digest for paper in generate.papers(layout, subject.manifest.digest)}
+    before = {artifact.digest for artifact in generate.artifacts(layout, subject.manifest.digest)}
     manifest = layout.refer(subject.manifest, ATTESTATION, ATTESTATION, data)
     digest = layout.read(manifest.digest)["layers"][0]["digest"]
     return Attested(keyid, digest, digest not in before)
@@ -60,17 +60,17 @@ def _kept(layout: Layout, subject: Subject, envelope: Envelope, keyid: str) -> A
 def attesters(
     layout: Layout, manifest_digest: str, trust: Trust, statement: bytes | None = None
 ) -> set[str]:
-    """Name, by fingerprint, each trusted key that signed how this very image came to be.
+    """Return the fingerprints of the trusted keys that signed the provenance of this image.
 
     What is malformed, damaged, or about another image counts for nothing; nor does what is not
     `statement`, if that is given.
     """
     found: set[str] = set()
-    for paper in generate.papers(layout, manifest_digest):
-        if paper.media_type != ATTESTATION:
+    for artifact in generate.artifacts(layout, manifest_digest):
+        if artifact.media_type != ATTESTATION:
             continue
         try:
-            envelope = read_envelope(generate.read(layout, paper), "an attestation")
+            envelope = read_envelope(generate.read(layout, artifact), "an attestation")
             payload = envelope.content
         except ColdforgeError:
             continue
@@ -84,9 +84,9 @@ def attesters(
 def signatures(layout: Layout, manifest_digest: str) -> list[Signature]:
     """List the signatures on an image's attestations, good or not."""
     found = []
-    for paper in generate.papers(layout, manifest_digest):
-        if paper.media_type == ATTESTATION:
-            found += read_envelope(generate.read(layout, paper), "an attestation").signatures
+    for artifact in generate.artifacts(layout, manifest_digest):
+        if artifact.media_type == ATTESTATION:
+            found += read_envelope(generate.read(layout, artifact), "an attestation").signatures
     return found
 
 

@@ -1,4 +1,4 @@
-"""What was made here for an image that was built here: its wheels, and where each comes from."""
+"""The wheels made for an image that was built here, and their sources."""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from coldforge.evidence.subject import find
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.plan import plan, wheel_description, wheel_folder
 from coldforge.image.layers import carried
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.layers.project import build_project, revision
 from coldforge.image.oci.layout import Layout
 from coldforge.stack.lock import lock_digest
@@ -33,43 +33,43 @@ class Wheel:
 
 
 @contextmanager
-def made(place: Site, manifest: str) -> Iterator[list[Wheel]]:
+def made(context: BuildContext, manifest: str) -> Iterator[list[Wheel]]:
     """Yield the wheels made for the image `manifest` (digest); they are files meanwhile.
 
     Raise ColdforgeError unless the checkout and the cache are those the image was built from.
     """
-    check_built(place, manifest)
+    check_built(context, manifest)
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
-        wheels = [*_built(place, manifest)]
-        takers = [name for name, recipe in place.stack.layers.items() if recipe.inputs.project]
+        wheels = [*_built(context, manifest)]
+        takers = [name for name, recipe in context.stack.layers.items() if recipe.inputs.project]
         if takers:
-            path = build_project(place.space, folder)
+            path = build_project(context.space, folder)
             wheels.append(Wheel(path, "project", tuple(takers), ()))
-        for layer in place.stack.layers:
-            wheels += _taken_out(place, layer, held)
+        for layer in context.stack.layers:
+            wheels += _extracted(context, layer, held)
         yield wheels
 
 
-def check_built(place: Site, manifest: str) -> None:
+def check_built(context: BuildContext, manifest: str) -> None:
     """Raise ColdforgeError unless this checkout, as it is, built the image `manifest`."""
-    hint = f"run: ./invokew image.build --stack {place.stack.name}"
-    labels = labels_of(place.layout, manifest)
-    if labels.get(REVISION) != revision(place.space):
-        raise ColdforgeError(f"{place.stack.name} was built from another revision", hint)
-    if labels.get(LOCK) != f"sha256:{lock_digest(place.space.lock(place.stack.name))}":
-        raise ColdforgeError(f"{place.stack.name} was built from another state of its lock", hint)
-    steps = plan(place, Cache(place.root / "cache"))
+    hint = f"run: ./invokew image.build --stack {context.stack.name}"
+    labels = labels_of(context.layout, manifest)
+    if labels.get(REVISION) != revision(context.space):
+        raise ColdforgeError(f"{context.stack.name} was built from another revision", hint)
+    if labels.get(LOCK) != f"sha256:{lock_digest(context.space.lock(context.stack.name))}":
+        raise ColdforgeError(f"{context.stack.name} was built from another state of its lock", hint)
+    steps = plan(context, Cache(context.root / "cache"))
     layers = {item.name: item.cached for item in steps}
-    built = [layer["digest"] for layer in place.layout.read(manifest)["layers"]]
-    if [layers.get(name) for name in place.stack.layers] != built:
-        raise ColdforgeError(f"{place.stack.name}, as it is now, was not built here", hint)
+    built = [layer["digest"] for layer in context.layout.read(manifest)["layers"]]
+    if [layers.get(name) for name in context.stack.layers] != built:
+        raise ColdforgeError(f"{context.stack.name}, as it is now, was not built here", hint)
 
 
-def built_here(place: Site, manifest: str) -> bool:
+def built_here(context: BuildContext, manifest: str) -> bool:
     """Tell whether this checkout, as it is, built the image `manifest`."""
     try:
-        check_built(place, manifest)
+        check_built(context, manifest)
     except ColdforgeError:
         return False
     return True
@@ -82,36 +82,38 @@ def labels_of(layout: Layout, manifest: str) -> dict[str, str]:
     return labels
 
 
-def _built(place: Site, manifest: str) -> Iterator[Wheel]:
+def _built(context: BuildContext, manifest: str) -> Iterator[Wheel]:
     """List the wheels built from source, by the cache's records."""
-    cache = Cache(place.root / "cache")
-    layers = [layer["digest"] for layer in place.layout.read(manifest)["layers"]]
-    for number, (layer, recipe) in enumerate(place.stack.layers.items()):
+    cache = Cache(context.root / "cache")
+    layers = [layer["digest"] for layer in context.layout.read(manifest)["layers"]]
+    for number, (layer, recipe) in enumerate(context.stack.layers.items()):
         for name in recipe.inputs.wheels:
-            below = _compilers(place) if place.builder else layers[:number]
-            description = wheel_description(place, name, layer, below)
+            below = _compilers(context) if context.builder else layers[:number]
+            description = wheel_description(context, name, layer, below)
             record = cache.get(description)
             if record is None:
-                hint = f"run: ./invokew image.build --stack {place.stack.name}"
+                hint = f"run: ./invokew image.build --stack {context.stack.name}"
                 raise ColdforgeError(f"wheel {name} was not built here", hint)
-            path = wheel_folder(place, description) / record["file"]
-            entries = place.lock.of(f"wheel/{name}")
+            path = wheel_folder(context, description) / record["file"]
+            entries = context.lock.of(f"wheel/{name}")
             yield Wheel(path, name, (layer,), tuple(sorted({e.sha256 for e in entries})))
 
 
-def _compilers(place: Site) -> list[str]:
+def _compilers(context: BuildContext) -> list[str]:
     """List the layers of the builder's image."""
-    built = find(place.layout, place.stack.file.builder)
-    return [layer["digest"] for layer in place.layout.read(built.manifest.digest)["layers"]]
+    built = find(context.layout, context.stack.file.builder)
+    return [layer["digest"] for layer in context.layout.read(built.manifest.digest)["layers"]]
 
 
-def _taken_out(place: Site, layer: str, held: ExitStack) -> Iterator[Wheel]:
+def _extracted(context: BuildContext, layer: str, held: ExitStack) -> Iterator[Wheel]:
     """Take out the wheels that `layer` installs from inside its hand-carried archives."""
-    entries = [entry for entry in place.lock.of(layer) if entry.origin == "file"]
-    recipe = carried.settled(place.stack.layers[layer], carried.versions(place.lock, [layer]))
+    entries = [entry for entry in context.lock.of(layer) if entry.origin == "file"]
+    recipe = carried.with_versions(
+        context.stack.layers[layer], carried.versions(context.lock, [layer])
+    )
     for entry in entries:
         if entry.name in recipe.packages:
-            brought = [(entry.name, entry.path, place.blob(entry))]
-            inside = carried.wheels_inside(recipe.packages, brought, place.stack.file.python)
+            brought = [(entry.name, entry.path, context.blob(entry))]
+            inside = carried.wheels_inside(recipe.packages, brought, context.stack.file.python)
             for _, path in held.enter_context(inside):
                 yield Wheel(path, entry.name, (layer,), (entry.sha256,))

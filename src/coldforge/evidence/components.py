@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from coldforge.evidence.built_wheels import Wheel
 from coldforge.evidence.component import Component, joined, of_entry
-from coldforge.evidence.licences.licence import UNKNOWN, Licence, Said, licence
+from coldforge.evidence.licences.licence import UNKNOWN, Declared, Licence, licence
 from coldforge.files.digest import sha256_file
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.mirror.missing import entries_read
 from coldforge.mirror.origins.identity import generic_url, package_url
 from coldforge.mirror.origins.python.filename import project_of, pypi_url
@@ -15,30 +15,30 @@ from coldforge.stack.lock import Lock
 from coldforge.stack.stack import Stack
 
 
-def locked(place: Site) -> list[Component]:
+def locked(context: BuildContext) -> list[Component]:
     """List what the locks of the stack and of its builder name, each thing once."""
-    found = list(_of_lock(place.stack, place.lock, inside=True))
-    if place.builder:
-        found += _of_lock(place.builder.stack, place.builder.lock, inside=False)
+    found = list(_of_lock(context.stack, context.lock, inside=True))
+    if context.builder:
+        found += _of_lock(context.builder.stack, context.builder.lock, inside=False)
     return _once(found)
 
 
-def components(place: Site, wheels: Iterable[Wheel]) -> list[Component]:
+def components(context: BuildContext, wheels: Iterable[Wheel]) -> list[Component]:
     """List everything in the image and everything it was made with, each thing once."""
     made = [_made(wheel) for wheel in wheels]
-    return _once([*locked(place), *made, *checked_out(place), *_nested(place.stack)])
+    return _once([*locked(context), *made, *checked_out(context), *_nested(context.stack)])
 
 
-def licensed(components: list[Component], said: dict[str, Said]) -> list[Component]:
+def licensed(components: list[Component], said: dict[str, Declared]) -> list[Component]:
     """Give each component the licence it states; a .deb may refer to another one."""
     debs = {one.name: one.sha256 for one in components if one.kind == "deb"}
 
     def words(one: Component) -> list[str]:
         seen: set[str] = set()
-        found = said.get(one.sha256, Said())
+        found = said.get(one.sha256, Declared())
         while found.see and found.see not in seen:
             seen.add(found.see)
-            found = said.get(debs.get(found.see, ""), Said())
+            found = said.get(debs.get(found.see, ""), Declared())
         return found.names
 
     known: dict[tuple[str, ...], Licence] = {(): UNKNOWN}
@@ -81,11 +81,11 @@ def _made(wheel: Wheel) -> Component:
     )
 
 
-def checked_out(place: Site) -> Iterator[Component]:
+def checked_out(context: BuildContext) -> Iterator[Component]:
     """List the files that layers take straight from the checkout."""
-    for layer, recipe in place.stack.layers.items():
+    for layer, recipe in context.stack.layers.items():
         for source in recipe.inputs.files:
-            sha256 = sha256_file(place.space.root / source)
+            sha256 = sha256_file(context.space.root / source)
             url = generic_url(source, "", sha256)
             yield Component("file", source, "", url, sha256, source, (layer,), True, locked=False)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from coldforge import __version__
 from coldforge.evidence.component import Component
-from coldforge.evidence.licences.licence import NOBODY_SAYS
+from coldforge.evidence.licences.licence import NOASSERTION
 from coldforge.evidence.subject import Subject
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _part(one: Component) -> "Part":
         purl=_url(one.purl),
         hashes=_hashes(one.sha256),
         scope=ComponentScope.REQUIRED if one.inside else ComponentScope.EXCLUDED,
-        licenses=[] if said == NOBODY_SAYS else [declared],
+        licenses=[] if said == NOASSERTION else [declared],
         properties=[Property(name=name, value=value) for name, value in told.items()],
     )
 

@@ -6,30 +6,30 @@ from typing import Any
 
 from coldforge.errors import ColdforgeError
 from coldforge.evidence import cyclonedx, generate, provenance, spdx
-from coldforge.evidence.generate import KINDS, Paper
+from coldforge.evidence.generate import KINDS, Artifact
 from coldforge.evidence.subject import Subject
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 
 Document = dict[str, Any]
 SHOWN = 3  # names of a list that are shown
 
 
 @dataclass(frozen=True)
-class Dossier:
+class Evidence:
     """The evidence of one image; each document is there once, or ColdforgeError is raised."""
 
-    place: Site
+    context: BuildContext
     subject: Subject
 
     @cached_property
-    def papers(self) -> list[Paper]:
+    def artifacts(self) -> list[Artifact]:
         """List what the layout holds of it."""
-        return generate.papers(self.place.layout, self.subject.manifest.digest)
+        return generate.artifacts(self.context.layout, self.subject.manifest.digest)
 
     @cached_property
     def manifest(self) -> Document:
         """Read the image's manifest."""
-        return self.place.layout.read(self.subject.manifest.digest)
+        return self.context.layout.read(self.subject.manifest.digest)
 
     @cached_property
     def statement(self) -> Document:
@@ -55,9 +55,9 @@ class Dossier:
         found: list[Document] = self.statement["predicate"]["runDetails"]["byproducts"]
         return found
 
-    def paper(self, media_type: str) -> Paper:
+    def artifact(self, media_type: str) -> Artifact:
         """Find the one document of a kind."""
-        found = [paper for paper in self.papers if paper.media_type == media_type]
+        found = [artifact for artifact in self.artifacts if artifact.media_type == media_type]
         if len(found) != 1:
             count = "no" if not found else str(len(found))
             raise ColdforgeError(f"the image has {count} {KINDS[media_type]}")
@@ -65,7 +65,7 @@ class Dossier:
 
     def load(self, media_type: str) -> Document:
         """Read the one document of a kind."""
-        return generate.load(self.place.layout, self.paper(media_type))
+        return generate.load(self.context.layout, self.artifact(media_type))
 
 
 def named(items: list[Document], name: str) -> list[str]:
@@ -92,7 +92,7 @@ def digests(document: Document) -> list[str]:
     return [item["content"] for part in document["components"] for item in part.get("hashes", [])]
 
 
-def some(names: list[str]) -> str:
+def shortened(names: list[str]) -> str:
     """Write the first names of a list, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

@@ -1,4 +1,4 @@
-"""What packages say of their own licences, read off their files and remembered by digest."""
+"""The licences that packages declare, read from their files and cached by digest."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ import msgspec
 
 from coldforge.evidence.component import Component
 from coldforge.evidence.licences import debcopyright, metadata
-from coldforge.evidence.licences.licence import Said
+from coldforge.evidence.licences.licence import Declared
 from coldforge.files.atomic import write_file
 from coldforge.files.code import code_digest
 from coldforge.progress import step
@@ -24,11 +24,11 @@ class Memory(msgspec.Struct):
     """The content of the cache: what was read, and by which code of ours."""
 
     code: str
-    said: dict[str, Said]
+    said: dict[str, Declared]
 
 
-def facts(components: Iterable[Component], find: Find, memory: Path) -> dict[str, Said]:
-    """Read what each component's file says, by sha256; `memory` is a file that keeps it.
+def facts(components: Iterable[Component], find: Find, memory: Path) -> dict[str, Declared]:
+    """Read what each component's file declares, by sha256; `memory` is the cache file.
 
     `find` gives a component's bytes. Raise ColdforgeError if they are not there, or damaged.
     """
@@ -39,7 +39,7 @@ def facts(components: Iterable[Component], find: Find, memory: Path) -> dict[str
     if unread:
         with step("Reading licences", len(unread), "packages") as progress:
 
-            def read(one: Component) -> Said:
+            def read(one: Component) -> Declared:
                 said = READERS[one.kind](find(one), one.name, one.file)
                 progress.advance(1)
                 return said
@@ -51,7 +51,7 @@ def facts(components: Iterable[Component], find: Find, memory: Path) -> dict[str
     return {sha256: known[sha256] for sha256 in wanted}
 
 
-def _remembered(path: Path, code: str) -> dict[str, Said]:
+def _remembered(path: Path, code: str) -> dict[str, Declared]:
     try:
         memory = msgspec.json.decode(path.read_bytes(), type=Memory)
     except (OSError, msgspec.MsgspecError):

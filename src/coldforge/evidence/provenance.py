@@ -1,4 +1,4 @@
-"""How an image came to be: what it was built from, by what, into which layers.
+"""Provenance of an image: what it was built from, by what, into which layers.
 
 Sources: in-toto attestation framework v1 (Statement, ResourceDescriptor, DigestSet);
 SLSA provenance v1.
@@ -17,7 +17,7 @@ from coldforge.evidence.subject import Subject, find
 from coldforge.files.code import code_digest
 from coldforge.files.digest import canonical_json, sha256_file
 from coldforge.image.build.cache_key import LAYER_CODE
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.mirror.origins.identity import package_url
 from coldforge.stack.recipe import layer_folder, layer_script, wheel_folder
 
@@ -31,10 +31,10 @@ Resource = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Work:
-    """A build that is over: the image, what it is made of, and what was written about that."""
+class BuildRecord:
+    """A finished build: the image, its components and wheels, and its SBOMs."""
 
-    place: Site
+    context: BuildContext
     subject: Subject
     components: list[Component]
     wheels: list[Wheel]
@@ -42,67 +42,67 @@ class Work:
     """File name -> document."""
 
 
-def statement(work: Work) -> bytes:
+def statement(record: BuildRecord) -> bytes:
     """Write the statement on an image that was built here; the same wherever it was."""
-    subject = work.subject
+    subject = record.subject
     details = {
         "builder": {"id": BUILDER, "version": {"coldforge": __version__}},
-        "byproducts": [*_layers(work), *_wheels(work), *_sboms(work)],
+        "byproducts": [*_layers(record), *_wheels(record), *_sboms(record)],
     }
     return canonical_json(
         {
             "_type": STATEMENT,
             "subject": [_resource(subject.name, subject.sha256)],
             "predicateType": PREDICATE,
-            "predicate": {"buildDefinition": _definition(work), "runDetails": details},
+            "predicate": {"buildDefinition": _definition(record), "runDetails": details},
         }
     )
 
 
-def _definition(work: Work) -> Resource:
-    """Say what was asked for, and list everything that the answer was made of."""
-    place = work.place
-    inputs = (_component(one) for one in work.components if one.locked or not one.sha256)
+def _definition(record: BuildRecord) -> Resource:
+    """Describe the request and every input of the build."""
+    context = record.context
+    inputs = (_component(one) for one in record.components if one.locked or not one.sha256)
     return {
         "buildType": BUILD_TYPE,
-        "externalParameters": {"stack": work.subject.name},
+        "externalParameters": {"stack": record.subject.name},
         "internalParameters": {
-            "epoch": place.stack.file.epoch,
+            "epoch": context.stack.file.epoch,
             "layerCode": f"sha256:{code_digest(*LAYER_CODE)}",
         },
         "resolvedDependencies": [
-            _checkout(place, work.subject),
-            *_recipes(place),
-            *_builder(place),
+            _checkout(context, record.subject),
+            *_recipes(context),
+            *_builder(context),
             *inputs,
         ],
     }
 
 
-def lock_name(place: Site) -> str:
+def lock_name(context: BuildContext) -> str:
     """Name the stack's lock as a statement does."""
-    return place.space.lock(place.stack.name).relative_to(place.space.root).as_posix()
+    return context.space.lock(context.stack.name).relative_to(context.space.root).as_posix()
 
 
-def _checkout(place: Site, subject: Subject) -> Resource:
+def _checkout(context: BuildContext, subject: Subject) -> Resource:
     """Name the commit the recipes are of; a checkout that differs from it has no digest."""
-    revision = labels_of(place.layout, subject.manifest.digest).get(REVISION, "")
+    revision = labels_of(context.layout, subject.manifest.digest).get(REVISION, "")
     told: Resource = {"name": "checkout", "uri": package_url("generic", "coldforge", revision)}
     clean = len(revision) == 40 and set(revision) <= set("0123456789abcdef")
     return told | ({"digest": {"gitCommit": revision}} if clean else {})
 
 
-def _builder(place: Site) -> Iterator[Resource]:
+def _builder(context: BuildContext) -> Iterator[Resource]:
     """Name the image in which the wheels were compiled, if that is another one."""
-    if place.builder:
-        built = find(place.layout, place.builder.stack.name)
+    if context.builder:
+        built = find(context.layout, context.builder.stack.name)
         yield _resource(f"image/{built.name}", built.sha256) | {"uri": built.purl}
 
 
-def _recipes(place: Site) -> Iterator[Resource]:
-    """List what this checkout says of the stack and of its builder: files and folders."""
+def _recipes(context: BuildContext) -> Iterator[Resource]:
+    """List the recipe files and folders of the stack and of its builder."""
     found: dict[str, Path] = {}
-    for at in filter(None, (place, place.builder)):
+    for at in filter(None, (context, context.builder)):
         space, stack = at.space, at.stack
         files = [space.stacks / f"{stack.name}.toml", space.lock(stack.name)]
         if stack.file.release:
@@ -137,20 +137,20 @@ def _component(one: Component) -> Resource:
     return {"name": one.file, "uri": one.purl, "digest": digest}
 
 
-def _layers(work: Work) -> Iterator[Resource]:
-    layers = work.place.layout.read(work.subject.manifest.digest)["layers"]
-    for name, layer in zip(work.place.stack.layers, layers, strict=True):
+def _layers(record: BuildRecord) -> Iterator[Resource]:
+    layers = record.context.layout.read(record.subject.manifest.digest)["layers"]
+    for name, layer in zip(record.context.stack.layers, layers, strict=True):
         yield _resource(f"layer/{name}", layer["digest"].removeprefix("sha256:"))
 
 
-def _wheels(work: Work) -> Iterator[Resource]:
-    for wheel in sorted(work.wheels, key=lambda item: item.name):
+def _wheels(record: BuildRecord) -> Iterator[Resource]:
+    for wheel in sorted(record.wheels, key=lambda item: item.name):
         yield _resource(f"wheel/{wheel.name}", sha256_file(wheel.path))
 
 
-def _sboms(work: Work) -> Iterator[Resource]:
+def _sboms(record: BuildRecord) -> Iterator[Resource]:
     """Name the SBOMs, so that who signs the statement signs them too."""
-    for name, data in sorted(work.sboms.items()):
+    for name, data in sorted(record.sboms.items()):
         yield _resource(f"sbom/{name}", hashlib.sha256(data).hexdigest())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from coldforge import __version__
 from coldforge.evidence.component import Component
-from coldforge.evidence.licences.licence import NOBODY_SAYS
+from coldforge.evidence.licences.licence import NOASSERTION
 from coldforge.evidence.subject import Subject
 from coldforge.files.digest import canonical_json
 
@@ -75,11 +75,11 @@ def _common(name: str, version: str, purl: str, sha256: str) -> Document:
     }
     told = {
         "name": name,
-        "downloadLocation": NOBODY_SAYS,
+        "downloadLocation": NOASSERTION,
         "filesAnalyzed": False,
-        "licenseConcluded": NOBODY_SAYS,
-        "licenseDeclared": NOBODY_SAYS,
-        "copyrightText": NOBODY_SAYS,
+        "licenseConcluded": NOASSERTION,
+        "licenseDeclared": NOASSERTION,
+        "copyrightText": NOASSERTION,
         "externalRefs": [reference],
     }
     return (

@@ -9,16 +9,16 @@ from coldforge.errors import ColdforgeError
 from coldforge.evidence import checks as claims
 from coldforge.evidence import cyclonedx, generate, provenance, spdx
 from coldforge.evidence.attest import attesters, signatures
-from coldforge.evidence.checks import Skip
-from coldforge.evidence.documents import Dossier, some
+from coldforge.evidence.checks import SkipCheck
+from coldforge.evidence.documents import Evidence, shortened
 from coldforge.evidence.subject import Subject
 from coldforge.files.digest import sha256_file
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import blobs_of
 from coldforge.progress import step
 from coldforge.trust.trust import read_trust
 
-Run = Callable[[Dossier], str]
+Run = Callable[[Evidence], str]
 """Say what was found; raise Skip, or ColdforgeError where something is wrong."""
 
 
@@ -30,7 +30,7 @@ class Check(NamedTuple):
     said: str
 
 
-def verify(place: Site, subject: Subject) -> list[Check]:
+def verify(context: BuildContext, subject: Subject) -> list[Check]:
     """Run every check on the image and its evidence; one that fails stops no other."""
     checks: dict[str, Run] = {
         "bytes": _bytes,
@@ -43,33 +43,36 @@ def verify(place: Site, subject: Subject) -> list[Check]:
         "made again": claims.again,
         "signatures": _signatures,
     }
-    dossier = Dossier(place, subject)
-    return [_run(name, check, dossier) for name, check in checks.items()]
+    evidence = Evidence(context, subject)
+    return [_run(name, check, evidence) for name, check in checks.items()]
 
 
-def _run(name: str, check: Run, dossier: Dossier) -> Check:
+def _run(name: str, check: Run, evidence: Evidence) -> Check:
     try:
-        return Check(name, "passed", check(dossier))
-    except Skip as why:
+        return Check(name, "passed", check(evidence))
+    except SkipCheck as why:
         return Check(name, "skipped", str(why))
     except ColdforgeError as error:
         return Check(name, "FAILED", error.message)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        return Check(name, "FAILED", f"a document lacks what it must say: {error!r}")
+        return Check(name, "FAILED", f"a document lacks a required field: {error!r}")
 
 
-def _bytes(dossier: Dossier) -> str:
+def _bytes(evidence: Evidence) -> str:
     """Hash every blob of the image and of its evidence again."""
-    layout = dossier.place.layout
-    manifests = [dossier.subject.manifest.digest, *(paper.manifest for paper in dossier.papers)]
+    layout = evidence.context.layout
+    manifests = [
+        evidence.subject.manifest.digest,
+        *(artifact.manifest for artifact in evidence.artifacts),
+    ]
     digests = sorted({*manifests, *(d for m in manifests for d in blobs_of(layout.read(m)))})
     if missing := [digest for digest in digests if not layout.blob(digest).is_file()]:
-        raise ColdforgeError(f"missing: {some(missing)}")
+        raise ColdforgeError(f"missing: {shortened(missing)}")
     size = sum(layout.blob(digest).stat().st_size for digest in digests)
-    with step(f"Hashing {dossier.subject.name}", size) as progress:
+    with step(f"Hashing {evidence.subject.name}", size) as progress:
         wrong = [d for d in digests if not _is_right(layout.blob(d), progress.advance)]
     if wrong:
-        raise ColdforgeError(f"damaged: {some(wrong)}")
+        raise ColdforgeError(f"damaged: {shortened(wrong)}")
     return f"{len(digests)} blobs, {size:,} bytes"
 
 
@@ -77,22 +80,22 @@ def _is_right(path: Path, advance: Callable[[int], None]) -> bool:
     return sha256_file(path, advance) == path.name
 
 
-def _signatures(dossier: Dossier) -> str:
+def _signatures(evidence: Evidence) -> str:
     """See whose attestations count here."""
-    place, manifest = dossier.place, dossier.subject.manifest.digest
-    given = signatures(place.layout, manifest)
+    context, manifest = evidence.context, evidence.subject.manifest.digest
+    given = signatures(context.layout, manifest)
     if not given:
-        raise Skip("nobody attested this image")
-    if not place.space.trust.exists():
-        raise Skip("this site has no trust file")
-    trust = read_trust(place.space.trust)
-    good = attesters(place.layout, manifest, trust)
+        raise SkipCheck("nobody attested this image")
+    if not context.space.trust.exists():
+        raise SkipCheck("this site has no trust file")
+    trust = read_trust(context.space.trust)
+    good = attesters(context.layout, manifest, trust)
     if spoilt := {one.keyid for one in given if one.keyid in trust.names} - good:
-        names = some(sorted(trust.names[keyid] for keyid in spoilt))
-        raise ColdforgeError(f"the signature of {names} does not fit")
+        names = shortened(sorted(trust.names[keyid] for keyid in spoilt))
+        raise ColdforgeError(f"the signature of {names} does not match")
     if not good:
         raise ColdforgeError("no key that is trusted here attested this image")
-    statement = generate.read(place.layout, dossier.paper(provenance.MEDIA_TYPE))
-    if good != attesters(place.layout, manifest, trust, statement):
+    statement = generate.read(context.layout, evidence.artifact(provenance.MEDIA_TYPE))
+    if good != attesters(context.layout, manifest, trust, statement):
         raise ColdforgeError("what was signed is not the provenance that is here")
     return f"attested by {', '.join(sorted(trust.names[keyid] for keyid in good))}"

@@ -3,14 +3,41 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError
-from coldforge.host.ask import agreed, at_terminal
-from coldforge.host.endpoint import DEFAULT_SOCKET, EngineAbsentError, reach
+from coldforge.host.endpoint import DEFAULT_SOCKET, DockerAbsentError, check_socket
 from coldforge.progress import say, step
+
+YES = "COLDFORGE_YES"
+
+
+def permission(yes: bool, environ: Mapping[str, str], terminal: bool) -> bool | None:
+    """Tell whether permission is given (True) or cannot be asked for (False); None: ask.
+
+    `yes` is the task's --yes. CI counts as one too: its machines are made to be used up.
+    """
+    if yes or environ.get(YES) == "1" or environ.get("CI"):
+        return True
+    return None if terminal else False
+
+
+def confirm(question: str, yes: bool) -> bool:
+    """Get permission: given ahead, or by a question on the terminal; without one, no."""
+    answer = permission(yes, os.environ, at_terminal())
+    if answer is not None:
+        return answer
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def at_terminal() -> bool:
+    """Tell whether somebody can answer."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
 
 PIDFILE = Path("/var/run/docker.pid")
 LOG = Path("/var/log/coldforge-dockerd.log")
@@ -19,14 +46,14 @@ QUIET_APT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
 
 
 def possible() -> bool:
-    """Tell whether this user on this machine could bring an engine up."""
+    """Tell whether this user on this machine could bring a Docker Engine up."""
     return os.geteuid() == 0 and any(map(shutil.which, ("dockerd", "apt-get")))
 
 
-def bring_up(absent: EngineAbsentError, yes: bool) -> None:
-    """Make an engine answer at the default socket; raise ColdforgeError.
+def bring_up(absent: DockerAbsentError, yes: bool) -> None:
+    """Make a Docker Engine answer at the default socket; raise ColdforgeError.
 
-    On a terminal it asks first. Elsewhere installing needs permission given ahead; an engine
+    On a terminal it asks first. Elsewhere installing needs permission given ahead; a Docker Engine
     that is installed is started as it is, since that is what was asked for.
     """
     installed = shutil.which("dockerd") is not None
@@ -35,7 +62,7 @@ def bring_up(absent: EngineAbsentError, yes: bool) -> None:
     if not installed and shutil.which("apt-get") is None:
         raise ColdforgeError(absent.message, "install Docker Engine 20.10 or newer and start it")
     verb = "Start it?" if installed else "Install Debian's docker.io and start it?"
-    if not agreed(f"No Docker Engine answers. {verb}", yes) and not (
+    if not confirm(f"No Docker Engine answers. {verb}", yes) and not (
         installed and not at_terminal()
     ):
         act = "start it" if installed else "install docker.io"
@@ -63,11 +90,11 @@ def install() -> None:
             )
             if result.returncode:
                 last = last_line(result.stdout)
-                raise ColdforgeError(f"apt-get {words[0]} failed: {last}", "mend apt, then rerun")
+                raise ColdforgeError(f"apt-get {words[0]} failed: {last}", "repair apt, then rerun")
 
 
 def start() -> None:
-    """Start the engine and wait until it answers."""
+    """Start Docker and wait until it answers."""
     with step("Starting the Docker Engine", PATIENCE, "s") as current:
         for command in managers():
             result = subprocess.run(command, capture_output=True, check=False)
@@ -117,12 +144,12 @@ def spawn() -> "subprocess.Popen[bytes]":
 
 
 def wait(advance: Callable[[float], None], alive: Callable[[], bool]) -> bool:
-    """Knock until something answers; False when it died or `PATIENCE` ran out."""
+    """Wait until it answers; False if it died or `PATIENCE` seconds passed."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and alive():
         try:
-            reach(DEFAULT_SOCKET)
-        except EngineAbsentError:
+            check_socket(DEFAULT_SOCKET)
+        except DockerAbsentError:
             time.sleep(0.5)
             advance(0.5)
         else:
@@ -131,6 +158,6 @@ def wait(advance: Callable[[float], None], alive: Callable[[], bool]) -> bool:
 
 
 def last_line(text: str) -> str:
-    """Take the last line that says something."""
+    """Return the last line that is not empty."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it printed nothing"

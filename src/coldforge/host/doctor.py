@@ -1,4 +1,4 @@
-"""Judge whether this host can build and run a stack, and say what to do about each miss."""
+"""Check whether this host can build and run a stack; name a remedy for each fault."""
 
 from datetime import UTC, datetime
 
@@ -18,13 +18,13 @@ def examine(space: Workspace, stack: str, online: bool = False) -> list[Check]:
 
 
 def diagnose(facts: Facts) -> list[Check]:
-    """Judge every fact."""
+    """Check every fact."""
     return [
         *_machine(facts),
         *_disks(facts),
         _python(facts),
         _index(facts),
-        _engine(facts),
+        _docker(facts),
         *_debian(facts),
         *_git(facts),
         _clock(facts),
@@ -49,7 +49,7 @@ def _machine(facts: Facts) -> list[Check]:
 
 
 def _disks(facts: Facts) -> list[Check]:
-    remedy = f"free some space: mirror, image and engine take about {amount(DISK[1])} in all"
+    remedy = f"free some space: mirror, images and Docker take about {amount(DISK[1])} in all"
     return [
         at_least(f"disk ({place})", _grade(free, DISK), f"{amount(free)} free", remedy)
         for place, free in facts.disks.items()
@@ -83,19 +83,19 @@ def _index(facts: Facts) -> Check:
     return Check("python index", "miss", facts.index, "check `pip config list` and the proxy")
 
 
-def _engine(facts: Facts) -> Check:
-    if facts.engine is None:
-        message, hint = facts.engine_trouble
-        if facts.engine_possible:
+def _docker(facts: Facts) -> Check:
+    if facts.docker is None:
+        message, hint = facts.docker_error
+        if facts.docker_installable:
             remedy = "nothing: tasks that need it install and start it"
             return Check("docker engine", "warn", message, remedy)
         return Check("docker engine", "miss", message, hint)
-    engine = facts.engine
-    store = "containerd store" if engine.containerd_store else f"{engine.driver} store"
-    found = f"{engine.version}, API {engine.api_version}, {store}"
-    if engine.platform != "linux/x86_64":
-        remedy = "point DOCKER_HOST to an engine on x86-64 Linux"
-        return Check("docker engine", "miss", f"{found}, {engine.platform}", remedy)
+    docker = facts.docker
+    store = "containerd store" if docker.containerd_store else f"{docker.driver} store"
+    found = f"{docker.version}, API {docker.api_version}, {store}"
+    if docker.platform != "linux/x86_64":
+        remedy = "point DOCKER_HOST to a Docker Engine on x86-64 Linux"
+        return Check("docker engine", "miss", f"{found}, {docker.platform}", remedy)
     return Check("docker engine", "ok", found)
 
 
@@ -137,14 +137,15 @@ def _clock(facts: Facts) -> Check:
 
 
 def _nvidia(facts: Facts) -> list[Check]:
-    rows = {
-        "nvidia driver": (facts.driver, "nvidia-smi says nothing", "install NVIDIA's driver"),
-        "cuda toolkit": (facts.nvcc, "nvcc is not on PATH", "add CUDA's bin folder to PATH"),
-        "cudnn": (facts.cudnn, "libcudnn not found", "add cuDNN's folder to LD_LIBRARY_PATH"),
-    }
-    if not facts.gpu:
-        return [Check(name, "skipped", "this stack needs no GPU") for name in rows]
+    names = ("nvidia driver", "cuda toolkit", "cudnn")
+    if facts.nvidia is None:
+        return [Check(name, "skipped", "this stack needs no GPU") for name in names]
+    rows = (
+        (facts.nvidia.driver, "nvidia-smi reports nothing", "install NVIDIA's driver"),
+        (facts.nvidia.nvcc, "nvcc is not on PATH", "add CUDA's bin folder to PATH"),
+        (facts.nvidia.cudnn, "libcudnn not found", "add cuDNN's folder to LD_LIBRARY_PATH"),
+    )
     return [
         at_least(name, "ok" if found else "warn", found or lacking, f"{remedy}; builds need none")
-        for name, (found, lacking, remedy) in rows.items()
+        for name, (found, lacking, remedy) in zip(names, rows, strict=True)
     ]

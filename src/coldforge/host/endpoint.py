@@ -1,26 +1,27 @@
-"""Where the user's Docker Engine listens, and whether anything answers there."""
+"""The socket of the user's Docker Engine, and whether anything answers there."""
 
+import http.client
 import json
 import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from coldforge.errors import ColdforgeError, UnreachableError
 
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
-GREETING = 20  # seconds an engine may take to say who it is
+ANSWER_SECONDS = 20  # seconds that Docker may take to answer
 
 
-class EngineAbsentError(UnreachableError):
-    """Nothing answers where an engine should be."""
+class DockerAbsentError(UnreachableError):
+    """No Docker Engine answers."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where an engine listens, and who said so."""
+    """The address of a Docker Engine."""
 
     url: str
     chosen: bool
@@ -42,7 +43,9 @@ def find_endpoint() -> Endpoint:
         return Endpoint(DEFAULT_SOCKET, chosen=False)
     context = ContextAPI.get_context(name)
     if context is None or not context.Host:
-        raise ColdforgeError(f"Docker context '{name}' names no engine", "see: docker context ls")
+        raise ColdforgeError(
+            f"Docker context '{name}' names no Docker Engine", "see: docker context ls"
+        )
     return Endpoint(context.Host, chosen=True, tls=context.TLSConfig)
 
 
@@ -58,22 +61,57 @@ def _follows_no_context() -> bool:
     return named in (None, "", "default")
 
 
-def reach(url: str) -> None:
-    """Knock at a Unix socket, where refusals can be told apart; other URLs pass."""
+def check_socket(url: str) -> None:
+    """Connect to a Unix socket, where errors tell the cause; other URLs pass."""
     parts = urlsplit(url)
     if not parts.scheme.endswith("unix"):
         return
-    with socket.socket(socket.AF_UNIX) as knock:
-        knock.settimeout(GREETING)
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(ANSWER_SECONDS)
         try:
-            knock.connect(parts.path)
+            probe.connect(parts.path)
         except PermissionError as error:
             raise ColdforgeError(
                 f"this user may not use the Docker Engine at {parts.path}",
                 "run: sudo usermod -aG docker $USER, then log in again; or run as root",
             ) from error
         except OSError as error:
-            raise EngineAbsentError(
+            raise DockerAbsentError(
                 f"no Docker Engine answers at {parts.path} ({error.strerror or error})",
                 "start it (sudo systemctl start docker) or point DOCKER_HOST to one",
             ) from error
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        """Speak to Docker whose socket is `path`."""
+        super().__init__("localhost", timeout=ANSWER_SECONDS)
+        self.path = path
+
+    def connect(self) -> None:
+        """Open the socket."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def inspect_local_image(image: str) -> dict[str, Any]:
+    """Inspect an image without the SDK, which is slow to import; {} unless the socket is local."""
+    try:
+        parts = urlsplit(find_endpoint().url)
+    except ColdforgeError:
+        return {}
+    if not parts.scheme.endswith("unix"):
+        return {}
+    connection = UnixConnection(parts.path)
+    try:
+        connection.request("GET", f"/images/{quote(image)}/json")
+        answer = connection.getresponse()
+        shown = json.loads(answer.read()) if answer.status == 200 else {}
+    except (OSError, ValueError, http.client.HTTPException):
+        return {}
+    finally:
+        connection.close()
+    return shown if isinstance(shown, dict) else {}

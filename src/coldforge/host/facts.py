@@ -1,4 +1,4 @@
-"""Gather what the doctor judges: reads the host, changes nothing."""
+"""Collect the facts that the doctor checks; changes nothing."""
 
 import os
 import platform
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from coldforge.errors import ColdforgeError
 from coldforge.host import daemon
+from coldforge.host.docker_client import DockerFacts, connect, docker_facts
 from coldforge.host.endpoint import find_endpoint
-from coldforge.host.engine import EngineFacts, connect, engine_facts
 from coldforge.mirror.settings import apt
 from coldforge.mirror.status import needs_fetch
 from coldforge.mirror.store import Store
@@ -25,6 +25,15 @@ from coldforge.stack.stack import Stack, read_stack
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 COMMAND_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Nvidia:
+    """Versions and places of NVIDIA's software; empty text: not there."""
+
+    driver: str
+    nvcc: str
+    cudnn: str
 
 
 @dataclass(frozen=True)
@@ -43,10 +52,10 @@ class Facts:
     carried: bool
     """The Python came in a bundle: it needs no pip, and there is no index."""
     index: str
-    """What pip said of its index: `ok`, a complaint, or empty when it was not asked."""
-    engine: EngineFacts | None
-    engine_trouble: tuple[str, str]
-    engine_possible: bool
+    """What pip reported about its index: `ok`, an error, or empty when it was not asked."""
+    docker: DockerFacts | None
+    docker_error: tuple[str, str]
+    docker_installable: bool
     """None answers, but tasks that need one can install and start it."""
     archives: int
     gpgv: str
@@ -59,10 +68,8 @@ class Facts:
     now: float
     newest: float
     """The latest date the stack's own inputs carry; the clock cannot be before it."""
-    gpu: bool
-    driver: str
-    nvcc: str
-    cudnn: str
+    nvidia: Nvidia | None
+    """None for a stack that needs no GPU."""
 
 
 def gather(space: Workspace, name: str, online: bool) -> Facts:
@@ -72,23 +79,22 @@ def gather(space: Workspace, name: str, online: bool) -> Facts:
     """
     stack = read_stack(space, name)
     lock = read_lock(space.lock(name)) if space.lock(name).exists() else None
-    engine, trouble = _engine()
+    docker, trouble = _docker()
     system, family = read_os_release(Path("/etc/os-release"))
-    gpu = needs_gpu(stack)
     return Facts(
         system=system,
         family=family,
         machine=f"{platform.system()} {platform.machine()}",
         cores=len(os.sched_getaffinity(0)),
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        disks=free_space(space.root, Path(engine.root) if engine else None),
+        disks=free_space(space.root, Path(docker.root) if docker else None),
         python=sys.version_info[:3],
-        pip=_said([sys.executable, "-m", "pip", "--version"], r"pip (\S+)"),
+        pip=_output_of([sys.executable, "-m", "pip", "--version"], r"pip (\S+)"),
         carried=(space.root / ".tool").exists(),
         index=_index() if online else "",
-        engine=engine,
-        engine_trouble=trouble,
-        engine_possible=_engine_possible(engine),
+        docker=docker,
+        docker_error=trouble,
+        docker_installable=_docker_installable(docker),
         archives=_archives(),
         gpgv=shutil.which("gpgv") or "",
         keyring=KEYRING.exists(),
@@ -97,10 +103,7 @@ def gather(space: Workspace, name: str, online: bool) -> Facts:
         mirrored=_mirrored(space, name),
         now=time.time(),
         newest=newest(stack, lock),
-        gpu=gpu,
-        driver=_said(["nvidia-smi"], r"Driver Version: (\S+)") if gpu else "",
-        nvcc=_said(["nvcc", "--version"], r"release (\S+?),") if gpu else "",
-        cudnn=find_cudnn(os.environ.get("LD_LIBRARY_PATH", "")) if gpu else "",
+        nvidia=_nvidia() if needs_gpu(stack) else None,
     )
 
 
@@ -143,28 +146,36 @@ def free_space(checkout: Path, engine: Path | None) -> dict[str, int]:
 
 
 def find_cudnn(library_path: str) -> str:
-    """Find libcudnn on LD_LIBRARY_PATH or in the loader's cache."""
+    """Find libcudnn on LD_LIBRARY_PATH or in ld.so.cache."""
     for folder in filter(None, library_path.split(":")):
         for path in sorted(Path(folder).glob("libcudnn.so*")):
             return str(path)
     ldconfig = shutil.which("ldconfig") or "/sbin/ldconfig"
-    return _said([ldconfig, "-p"], r"(\S*/libcudnn\.so\S*)$")
+    return _output_of([ldconfig, "-p"], r"(\S*/libcudnn\.so\S*)$")
 
 
-def _engine() -> tuple[EngineFacts | None, tuple[str, str]]:
+def _nvidia() -> Nvidia:
+    return Nvidia(
+        driver=_output_of(["nvidia-smi"], r"Driver Version: (\S+)"),
+        nvcc=_output_of(["nvcc", "--version"], r"release (\S+?),"),
+        cudnn=find_cudnn(os.environ.get("LD_LIBRARY_PATH", "")),
+    )
+
+
+def _docker() -> tuple[DockerFacts | None, tuple[str, str]]:
     try:
         client = connect()
         try:
-            return engine_facts(client), ("", "")
+            return docker_facts(client), ("", "")
         finally:
             client.close()
     except ColdforgeError as error:
         return None, (error.message, error.hint)
 
 
-def _engine_possible(engine: EngineFacts | None) -> bool:
+def _docker_installable(docker: DockerFacts | None) -> bool:
     try:
-        return engine is None and daemon.possible() and not find_endpoint().chosen
+        return docker is None and daemon.possible() and not find_endpoint().chosen
     except ColdforgeError:
         return False
 
@@ -195,7 +206,7 @@ def _index() -> str:
     return lines[-1].removeprefix("ERROR: ") if lines else "pip could not ask it"
 
 
-def _said(command: list[str], pattern: str) -> str:
+def _output_of(command: list[str], pattern: str) -> str:
     """Run a command and pick what `pattern` finds in its output; empty when it cannot say."""
     result = _run(command)
     match = re.search(pattern, result.stdout, re.MULTILINE) if result else None

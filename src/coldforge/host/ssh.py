@@ -17,8 +17,8 @@ from coldforge.errors import ColdforgeError, UnreachableError
 
 # Never ask: several hosts at once cannot share one terminal.
 OPTIONS = ["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=30"]
-LAST_WORDS = 5.0  # seconds ssh may take to end once its connection is closed
-ITS_OWN = 255  # the status that is ssh's, not the remote command's
+CLOSE_SECONDS = 5.0  # seconds ssh may take to end once its connection is closed
+SSH_FAILED = 255  # ssh's own exit status, not the remote command's
 LASTING = {
     "Permission denied": "put your key into ssh-agent, or name it in ~/.ssh/config",
     "Host key verification failed": "log in by hand once and compare its key",
@@ -27,7 +27,7 @@ LASTING = {
 
 
 class Tunnel:
-    """A socket here that leads to the engine there, until it is closed."""
+    """A socket here that leads to Docker there, until it is closed."""
 
     def __init__(self, url: str) -> None:
         """Listen for `ssh://[user@]host[:port]`; raise ColdforgeError if that cannot be."""
@@ -54,11 +54,11 @@ class Tunnel:
         return f"unix://{self.path}"
 
     def trouble(self, url: str) -> ColdforgeError | None:
-        """Say why the connections that failed did so; None if ssh and Docker have no complaint."""
+        """Return the error of the connections that failed; None if ssh and Docker report none."""
         with self._lock:
             ends = list(self._ends)
         for end in ends:
-            end.join(LAST_WORDS)
+            end.join(CLOSE_SECONDS)
         code, words = self._said
         if not code:
             return None
@@ -66,7 +66,7 @@ class Tunnel:
         for sign, hint in LASTING.items():
             if sign in words:
                 return ColdforgeError(message, hint)
-        if code == ITS_OWN:
+        if code == SSH_FAILED:
             return UnreachableError(message, "try it by hand: ssh, with the same user and host")
         return ColdforgeError(message, "on that host, `docker version` must work for this user")
 
@@ -97,7 +97,7 @@ class Tunnel:
                 self._ends.append(end)
 
     def _listen(self, process: "subprocess.Popen[bytes]") -> None:
-        """Wait for a connection's end; keep the last line of what it complains about."""
+        """Wait for a connection's end; keep the last line of its stderr."""
         _, complaint = process.communicate()
         lines = complaint.decode("utf-8", "replace").split("\n")
         words = [line.strip() for line in lines if line.strip()]
@@ -106,19 +106,19 @@ class Tunnel:
 
 
 def ssh_command(url: str) -> list[str]:
-    """Make the command line for an engine's URL; raise ColdforgeError."""
+    """Make the command line for Docker's URL; raise ColdforgeError."""
     parts = urlsplit(url)
     try:
         host, user, port = parts.hostname or "", parts.username or "", parts.port
     except ValueError:
         host, user, port = "", "", None
     if not host or parts.password or parts.path.strip("/") or host[0] == "-" or user[:1] == "-":
-        raise ColdforgeError(f"'{url}' is no engine over ssh", "write ssh://USER@HOST[:PORT]")
+        raise ColdforgeError(
+            f"'{url}' is not an ssh address of a Docker Engine", "write ssh://USER@HOST[:PORT]"
+        )
     program = shutil.which("ssh")
     if not program:
-        raise ColdforgeError(
-            "there is no ssh client here", "install one: apt install openssh-client"
-        )
+        raise ColdforgeError("ssh is not installed", "install one: apt install openssh-client")
     who = ["-l", user] if user else []
     where = ["-p", str(port)] if port else []
     return [program, *OPTIONS, *who, *where, "--", host, "docker system dial-stdio"]

@@ -25,7 +25,7 @@ def chain(space: Workspace, name: str) -> list[Link]:
     while name:
         if name in seen:
             message = f"stack {name} is its own builder: {' → '.join([*seen, name])}"
-            raise ColdforgeError(message, f"mend builder = ... in docker/stacks/{name}.toml")
+            raise ColdforgeError(message, f"correct builder = ... in docker/stacks/{name}.toml")
         seen.append(name)
         stack = read_stack(space, name)
         links.insert(0, Link(stack, read_lock(space.lock(name))))

@@ -1,4 +1,4 @@
-"""The lock: every input byte of a stack by digest, size and origin-relative name. No host."""
+"""The lock: every input of a stack by digest, size and origin-relative path, without host names."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A release profile: what one TensorRT-LLM release is made of and how it wants to be built."""
+"""A release profile: the sources, flags and programs of one TensorRT-LLM release."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from coldforge.tomlfile import read_toml
 
 
 class Carried(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file nobody may pass on, so somebody brings it."""
+    """A file whose licence forbids passing it on, so that a person brings it."""
 
     kind: str
     """How it is recognised: `tensorrt`, `runfile`, `wheel`, `archive`."""
@@ -62,7 +62,7 @@ class Program(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     switches: list[str] = []
     """Words whose flag takes `enable` or `disable`; another one that is on takes no value."""
     only_for: list[str] = []
-    """Words of which one must be said for it to run at all; none: it always runs."""
+    """Words of which one must be set for it to run; empty: it always runs."""
     one_file: bool = False
     """It reads a quantised checkpoint from one file, not from shards."""
 
@@ -98,7 +98,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rope: list[str] = []
     """Kinds of rotary scaling that it knows."""
     fixture: bool = False
-    """Made for tests; said wherever it shows."""
+    """Made for tests; shown wherever the release is."""
 
 
 def read_profile(releases: Path, name: str) -> Profile:

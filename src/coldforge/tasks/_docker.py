@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from coldforge.host.docker_client import ensure_docker
+
 if TYPE_CHECKING:
     import docker
 
@@ -14,13 +16,11 @@ YES = "Install and start a Docker Engine without asking."
 @contextmanager
 def docker_engine(yes: bool) -> Iterator[Callable[[], "docker.DockerClient"]]:
     """Yield a function that connects to the user's Docker Engine, started if it is not running."""
-    from coldforge.host.engine import ensure_engine
-
     opened: list[docker.DockerClient] = []
 
     @cache
     def connect() -> "docker.DockerClient":
-        opened.append(ensure_engine(yes))
+        opened.append(ensure_docker(yes))
         return opened[0]
 
     try:

@@ -61,7 +61,7 @@ class DockerHost:
         from coldforge.image.build import build as image_build
 
         with docker_engine(self.yes) as connect:
-            site = image_build.site(self.space, stack)
-            built = image_build.build(site, connect)
-            name = image_build.deliver(site, built, connect)
-            yield StackImage(name, built.manifest.digest, connect, site.blob)
+            context = image_build.build_context(self.space, stack)
+            built = image_build.build(context, connect)
+            name = image_build.deliver(context, built, connect)
+            yield StackImage(name, built.manifest.digest, connect, context.blob)

@@ -17,6 +17,7 @@ from coldforge.evaluate.humaneval import (
 )
 from coldforge.files.digest import sha256_file, sha256_json
 from coldforge.files.jsonlines import read_lines
+from coldforge.image.containers.sandbox import run_programs
 from coldforge.tasks._verdicts import Candidate, tally, verdicts
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _of_file(run: Run, asked: list[Problem], completions: Path) -> dict[str, Any
 def _judged(run: Run, candidates: list[Candidate], results: Path) -> dict[str, Any]:
     """Run what has no verdict yet, and count."""
     from coldforge.image.containers.docker_engine import image_name
-    from coldforge.image.containers.sandbox import Limits, judge
+    from coldforge.image.containers.sandbox import Limits
     from coldforge.tasks._docker import docker_engine
     from coldforge.tasks.image import build_and_load
 
@@ -130,7 +131,7 @@ def _judged(run: Run, candidates: list[Candidate], results: Path) -> dict[str, A
     def in_sandbox(programs: Mapping[str, str]) -> Iterator[tuple[str, "Verdict"]]:
         build_and_load("cpu", run.yes)
         with docker_engine(run.yes) as connect:
-            yield from judge(connect(), image_name("cpu"), programs, limits)
+            yield from run_programs(connect(), image_name("cpu"), programs, limits)
 
     lines, executed = verdicts(candidates, results, in_sandbox)
     return tally(candidates, lines) | {

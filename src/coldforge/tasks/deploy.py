@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
+from coldforge.host.endpoint import inspect_local_image
+from coldforge.image.containers.step import docker_errors
 from coldforge.tasks._command import emit, task
 from coldforge.tasks._docker import YES, docker_engine
 
@@ -79,9 +81,9 @@ def rollback(
     Example: invoke image.rollback --stack cpu
     """
     from coldforge.deploy.generations import rollback as roll
-    from coldforge.image.containers.step import answering
+    from coldforge.image.containers.step import docker_errors
 
-    with docker_engine(yes) as connect, answering("the rollback"):
+    with docker_engine(yes) as connect, docker_errors("the rollback"):
         done = roll(connect(), stack, to)
     result = {"stack": stack, **done._asdict()}
     emit(result, json, f"{stack}: generation {done.generation} is in use, {done.was} was")
@@ -132,19 +134,17 @@ def _up_to_date(image: "Image") -> "Installed | None":
     """
     from coldforge.deploy.generations import installed_generation
     from coldforge.deploy.install import Installed
-    from coldforge.host.glance import glance
     from coldforge.image.containers.docker_engine import image_name
 
-    number = installed_generation(glance(image_name(image.stack)), image)
+    number = installed_generation(inspect_local_image(image_name(image.stack)), image)
     return Installed(number, False, []) if number else None
 
 
 def _install(image: "Image", keep: int, registry: str, yes: bool) -> "Installed":
     from coldforge.deploy.install import install as run
-    from coldforge.image.containers.step import answering
 
     bring = _bring(image, registry)
-    with docker_engine(yes) as connect, answering("the install"):
+    with docker_engine(yes) as connect, docker_errors("the install"):
         return run(connect(), image, keep, bring)
 
 
@@ -172,7 +172,7 @@ def _roll_out(image: "Image", hosts: Path, keep: int, registry: str, json: bool)
 
     from coldforge.deploy.fleet import install_on_all, read_hosts
     from coldforge.deploy.install import install as run
-    from coldforge.host.engine import connect
+    from coldforge.host.docker_client import connect
 
     listed = read_hosts(hosts)
     bring = _bring(image, registry)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
+from coldforge.image.layers.context import BuildContext
 from coldforge.tasks._command import emit, task
 
 if TYPE_CHECKING:
     from coldforge.evidence.verify import Check
-    from coldforge.image.layers.context import Site
 
 STACK = "Name of docker/stacks/NAME.toml."
 JSON = "Print the result for programs."
@@ -36,10 +36,10 @@ def evidence(
     from coldforge.evidence.built_wheels import built_here
     from coldforge.evidence.subject import find
     from coldforge.evidence.verify import verify as run
-    from coldforge.image.build.build import site
+    from coldforge.image.build.build import build_context
     from coldforge.paths import Workspace
 
-    place = site(Workspace.find(), stack)
+    place = build_context(Workspace.find(), stack)
     image = find(place.layout, stack)
     digest = image.manifest.digest
     if not verify and (built_here(place, digest) or generate.lacks(place.layout, digest)):
@@ -49,7 +49,7 @@ def evidence(
         checks = run(place, image)
         emit([check._asdict() for check in checks], json, "\n".join(map(_line, checks)))
         raise SystemExit(any(check.outcome == "FAILED" for check in checks))
-    papers = generate.papers(place.layout, digest)
+    papers = generate.artifacts(place.layout, digest)
     lines = [f"{paper.media_type:<42} {paper.size:>9,}  {paper.digest}" for paper in papers]
     result = {
         "stack": stack,
@@ -72,10 +72,10 @@ def attest(context: Context, key: str, stack: str = "cpu", json: bool = False) -
     """
     from coldforge.evidence.attest import attest as sign
     from coldforge.evidence.subject import find
-    from coldforge.image.build.build import site
+    from coldforge.image.build.build import build_context
     from coldforge.paths import Workspace
 
-    place = site(Workspace.find(), stack)
+    place = build_context(Workspace.find(), stack)
     image = find(place.layout, stack)
     done = sign(place, image, Path(key).expanduser())
     result = {"stack": stack, "digest": image.manifest.digest, **done._asdict()}
@@ -83,7 +83,7 @@ def attest(context: Context, key: str, stack: str = "cpu", json: bool = False) -
     emit(result, json, f"{stack} {image.manifest.digest} {verb} by {done.keyid}")
 
 
-def kept(place: "Site") -> None:
+def kept(place: "BuildContext") -> None:
     """Write the evidence of an image that was just built, unless it is there already."""
     from coldforge.errors import NotFetchedError
     from coldforge.evidence import generate

@@ -5,6 +5,7 @@ from functools import partial
 
 from invoke.context import Context
 
+from coldforge.host.docker_client import ensure_docker
 from coldforge.tasks._command import emit, on_host, task
 from coldforge.tasks._docker import YES
 
@@ -45,12 +46,11 @@ def test(context: Context, only: str = "", quick: bool = False, yes: bool = Fals
 
     Example: invoke test --quick --only mirror
     """
-    from coldforge.host.engine import ensure_engine
     from coldforge.host.suite import run_suite
     from coldforge.paths import Workspace
 
     if not quick:
-        ensure_engine(yes).close()
+        ensure_docker(yes).close()
     status, tally = run_suite(Workspace.find().root, only, quick)
     print(tally)  # noqa: T201 - the result
     raise SystemExit(status)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from invoke.collection import Collection
 from invoke.context import Context
 
+from coldforge.host.endpoint import inspect_local_image
 from coldforge.tasks._command import emit, on_host, task
 from coldforge.tasks._docker import YES, docker_engine
 from coldforge.tasks.deploy import install, push, rollback
@@ -33,15 +34,14 @@ def build(context: Context, stack: str = "cpu", yes: bool = False, json: bool = 
 
 def build_and_load(stack: str, yes: bool) -> "Built":
     """Build what is not cached, and load the layers that Docker Engine lacks."""
-    from coldforge.host.glance import glance
     from coldforge.image.build import build as image_build
     from coldforge.image.containers.docker_engine import image_name
     from coldforge.paths import Workspace
 
     with docker_engine(yes) as connect:
-        place = image_build.site(Workspace.find(), stack)
+        place = image_build.build_context(Workspace.find(), stack)
         built = image_build.build(place, connect)
-        image_build.deliver(place, built, connect, glance(image_name(stack)))
+        image_build.deliver(place, built, connect, inspect_local_image(image_name(stack)))
     kept(place)
     return built
 
@@ -54,12 +54,12 @@ def plan(context: Context, stack: str = "cpu", json: bool = False) -> None:
     """
     from dataclasses import asdict
 
-    from coldforge.image.build.build import site
+    from coldforge.image.build.build import build_context
     from coldforge.image.build.cache import Cache
     from coldforge.image.build.plan import plan as steps_of
     from coldforge.paths import Workspace
 
-    place = site(Workspace.find(), stack)
+    place = build_context(Workspace.find(), stack)
     steps = steps_of(place, Cache(place.root / "cache"))
     emit([asdict(item) for item in steps], json, "\n".join(map(_planned_line, steps)))
 

@@ -118,7 +118,7 @@ def rotate(  # noqa: PLR0913, PLR0917 - one flag each
     """
     from coldforge.paths import Workspace
     from coldforge.trust.keys import read_public
-    from coldforge.trust.rotation import Change, wanting
+    from coldforge.trust.rotation import Change, missing_signatures
     from coldforge.trust.rotation import rotate as run
     from coldforge.trust.trust import read_trust
 
@@ -128,7 +128,7 @@ def rotate(  # noqa: PLR0913, PLR0917 - one flag each
     keys = [read_public(Path(name).expanduser()) for name in add]
     change = Change(keys, remove, threshold)
     envelope = run(place, Path(out), change, [Path(name).expanduser() for name in sign])
-    old, new = wanting(read_trust(place), envelope)
+    old, new = missing_signatures(read_trust(place), envelope)
     _print_rotation(envelope, (old, new), out, json)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from coldforge.image.audit.audit import Audit
-    from coldforge.image.layers.release_build import Effort
+    from coldforge.image.layers.release_build import CompileOptions
     from coldforge.stack.stack import Stack
 
 HELP = {
@@ -45,18 +45,16 @@ def build(  # noqa: PLR0913, PLR0917 - a flag each
     """
     import msgspec
 
-    from coldforge.image.layers.release_build import Effort
-
     if jobs < 0:
         raise ColdforgeError(f"--jobs {jobs} is less than 1", "give --jobs 1 or more")
-    effort = Effort(jobs, anew=True, cache="") if clean else Effort(jobs)
-    made, audit = build_wheel(stack, name, architectures(arch), effort, yes)
+    options = CompileOptions(jobs, rebuild=True, cache="") if clean else CompileOptions(jobs)
+    made, audit = build_wheel(stack, name, architectures(arch), options, yes)
     result = {"file": str(made), "audit": msgspec.to_builtins(audit)}
     emit(result, json, "\n".join([*audit_lines(audit), f"{made}"]))
 
 
 def build_wheel(
-    stack: str, name: str, asked: list[str], effort: "Effort", yes: bool
+    stack: str, name: str, asked: list[str], options: "CompileOptions", yes: bool
 ) -> tuple["Path", "Audit"]:
     """Build one wheel of a stack, for the `asked` architectures if any; return it and its audit."""
     from dataclasses import replace
@@ -64,20 +62,20 @@ def build_wheel(
     import msgspec
 
     from coldforge.image.audit.wheel import read_report
-    from coldforge.image.build.build import site
+    from coldforge.image.build.build import build_context
     from coldforge.image.build.builder import Builder
     from coldforge.paths import Workspace
 
-    place = site(Workspace.find(), stack)
-    recipe = chosen(place.stack, name)
+    context = build_context(Workspace.find(), stack)
+    recipe = chosen(context.stack, name)
     if asked:
-        file = msgspec.structs.replace(place.stack.file, architectures=asked)
-        place = replace(place, stack=msgspec.structs.replace(place.stack, file=file))
-    if not place.stack.file.architectures:
+        file = msgspec.structs.replace(context.stack.file, architectures=asked)
+        context = replace(context, stack=msgspec.structs.replace(context.stack, file=file))
+    if not context.stack.file.architectures:
         hint = "give --arch, or architectures in the stack's file"
         raise ColdforgeError(f"stack {stack} does not say which GPUs to compile for", hint)
     with docker_engine(yes) as connect:
-        made = Builder(place, connect, effort).wheel(recipe)
+        made = Builder(context, connect, options).wheel(recipe)
     return made, read_report(made)
 
 

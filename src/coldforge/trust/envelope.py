@@ -62,7 +62,7 @@ def sign(payload_type: str, payload: bytes, key: "Ed25519PrivateKey") -> Signatu
     return Signature(fingerprint(public_text(key)), base64.b64encode(signature).decode())
 
 
-def fits(key: Key, payload_type: str, payload: bytes, signature: Signature) -> bool:
+def is_valid(key: Key, payload_type: str, payload: bytes, signature: Signature) -> bool:
     """Tell whether `key` made this signature over these bytes of this type."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

@@ -75,7 +75,7 @@ def read_private(path: Path) -> "Ed25519PrivateKey":
     try:
         private = load_pem_private_key(data, word)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        why = "the passphrase does not open it" if word is not None else "it is no private key"
+        why = "the passphrase does not open it" if word is not None else "it is not a private key"
         hint = f"set {PASSPHRASE}" if word is not None else "make one: ./invokew key.make FILE"
         raise ColdforgeError(f"cannot read {path}: {why}", hint) from error
     if not isinstance(private, Ed25519PrivateKey):
@@ -90,7 +90,7 @@ def read_public(path: Path) -> Key:
         return Key(check_name(path.stem), public_text(read_private(path)))
     words = data.decode("utf-8", "replace").split()
     if not words or len(words) > 2:
-        raise ColdforgeError(f"{path} holds no public key", "give the .pub file of key.make")
+        raise ColdforgeError(f"{path} does not hold a public key", "give the .pub file of key.make")
     key_bytes(words[0])
     return Key(check_name(words[1] if len(words) == 2 else path.stem), words[0])
 
@@ -119,7 +119,7 @@ def _read(path: Path) -> bytes:
             return stream.read(MOST)
     except FileNotFoundError as error:
         raise MissingInputError(
-            f"there is no key {path}", "make one: ./invokew key.make FILE"
+            f"key {path} does not exist", "make one: ./invokew key.make FILE"
         ) from error
     except OSError as error:
         raise ColdforgeError(f"cannot read {path}: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""New trust documents, signed by those they replace."""
+"""Rotation: new trust documents, signed by the keys they replace."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ def rotate(present: Path, out: Path, change: Change, keys: list[Path]) -> Envelo
     for path, key in zip(keys, private, strict=True):
         if fingerprint(public_text(key)) not in concerned:
             raise ColdforgeError(
-                f"{path} is neither an old nor a new key", "its word counts for nothing"
+                f"{path} is neither an old nor a new key", "its signature would not count"
             )
     envelope = endorse(envelope, private)
     write_file(out, msgspec.json.format(msgspec.json.encode(envelope), indent=1) + b"\n")
@@ -84,7 +84,7 @@ def read_rotation(path: Path) -> Envelope:
 
 
 def propose(trust: Trust, change: Change) -> Trust:
-    """Describe the successor of `trust`; raise ColdforgeError if it makes no sense."""
+    """Describe the successor of `trust`; raise ColdforgeError if it is inconsistent."""
     known = {key.name for key in trust.keys}
     for name in change.remove:
         if name not in known:
@@ -111,12 +111,12 @@ def document(envelope: Envelope) -> Trust:
         raise ColdforgeError(f"a trust document is expected, but {shown} is in the envelope")
     trust = parse_trust(envelope.content, WHAT)
     if trust.payload != envelope.content:
-        raise ColdforgeError("a new trust document is not in canonical form", "make it anew")
+        raise ColdforgeError("a new trust document is not in canonical form", "make it again")
     return trust
 
 
-def wanting(trust: Trust, envelope: Envelope) -> tuple[int, int]:
-    """Count the signatures still to come: of the keys that `trust` lists, and of the new ones."""
+def missing_signatures(trust: Trust, envelope: Envelope) -> tuple[int, int]:
+    """Count the signatures still missing: of the keys that `trust` lists, and of the new ones."""
     new = document(envelope)
     given = (PAYLOAD_TYPE, envelope.content, envelope.signatures)
     old_left = trust.threshold - len(signers(trust, *given))
@@ -133,8 +133,8 @@ def steps(trust: Trust, envelopes: Iterable[Envelope]) -> list[Envelope]:
     """List the rotations, of those given in any order, that lead on from `trust`.
 
     Each step must be signed by a threshold of the keys it replaces and by a threshold of its
-    own, or ColdforgeError is raised. A document as old as `trust`, or older, is passed over. So
-    is one that nobody known here signed: it is somebody else's chain, and gains them nothing.
+    own, or ColdforgeError is raised. A document as old as `trust`, or older, is skipped, and so
+    is one that no key trusted here signed: it belongs to another chain.
     """
     chain: dict[bytes, list[Signature]] = {}
     for envelope in envelopes:

@@ -1,4 +1,4 @@
-"""Whose signatures count here, and how many are needed."""
+"""The trust file: which keys may sign, and how many signatures are needed."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ import msgspec
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.atomic import write_file
 from coldforge.files.digest import canonical_json
-from coldforge.trust.envelope import MOST_SIGNATURES, Signature, fits, read_strict
+from coldforge.trust.envelope import MOST_SIGNATURES, Signature, is_valid, read_strict
 from coldforge.trust.keys import Key, check_name
 
 FORMAT = 1
@@ -44,7 +44,7 @@ def parse_trust(data: bytes, what: str) -> Trust:
 
 
 def checked(trust: Trust, what: str) -> Trust:
-    """Return `trust` if it makes sense; raise ColdforgeError naming `what`."""
+    """Return `trust` if it is consistent; raise ColdforgeError naming `what`."""
     if trust.format != FORMAT:
         raise ColdforgeError(f"{what} has format {trust.format}, this tool reads {FORMAT}")
     if len(trust.keys) > MOST_KEYS:
@@ -53,9 +53,9 @@ def checked(trust: Trust, what: str) -> Trust:
         message = f"{what} asks for {trust.threshold} signatures of {len(trust.keys)} keys"
         raise ColdforgeError(message, "lower the threshold or add keys")
     names = [check_name(key.name) for key in trust.keys]
-    for said, times in (Counter(names) + Counter(key.fingerprint for key in trust.keys)).items():
+    for item, times in (Counter(names) + Counter(key.fingerprint for key in trust.keys)).items():
         if times > 1:
-            raise ColdforgeError(f"{what} lists {said} twice", "a key counts once: remove one")
+            raise ColdforgeError(f"{what} lists {item} twice", "a key counts once: remove one")
     return trust
 
 
@@ -71,7 +71,7 @@ def read_trust(path: Path) -> Trust:
 
 
 def write_trust(path: Path, trust: Trust) -> None:
-    """Write a trust file, whole or not at all."""
+    """Write a trust file atomically."""
     write_file(path, msgspec.json.format(trust.payload, indent=1) + b"\n")
 
 
@@ -90,12 +90,13 @@ def admit(path: Path, keys: list[Key], threshold: int = 0) -> Trust:
 def signers(
     trust: Trust, payload_type: str, payload: bytes, signatures: Iterable[Signature]
 ) -> set[str]:
-    """Name, by fingerprint, each trusted key that signed these bytes of this type."""
+    """Return the fingerprints of the trusted keys that signed these bytes of this type."""
     keys = {key.fingerprint: key for key in trust.keys}
     return {
         signature.keyid
         for signature in list(signatures)[:MOST_SIGNATURES]
-        if signature.keyid in keys and fits(keys[signature.keyid], payload_type, payload, signature)
+        if signature.keyid in keys
+        and is_valid(keys[signature.keyid], payload_type, payload, signature)
     }
 
 
@@ -116,12 +117,12 @@ def check(
         return good
     if not signatures:
         raise ColdforgeError(f"{what} is not signed", "have it signed: --sign KEY")
-    spoilt = sorted(
+    invalid = sorted(
         {trust.names[s.keyid] for s in signatures if s.keyid in trust.names.keys() - good}
     )
-    if spoilt:
-        message = f"{what} does not fit the signature of {', '.join(spoilt)}: one was changed"
-        raise ColdforgeError(message, "get it again from where it came")
+    if invalid:
+        message = f"{what} does not match the signature of {', '.join(invalid)}: one was changed"
+        raise ColdforgeError(message, "get it again from its source")
     unknown = sorted({s.keyid[:60] for s in signatures} - good)[:3]
     if not good:
         shown = ", ".join(repr(one)[1:-1] for one in unknown)

@@ -101,7 +101,7 @@ def test_nothing_is_pruned_while_it_is_packed(
 
     def pack(*arguments: object, **named: object) -> object:
         layout = Layout(space.build / "oci")
-        with pytest.raises(ColdforgeError, match="under way"), layout.held(alone=True):
+        with pytest.raises(ColdforgeError, match="under way"), layout.held(exclusive=True):
             pass
         return real(*arguments, **named)  # type: ignore[arg-type]
 

@@ -20,7 +20,7 @@ from coldforge.bundle.format.volume import FOOTER, MAGIC
 from coldforge.bundle.packing import pack as module
 from coldforge.bundle.packing.pack import pack
 from coldforge.errors import ColdforgeError
-from coldforge.trust.envelope import Signature, fits
+from coldforge.trust.envelope import Signature, is_valid
 from coldforge.trust.keys import Key, public_text
 from tests.bundle.makebundle import TOOL, draft, files, source
 
@@ -93,7 +93,7 @@ def test_the_index_is_signed_by_every_key(tmp_path: Path) -> None:
     said = msgspec.json.decode((tmp_path / "out" / "signatures.json").read_bytes())
     found = msgspec.convert(said["signatures"], list[Signature])
     for key, signature in zip((KEY, other), found, strict=True):
-        assert fits(Key("a", public_text(key)), TYPE, data, signature)
+        assert is_valid(Key("a", public_text(key)), TYPE, data, signature)
     assert said["trust"] == []
 
 

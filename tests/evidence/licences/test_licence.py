@@ -24,6 +24,9 @@ WORDS = st.sampled_from(
         ("GPL-3+ with GCC-exception-3.1", "GPL-3.0-or-later WITH GCC-exception-3.1"),
         ("GPL-2+ or Artistic", "GPL-2.0-or-later OR Artistic-1.0-Perl"),
         ("MIT or Zlib, and GPL-3", "(MIT OR Zlib) AND GPL-3.0-only"),
+        ("MIT and Zlib or GPL-3", "(MIT AND Zlib) OR GPL-3.0-only"),
+        (", , or GPL-2+", "GPL-2.0-or-later"),
+        ("GPL-2+, or ,", "GPL-2.0-or-later"),
         ("MIT AND (Apache-2.0 OR BSD-2-Clause)", "MIT AND (Apache-2.0 OR BSD-2-Clause)"),
         ("Apache 2.0 License", "Apache-2.0"),
     ],
@@ -48,6 +51,11 @@ def test_a_reference_of_the_package_s_own_is_named_too() -> None:
 def test_several_hold_together_sorted_and_choices_stay_choices() -> None:
     found = licence(["MIT", "GPL-2+ or Artistic", "Expat"])
     assert found.expression == "(GPL-2.0-or-later OR Artistic-1.0-Perl) AND MIT"
+    nested = licence(["GPL-2+ or Artistic, and Zlib", "ISC and X11", "MIT"])
+    assert (
+        nested.expression
+        == "((GPL-2.0-or-later OR Artistic-1.0-Perl) AND Zlib) AND ISC AND X11 AND MIT"
+    )
 
 
 def test_who_says_nothing_is_said_to_say_nothing() -> None:

@@ -2,12 +2,12 @@ import pytest
 
 from coldforge.image.audit.audit import (
     Binary,
-    Device,
+    DeviceCode,
     Wheel,
-    device_faults,
+    audit_binaries,
+    device_code_faults,
     expected,
     highest,
-    judge,
 )
 from coldforge.image.audit.elf import Elf
 
@@ -33,8 +33,8 @@ class Image:
         return Elf(defines=["GLIBC_2.2.5", "GLIBC_2.34"] if "libc" in place else [])
 
 
-def judged(elf: Elf, device: Device | None = None) -> Binary:
-    (binary,) = judge(
+def judged(elf: Elf, device: DeviceCode | None = None) -> Binary:
+    (binary,) = audit_binaries(
         Wheel(ROOT, {LIBRARY: elf}, {LIBRARY: device} if device else {}), THREE, Image()
     )
     return binary
@@ -52,33 +52,33 @@ def judged(elf: Elf, device: Device | None = None) -> Binary:
 def test_real_is_machine_code_virtual_is_ptx_and_a_number_both(
     asked: list[str], elf: list[str], ptx: list[str]
 ) -> None:
-    assert expected(asked) == Device(elf, ptx)
+    assert expected(asked) == DeviceCode(elf, ptx)
 
 
 def test_exactly_what_was_asked_for_is_no_fault() -> None:
-    assert device_faults(Device(["sm_80", "sm_86", "sm_89"]), THREE) == []
-    assert device_faults(Device(), THREE) == []
+    assert device_code_faults(DeviceCode(["sm_80", "sm_86", "sm_89"]), THREE) == []
+    assert device_code_faults(DeviceCode(), THREE) == []
 
 
 @pytest.mark.parametrize(
     ("held", "fault"),
     [
         (
-            Device(["sm_80", "sm_86"]),
+            DeviceCode(["sm_80", "sm_86"]),
             "holds machine code for sm_80, sm_86, not for sm_80, sm_86, sm_89",
         ),
         (
-            Device(["sm_75", "sm_80", "sm_86", "sm_89"]),
+            DeviceCode(["sm_75", "sm_80", "sm_86", "sm_89"]),
             "holds machine code for sm_75, sm_80, sm_86, sm_89, not for sm_80, sm_86, sm_89",
         ),
         (
-            Device(["sm_80", "sm_86", "sm_89"], ["sm_89"]),
-            "holds PTX for sm_89, none was asked for",
+            DeviceCode(["sm_80", "sm_86", "sm_89"], ["sm_89"]),
+            "holds PTX for sm_89, none was requested",
         ),
     ],
 )
-def test_less_more_and_ptx_are_faults(held: Device, fault: str) -> None:
-    assert device_faults(held, THREE) == [fault]
+def test_less_more_and_ptx_are_faults(held: DeviceCode, fault: str) -> None:
+    assert device_code_faults(held, THREE) == [fault]
 
 
 def test_each_library_needed_is_found_where_the_image_has_it() -> None:
@@ -93,7 +93,7 @@ def test_each_library_needed_is_found_where_the_image_has_it() -> None:
 
 def test_a_library_that_is_nowhere_is_named() -> None:
     assert judged(Elf(needed=["libnccl.so.2"])).faults == [
-        "needs libnccl.so.2, which the image has nowhere"
+        "needs libnccl.so.2, which the image does not contain"
     ]
 
 
@@ -103,7 +103,7 @@ def test_a_library_of_the_wheel_itself_is_found_beside_it() -> None:
         {"demo/ext.so": Elf(needed=["libdemo.so"], search=["$ORIGIN/libs"]), LIBRARY: Elf()},
         {},
     )
-    first, _ = judge(wheel, THREE, Image())
+    first, _ = audit_binaries(wheel, THREE, Image())
     assert first.libraries == {"libdemo.so": f"/{ROOT}/{LIBRARY}"}
     assert not first.faults
 
@@ -112,7 +112,8 @@ def test_a_symbol_version_the_image_lacks_is_named() -> None:
     needs = {"libc.so.6": ["GLIBC_2.34", "GLIBC_2.38"]}
     binary = judged(Elf(needed=["libc.so.6"], needs=needs))
     assert binary.symbols == {"GLIBC": "2.38"}
-    assert binary.faults == ["needs GLIBC_2.38 of libc.so.6; the image's /lib/libc.so.6 has it not"]
+    where = "the image's /lib/libc.so.6 does not define it"
+    assert binary.faults == [f"needs GLIBC_2.38 of libc.so.6; {where}"]
 
 
 def test_versions_are_compared_by_number() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.image.audit.ldso import Loader, follow, libraries
+from coldforge.image.audit.ldso import DynamicLinker, follow, libraries
 from coldforge.image.filesystem.member import Member
 from tests.image.conftest import TarOf
 from tests.image.elves import elf_of
@@ -49,41 +49,41 @@ def layers(tar_of: TarOf) -> list[Path]:
 
 
 def test_a_library_is_found_through_the_cache_and_its_links(layers: list[Path]) -> None:
-    loader = Loader(layers)
+    loader = DynamicLinker(layers)
     assert loader.find("libnccl.so.2", []) == "usr/local/lib/libnccl.so.2.27"
     assert loader.elf("usr/local/lib/libnccl.so.2.27").soname == "libnccl.so.2"
 
 
 def test_a_default_folder_may_be_a_link(layers: list[Path]) -> None:
-    place = Loader(layers).find("libc.so.6", [])
+    place = DynamicLinker(layers).find("libc.so.6", [])
     assert place == "usr/lib/x86_64-linux-gnu/libc.so.6"
-    assert Loader(layers).elf(place).defines == ["GLIBC_2.36"]
+    assert DynamicLinker(layers).elf(place).defines == ["GLIBC_2.36"]
 
 
 def test_search_paths_come_first(layers: list[Path]) -> None:
-    assert Loader(layers).find("libnccl.so.2", ["/opt/../opt/own"]) == "opt/own/libnccl.so.2"
-    assert Loader(layers, "/opt/own").find("libnccl.so.2", []) == "opt/own/libnccl.so.2"
+    assert DynamicLinker(layers).find("libnccl.so.2", ["/opt/../opt/own"]) == "opt/own/libnccl.so.2"
+    assert DynamicLinker(layers, "/opt/own").find("libnccl.so.2", []) == "opt/own/libnccl.so.2"
 
 
 def test_what_a_layer_removed_is_not_found(layers: list[Path]) -> None:
-    assert Loader(layers[:1]).find("libgone.so", ["/usr/local/lib"])
-    assert not Loader(layers).find("libgone.so", ["/usr/local/lib"])
+    assert DynamicLinker(layers[:1]).find("libgone.so", ["/usr/local/lib"])
+    assert not DynamicLinker(layers).find("libgone.so", ["/usr/local/lib"])
 
 
 def test_a_package_s_own_library_is_told_from_the_loader_s(layers: list[Path]) -> None:
-    loader = Loader(layers)
+    loader = DynamicLinker(layers)
     assert not loader.find("libtorch.so", [])
     assert loader.packaged("libtorch.so").endswith("torch/lib/libtorch.so")
     assert not loader.packaged("libnccl.so.2")
 
 
 def test_links_in_a_circle_lead_nowhere(tar_of: TarOf) -> None:
-    tree = Loader([tar_of([link("a", "b"), link("b", "a")])]).tree
+    tree = DynamicLinker([tar_of([link("a", "b"), link("b", "a")])]).tree
     assert follow(tree, "a") == ""
 
 
 def test_a_folder_is_no_library(layers: list[Path]) -> None:
-    loader = Loader(layers)
+    loader = DynamicLinker(layers)
     assert loader.has("/lib") is loader.has("/usr/lib")
     assert not loader.has("/nowhere")
 

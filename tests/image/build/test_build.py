@@ -11,11 +11,11 @@ from unittest.mock import MagicMock
 import pytest
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.image.build.build import build, site
+from coldforge.image.build.build import build, build_context
 from coldforge.image.build.builder import Built
 from coldforge.image.build.verify import verify
 from coldforge.image.filesystem.member import Member
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import Descriptor
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock, write_lock
@@ -26,12 +26,12 @@ def unwanted() -> NoReturn:
 
 
 def built(space: Workspace, scratch: Path | None = None) -> Built:
-    return build(site(space, "tiny", scratch), unwanted)
+    return build(build_context(space, "tiny", scratch), unwanted)
 
 
 def test_an_assembled_image_needs_no_engine(tiny: Workspace) -> None:
     made = built(tiny)
-    layout = site(tiny, "tiny").layout
+    layout = build_context(tiny, "tiny").layout
     manifest = layout.read(layout.tags()["tiny"]["digest"])
     assert manifest["config"]["digest"] == made.config.digest
     with tarfile.open(layout.blob(made.layers["hello"].digest)) as archive:
@@ -49,7 +49,7 @@ def test_every_blob_lies_under_its_digest(tiny: Workspace) -> None:
 
 def test_the_config_says_what_it_was_built_from(tiny: Workspace) -> None:
     made = built(tiny)
-    labels = site(tiny, "tiny").layout.read(made.config.digest)["config"]["Labels"]
+    labels = build_context(tiny, "tiny").layout.read(made.config.digest)["config"]["Labels"]
     lock = hashlib.sha256(tiny.lock("tiny").read_bytes()).hexdigest()
     assert labels["coldforge.lock"] == f"sha256:{lock}"
     assert labels["coldforge.stack"] == "tiny"
@@ -64,9 +64,9 @@ def test_a_second_build_makes_nothing(tiny: Workspace, monkeypatch: pytest.Monke
 
 def test_a_lost_blob_is_made_again(tiny: Workspace) -> None:
     first = built(tiny)
-    site(tiny, "tiny").layout.blob(first.layers["hello"].digest).unlink()
+    build_context(tiny, "tiny").layout.blob(first.layers["hello"].digest).unlink()
     assert built(tiny) == first
-    assert site(tiny, "tiny").layout.blob(first.layers["hello"].digest).exists()
+    assert build_context(tiny, "tiny").layout.blob(first.layers["hello"].digest).exists()
 
 
 def test_a_changed_file_changes_the_layer_and_a_touched_one_does_not(tiny: Workspace) -> None:
@@ -114,20 +114,20 @@ def test_a_blob_that_the_mirror_lacks_is_named_with_what_to_run(trio: Workspace)
     for blob in (trio.mirror / "blobs" / "sha256").glob("*/*"):
         blob.unlink()
     with pytest.raises(ColdforgeError, match="the mirror lacks dash 1") as caught:
-        build(site(trio, "trio"), unwanted)
+        build(build_context(trio, "trio"), unwanted)
     assert caught.value.hint == "run: ./invokew mirror.fetch --stack trio"
 
 
 def test_an_unknown_stack_lists_the_known_ones(tiny: Workspace) -> None:
     with pytest.raises(UnknownNameError) as caught:
-        site(tiny, "gpu")
+        build_context(tiny, "gpu")
     assert caught.value.hint == "known: tiny"
 
 
 def test_a_lock_of_another_stack_says_which_entry_and_what_to_run(tiny: Workspace) -> None:
     write_lock(tiny.lock("tiny"), Lock(1, "tiny", {"hello": ["debian:dash"]}, [], []))
     with pytest.raises(ColdforgeError, match="'debian:dash' for hello") as caught:
-        site(tiny, "tiny")
+        build_context(tiny, "tiny")
     assert caught.value.hint == "run: ./invokew stack.lock --stack tiny"
 
 
@@ -139,8 +139,8 @@ def test_an_engine_that_is_gone_is_one_line(tiny: Workspace) -> None:
     (tiny.layers / "hello" / "build.sh").write_text("true\n", "utf-8")
     client = MagicMock()
     client.api.inspect_image.side_effect = requests.exceptions.ConnectionError("refused")
-    with pytest.raises(ColdforgeError, match="the engine stopped answering during the build"):
-        build(site(tiny, "tiny"), lambda: client)
+    with pytest.raises(ColdforgeError, match="Docker stopped answering during the build"):
+        build(build_context(tiny, "tiny"), lambda: client)
     assert not list(tiny.build.rglob(".part-*"))
     assert not (tiny.build / "cache").exists()
 
@@ -159,10 +159,10 @@ def test_verify_names_what_differs_and_keeps_it(
 ) -> None:
     count = itertools.count()
 
-    def drift(place: Site, *_: object) -> Descriptor:
+    def drift(context: BuildContext, *_: object) -> Descriptor:
         data = b"build %d" % next(count)
         member = Member("hello.txt", "file", 0o644, size=len(data))
-        return place.write(lambda writer: writer.add(member, io.BytesIO(data)))
+        return context.write(lambda writer: writer.add(member, io.BytesIO(data)))
 
     monkeypatch.setattr("coldforge.image.layers.make.assembled_layer", drift)
     verdicts = verify(tiny, "tiny", MagicMock())

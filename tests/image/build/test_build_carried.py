@@ -8,7 +8,7 @@ import pytest
 from invoke.context import Context
 
 from coldforge.errors import MissingInputError
-from coldforge.image.build.build import build, site
+from coldforge.image.build.build import build, build_context
 from coldforge.image.build.builder import Built
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.plan import plan
@@ -28,12 +28,12 @@ def unwanted() -> NoReturn:
 
 
 def built(space: Workspace) -> Built:
-    return build(site(space, "top"), unwanted)
+    return build(build_context(space, "top"), unwanted)
 
 
 def made(space: Workspace) -> list[str]:
     """Name the layers that a build has made."""
-    steps = plan(site(space, "top"), Cache(space.build / "cache"))
+    steps = plan(build_context(space, "top"), Cache(space.build / "cache"))
     return [step.name for step in steps if step.cached]
 
 
@@ -89,7 +89,7 @@ def test_the_day_the_file_arrives_the_build_goes_through(space: Workspace, tmp_p
     done = built(space)
     assert list(done.layers) == ["hello", "libraries", "above"]
     assert made(space) == ["hello", "libraries", "above"]
-    blob = site(space, "top").layout.blob(done.layers["libraries"].digest)
+    blob = build_context(space, "top").layout.blob(done.layers["libraries"].digest)
     listed = subprocess.run(["tar", "tf", blob], capture_output=True, text=True, check=True).stdout
     assert f"TensorRT-{VERSION}/include/NvInferVersion.h" in listed.split()
 

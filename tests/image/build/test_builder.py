@@ -3,9 +3,9 @@
 import pytest
 
 from coldforge.errors import ColdforgeError, MissingInputError, NotFetchedError
-from coldforge.image.build.build import build, site
+from coldforge.image.build.build import build, build_context
 from coldforge.image.build.cache import Cache
-from coldforge.image.build.plan import compiling, plan
+from coldforge.image.build.plan import compile_layers, plan
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, read_lock, write_lock
 from tests.image.conftest import RELEASE, STACK, published
@@ -55,16 +55,16 @@ def unwanted() -> None:
 
 
 def test_a_wheel_waits_for_the_builder_stack_not_for_its_own_layers(pair: Workspace) -> None:
-    place = site(pair, "slim")
-    steps = {item.name: item.why for item in plan(place, Cache(place.root / "cache"))}
+    context = build_context(pair, "slim")
+    steps = {item.name: item.why for item in plan(context, Cache(context.root / "cache"))}
     assert list(steps)[:2] == ["trio/base", "trio/wheel/demo"]
     assert steps["wheel/demo"] == ["waits for base"]
     assert steps["python"] == ["waits for demo"]
 
 
 def test_a_wheel_is_compiled_in_every_layer_of_the_builder(pair: Workspace) -> None:
-    place = site(pair, "slim")
-    stack, layers = compiling(place, "python")
+    context = build_context(pair, "slim")
+    stack, layers = compile_layers(context, "python")
     assert (stack.name, layers) == ("trio", ["base", "python", "top"])
 
 
@@ -74,40 +74,42 @@ def test_a_builder_of_a_builder_is_refused(pair: Workspace) -> None:
     lock = read_lock(pair.lock("slim"))
     write_lock(pair.lock("third"), Lock(1, "third", lock.requests, [], lock.entries))
     with pytest.raises(ColdforgeError, match="'slim' builds for 'third' and has a builder itself"):
-        site(pair, "third")
+        build_context(pair, "third")
 
 
 def test_a_stack_that_names_itself_as_its_builder_is_refused(pair: Workspace) -> None:
     slim = (pair.stacks / "slim.toml").read_text("utf-8")
     (pair.stacks / "slim.toml").write_text(slim.replace("trio", "slim"), "utf-8")
     with pytest.raises(ColdforgeError, match="'slim' is its own builder"):
-        site(pair, "slim")
+        build_context(pair, "slim")
 
 
 def test_what_nobody_brought_is_planned_as_lacking(lone: Workspace) -> None:
-    place = site(lone, "lone")
-    steps = {item.name: item.why for item in plan(place, Cache(place.root / "cache"))}
+    context = build_context(lone, "lone")
+    steps = {item.name: item.why for item in plan(context, Cache(context.root / "cache"))}
     assert steps == {"sdk": ["lacks sdk-2.tar"], "note": ["never built here"]}
 
 
 def test_what_can_be_made_is_made_before_missing_files_are_listed(
     lone: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = site(lone, "lone")
+    context = build_context(lone, "lone")
     with pytest.raises(MissingInputError, match=r"lone lacks files .*: sdk"):
-        build(place, unwanted)  # type: ignore[arg-type]
+        build(context, unwanted)  # type: ignore[arg-type]
     shown = capsys.readouterr().err
     for word in ("sdk-2.tar", "sdk-1.tar", "what the wheel links", "its maker", "mirror.add"):
         assert word in shown
-    assert [item.why for item in plan(place, Cache(place.root / "cache")) if item.cached] == [[]]
+    assert [item.why for item in plan(context, Cache(context.root / "cache")) if item.cached] == [
+        []
+    ]
 
 
 def test_a_brought_file_is_lacking_no_more(lone: Workspace) -> None:
     entry = published(lone, "sdk", "file", "sdk", "sdk-1.tar")
     lock = read_lock(lone.lock("lone"))
     write_lock(lone.lock("lone"), Lock(1, "lone", lock.requests, [], [entry]))
-    place = site(lone, "lone")
-    steps = {item.name: item.why for item in plan(place, Cache(place.root / "cache"))}
+    context = build_context(lone, "lone")
+    steps = {item.name: item.why for item in plan(context, Cache(context.root / "cache"))}
     assert steps["sdk"] == ["never built here"]
 
 
@@ -129,12 +131,12 @@ def unfetched(lone: Workspace) -> Workspace:
 def test_files_to_fetch_do_not_hide_files_to_bring(
     unfetched: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = site(unfetched, "lone")
+    context = build_context(unfetched, "lone")
     with pytest.raises(MissingInputError, match="must be brought: sdk") as caught:
-        build(place, unwanted)  # type: ignore[arg-type]
+        build(context, unwanted)  # type: ignore[arg-type]
     assert "run: ./invokew mirror.fetch --stack lone" in caught.value.hint
     assert "sdk-2.tar" in capsys.readouterr().err
-    steps = {item.name: item.cached for item in plan(place, Cache(place.root / "cache"))}
+    steps = {item.name: item.cached for item in plan(context, Cache(context.root / "cache"))}
     assert [name for name, digest in steps.items() if digest] == ["note"]
 
 
@@ -147,10 +149,10 @@ def test_a_file_to_fetch_is_named_after_all_else_is_made(unfetched: Workspace) -
     )
     (unfetched.layers / "sdk" / "build.sh").write_text("true", "utf-8")
     write_lock(unfetched.lock("lone"), Lock(1, "lone", lock.requests, [], entries))
-    place = site(unfetched, "lone")
+    context = build_context(unfetched, "lone")
     with pytest.raises(NotFetchedError, match="the mirror lacks six 1"):
-        build(place, unwanted)  # type: ignore[arg-type]
-    steps = {item.name: item.cached for item in plan(place, Cache(place.root / "cache"))}
+        build(context, unwanted)  # type: ignore[arg-type]
+    steps = {item.name: item.cached for item in plan(context, Cache(context.root / "cache"))}
     assert steps["note"]
 
 
@@ -162,8 +164,8 @@ def test_a_fixture_says_so_wherever_it_shows(
     (lone.layers / "sdk" / "layer.toml").write_text('summary = ""\n[text]\n"/a" = "b"', "utf-8")
     requests: dict[str, list[str]] = {"sdk": [], "note": []}
     write_lock(lone.lock("lone"), Lock(1, "lone", requests, [], []))
-    place = site(lone, "lone")
-    made = build(place, unwanted)  # type: ignore[arg-type]
+    context = build_context(lone, "lone")
+    made = build(context, unwanted)  # type: ignore[arg-type]
     assert "note: lone is a fixture: A release" in capsys.readouterr().err
-    labels = place.layout.read(made.config.digest)["config"]["Labels"]
+    labels = context.layout.read(made.config.digest)["config"]["Labels"]
     assert labels["coldforge.fixture"] == "A release"

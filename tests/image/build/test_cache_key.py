@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.files.code import PACKAGE
 from coldforge.image.build import cache_key
-from coldforge.image.build.build import site
+from coldforge.image.build.build import build_context
 from coldforge.image.build.plan import layer_description, wheel_description
 from coldforge.paths import Workspace
 from tests.structure import outside
@@ -17,12 +17,12 @@ Change = Callable[[Path], object]
 
 def keys(space: Workspace) -> dict[str, str]:
     """Compute the key of every step of stack `trio`."""
-    place = site(space, "trio")
+    context = build_context(space, "trio")
     found = {
-        name: cache_key.key(layer_description(place, name, BUILT, BELOW))
+        name: cache_key.key(layer_description(context, name, BUILT, BELOW))
         for name in ("base", "python", "top")
     }
-    wheel = wheel_description(place, "demo", "python", BELOW)
+    wheel = wheel_description(context, "demo", "python", BELOW)
     return {**found, "wheel": cache_key.key(wheel)}
 
 
@@ -106,23 +106,23 @@ def test_our_own_code_reaches_everything(trio: Workspace, monkeypatch: pytest.Mo
 
 
 def test_the_layers_below_reach_what_runs_on_them(trio: Workspace) -> None:
-    place = site(trio, "trio")
+    context = build_context(trio, "trio")
     for below in ([], ["sha256:" + "3" * 64], [*BELOW, *BELOW]):
-        assert cache_key.key(layer_description(place, "top", {}, below)) != keys(trio)["top"]
+        assert cache_key.key(layer_description(context, "top", {}, below)) != keys(trio)["top"]
         assert (
-            cache_key.key(layer_description(place, "python", BUILT, below))
+            cache_key.key(layer_description(context, "python", BUILT, below))
             == (keys(trio)["python"])
         )
         assert (
-            cache_key.key(wheel_description(place, "demo", "python", below))
+            cache_key.key(wheel_description(context, "demo", "python", below))
             != (keys(trio)["wheel"])
         )
 
 
 def test_a_wheel_built_from_source_reaches_the_layer_that_takes_it(trio: Workspace) -> None:
-    place = site(trio, "trio")
+    context = build_context(trio, "trio")
     other = {"demo": "sha256:" + "3" * 64}
-    assert cache_key.key(layer_description(place, "python", other, BELOW)) != keys(trio)["python"]
+    assert cache_key.key(layer_description(context, "python", other, BELOW)) != keys(trio)["python"]
 
 
 def test_what_the_project_s_wheel_is_made_of_reaches_the_layer_that_holds_it(

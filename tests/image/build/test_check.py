@@ -8,7 +8,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.image.build import check
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.check import check_inputs, run_check
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 
 
 class Runner:
@@ -29,54 +29,56 @@ class Runner:
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch) -> Runner:
     made = Runner()
-    monkeypatch.setattr(check, "ran", made)
+    monkeypatch.setattr(check, "finished", made)
     return made
 
 
-def checked(place: Site, below: list[str], name: str = "base") -> None:
-    run_check(place, Cache(place.root / "cache"), name, below, lambda: (MagicMock(), "image"))
+def checked(context: BuildContext, below: list[str], name: str = "base") -> None:
+    run_check(context, Cache(context.root / "cache"), name, below, lambda: (MagicMock(), "image"))
 
 
-def test_a_check_sees_its_script_and_the_probes(place: Site) -> None:
-    root = place.space.root
-    assert check_inputs(place, "base") == {
+def test_a_check_sees_its_script_and_the_probes(context: BuildContext) -> None:
+    root = context.space.root
+    assert check_inputs(context, "base") == {
         "check.sh": root / "docker" / "layers" / "base" / "check.sh",
         "probes/one": root / "probes" / "one",
     }
 
 
-def test_a_layer_without_a_check_needs_no_engine(place: Site) -> None:
+def test_a_layer_without_a_check_needs_no_engine(context: BuildContext) -> None:
     def unwanted() -> NoReturn:
         raise AssertionError("an engine was asked for")
 
-    run_check(place, Cache(place.root / "cache"), "top", [], unwanted)
+    run_check(context, Cache(context.root / "cache"), "top", [], unwanted)
 
 
-def test_a_check_runs_as_nobody_on_a_read_only_root(place: Site, runner: Runner) -> None:
-    checked(place, ["sha256:1"])
+def test_a_check_runs_as_nobody_on_a_read_only_root(context: BuildContext, runner: Runner) -> None:
+    checked(context, ["sha256:1"])
     (step,) = runner.steps
     assert (step.user, step.read_only, step.capabilities) == ("65534:65534", True, [])
 
 
-def test_a_check_that_passed_is_not_run_again(place: Site, runner: Runner) -> None:
-    checked(place, ["sha256:1"])
-    checked(place, ["sha256:1"])
+def test_a_check_that_passed_is_not_run_again(context: BuildContext, runner: Runner) -> None:
+    checked(context, ["sha256:1"])
+    checked(context, ["sha256:1"])
     assert len(runner.steps) == 1
 
 
-def test_other_layers_or_another_check_are_checked_again(place: Site, runner: Runner) -> None:
-    checked(place, ["sha256:1"])
-    checked(place, ["sha256:2"])
-    (place.space.root / "probes" / "one").write_text("2\n", "utf-8")
-    checked(place, ["sha256:2"])
-    (place.space.layers / "base" / "check.sh").write_text("false\n", "utf-8")
-    checked(place, ["sha256:2"])
+def test_other_layers_or_another_check_are_checked_again(
+    context: BuildContext, runner: Runner
+) -> None:
+    checked(context, ["sha256:1"])
+    checked(context, ["sha256:2"])
+    (context.space.root / "probes" / "one").write_text("2\n", "utf-8")
+    checked(context, ["sha256:2"])
+    (context.space.layers / "base" / "check.sh").write_text("false\n", "utf-8")
+    checked(context, ["sha256:2"])
     assert len(runner.steps) == 4
 
 
-def test_a_check_that_failed_is_run_again(place: Site, runner: Runner) -> None:
+def test_a_check_that_failed_is_run_again(context: BuildContext, runner: Runner) -> None:
     runner.error = ColdforgeError("check base failed with status 1")
     for _ in range(2):
         with pytest.raises(ColdforgeError, match="check base failed"):
-            checked(place, ["sha256:1"])
+            checked(context, ["sha256:1"])
     assert len(runner.steps) == 2

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.image.build.build import site
+from coldforge.image.build.build import build_context
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.cache_key import key
 from coldforge.image.build.plan import Planned, layer_description, plan, wheel_description
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import LAYER
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock, read_lock, write_lock
@@ -21,12 +21,12 @@ class Pretender:
         self.space = space
 
     @property
-    def place(self) -> Site:
-        return site(Workspace(self.space.root), "trio")
+    def context(self) -> BuildContext:
+        return build_context(Workspace(self.space.root), "trio")
 
     def plan(self) -> dict[str, Planned]:
-        place = self.place
-        return {item.name: item for item in plan(place, Cache(place.root / "cache"))}
+        context = self.context
+        return {item.name: item for item in plan(context, Cache(context.root / "cache"))}
 
     def why(self) -> dict[str, list[str]]:
         """Name the steps to be made and why."""
@@ -34,23 +34,23 @@ class Pretender:
 
     def build(self, salt: str = "") -> None:
         """Record a result of every step, and lay its blob down."""
-        place, below = self.place, list[str]()
-        cache = Cache(place.root / "cache")
-        for name, recipe in place.stack.layers.items():
+        context, below = self.context, list[str]()
+        cache = Cache(context.root / "cache")
+        for name, recipe in context.stack.layers.items():
             wheels = {}
             for wheel in recipe.inputs.wheels:
-                description = wheel_description(place, wheel, name, below)
-                file = place.root / "wheels" / key(description)[:16] / f"{wheel}.whl"
+                description = wheel_description(context, wheel, name, below)
+                file = context.root / "wheels" / key(description)[:16] / f"{wheel}.whl"
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(wheel + salt, "utf-8")
                 wheels[wheel] = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
                 result = {"file": file.name, "digest": wheels[wheel]}
                 cache.put(f"wheel/{wheel}", description, result)
-            description = layer_description(place, name, wheels, below)
-            with place.layout.scratch() as stream:
+            description = layer_description(context, name, wheels, below)
+            with context.layout.scratch() as stream:
                 data = (name + salt).encode()
                 stream.write(data)
-                made = place.layout.keep(stream, hashlib.sha256(data).hexdigest(), LAYER)
+                made = context.layout.keep(stream, hashlib.sha256(data).hexdigest(), LAYER)
             cache.put(name, description, {"digest": made.digest, "size": str(made.size)})
             below.append(made.digest)
 
@@ -141,14 +141,14 @@ def test_an_assembled_layer_does_not_wait_for_what_is_below(
 
 
 def test_a_removed_blob_is_named(built: Pretender) -> None:
-    place = built.place
-    place.layout.blob(built.plan()["python"].cached).unlink()
+    context = built.context
+    context.layout.blob(built.plan()["python"].cached).unlink()
     assert built.why()["python"] == ["its blob was removed"]
     assert "base" not in built.why()
 
 
 def test_a_removed_wheel_is_named(built: Pretender) -> None:
-    (wheel,) = (built.place.root / "wheels").glob("*/demo.whl")
+    (wheel,) = (built.context.root / "wheels").glob("*/demo.whl")
     wheel.unlink()
     assert built.why()["wheel/demo"] == ["its file was removed"]
 

@@ -12,7 +12,13 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers import docker_engine
-from coldforge.image.containers.docker_engine import archive_of, diff_ids, image_name, load, unname
+from coldforge.image.containers.docker_engine import (
+    archive_of,
+    diff_ids,
+    image_name,
+    load,
+    remove_image,
+)
 from coldforge.image.oci.config import image_manifest
 from coldforge.image.oci.layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
 
@@ -190,7 +196,7 @@ def test_an_engine_that_refuses_the_whole_is_quoted(
     client: Any, api: Api, layout: Layout, image: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api, "load_image", lambda *_, **__: [{"error": "no space left"}])
-    with pytest.raises(ColdforgeError, match=f"the engine refused {NAME}: no space left"):
+    with pytest.raises(ColdforgeError, match=f"Docker refused {NAME}: no space left"):
         load(client, layout, image(b"one"), NAME)
 
 
@@ -198,7 +204,7 @@ def test_an_engine_that_does_not_show_what_it_took_is_named(
     client: Any, api: Api, layout: Layout, image: Make
 ) -> None:
     api.deaf = True
-    with pytest.raises(ColdforgeError, match=f"the engine does not show {NAME}"):
+    with pytest.raises(ColdforgeError, match=f"Docker does not list {NAME}"):
         load(client, layout, image(b"one"), NAME)
     assert len(api.sent) == 1
 
@@ -223,7 +229,7 @@ def test_an_image_with_another_name_stays(
 
 def test_a_name_that_is_not_there_has_no_layers_and_can_be_dropped(client: Any) -> None:
     assert diff_ids(client, NAME) == []
-    unname(client, NAME)
+    remove_image(client, NAME)
 
 
 def test_files_are_streamed_for_an_engine_to_unpack(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from coldforge.image.containers import parallelism as module
-from coldforge.image.containers.parallelism import GIB, available, jobs, room
+from coldforge.image.containers.parallelism import GIB, available, capacity, jobs
 
 MEMINFO = "MemTotal:       24000000 kB\nMemFree:  100 kB\nMemAvailable:   8388608 kB\n"
 
@@ -39,4 +39,4 @@ def test_what_is_free_here_counts_for_an_engine_here_alone(
         info=lambda: {"NCPU": 4, "MemTotal": 32 * GIB}, api=SimpleNamespace(base_url=base)
     )
     monkeypatch.setattr(module, "MEMINFO", SimpleNamespace(read_text=lambda _: MEMINFO))
-    assert room(client) == (4, memory)
+    assert capacity(client) == (4, memory)

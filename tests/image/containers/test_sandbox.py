@@ -9,8 +9,8 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers import sandbox
-from coldforge.image.containers.attached_stream import LostError
-from coldforge.image.containers.sandbox import Limits, Verdict, judge, options, shown
+from coldforge.image.containers.attached_stream import ContainerLostError
+from coldforge.image.containers.sandbox import Limits, Verdict, options, run_programs, shown
 from coldforge.image.containers.sandbox_program import READY, TOKEN
 
 Say = Callable[[bytes], bytes | None]
@@ -42,7 +42,7 @@ def judged(client: Any, monkeypatch: pytest.MonkeyPatch, say: Say) -> Verdict:
         yield FakeWire(say)
 
     monkeypatch.setattr(sandbox, "_attached", attached)
-    ((name, verdict),) = judge(client, "image", {"one": "pass"})
+    ((name, verdict),) = run_programs(client, "image", {"one": "pass"})
     assert name == "one"
     return verdict
 
@@ -68,7 +68,7 @@ def test_no_answer_in_time_is_a_failure(client: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_a_container_lost_once_is_tried_again(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = iter([LostError(), None])
+    calls = iter([ContainerLostError(), None])
 
     def once(message: bytes) -> bytes:
         if error := next(calls):
@@ -80,7 +80,7 @@ def test_a_container_lost_once_is_tried_again(client: Any, monkeypatch: pytest.M
 
 def test_a_container_lost_twice_is_a_failure(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(_: bytes) -> bytes:
-        raise LostError
+        raise ContainerLostError
 
     verdict = judged(client, monkeypatch, lost)
     assert verdict == Verdict(False, "its container ended without a verdict", 0.0)
@@ -108,7 +108,7 @@ def test_a_container_that_does_not_get_ready_is_no_verdict(
 
     monkeypatch.setattr(sandbox, "_attached", silent)
     with pytest.raises(ColdforgeError, match="did not start"):
-        list(judge(client, "image", {"one": "pass"}))
+        list(run_programs(client, "image", {"one": "pass"}))
 
 
 def test_a_container_gets_the_least() -> None:

@@ -8,7 +8,7 @@ import pytest
 import requests.exceptions
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.containers.step import _lines, _link, answering, shares_files
+from coldforge.image.containers.step import _lines, _link, docker_errors, shares_files
 
 
 def test_output_is_cut_into_lines_however_it_comes() -> None:
@@ -39,24 +39,27 @@ def test_an_input_of_an_unusual_mode_is_copied_and_shown_with_a_usual_one(
     assert (tmp_path / "script").stat().st_mode & 0o777 == mode
 
 
-SILENT = "the engine stopped answering during work"
+SILENT = "Docker stopped answering during work"
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (docker.errors.APIError("x", explanation="no such image"), "work: .* says: no such image"),
+        (
+            docker.errors.APIError("x", explanation="no such image"),
+            "work: .* reports: no such image",
+        ),
         (requests.exceptions.ConnectionError("reset"), SILENT),
         (docker.errors.DockerException("gone"), SILENT),
     ],
 )
 def test_an_engine_s_failure_is_one_line(error: Exception, said: str) -> None:
-    with pytest.raises(ColdforgeError, match=said), answering("work"):
+    with pytest.raises(ColdforgeError, match=said), docker_errors("work"):
         raise error
 
 
 def test_our_own_errors_pass() -> None:
-    with pytest.raises(ColdforgeError, match="as it is"), answering("work"):
+    with pytest.raises(ColdforgeError, match="as it is"), docker_errors("work"):
         raise ColdforgeError("as it is")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.filesystem.archive import members, sound
+from coldforge.image.filesystem.archive import members, named_damage
 from coldforge.image.filesystem.member import Member
 
 COMPRESSIONS = {"demo.tar": "w", "demo.tar.gz": "w:gz", "demo.tgz": "w:gz", "demo.tar.xz": "w:xz"}
@@ -55,7 +55,7 @@ def zip_of(tmp_path: Path) -> ZipOf:
 
 def read(path: Path, name: str = "") -> dict[str, tuple[Member, bytes]]:
     found = {}
-    with sound(name or path.name):
+    with named_damage(name or path.name):
         for member, content in members(name or path.name, path):
             found[member.path] = (member, content.read() if content else b"")
     return found
@@ -159,5 +159,5 @@ def test_what_is_not_what_its_name_says_is_named(tmp_path: Path, name: str) -> N
 
 def test_an_unknown_kind_of_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "demo.rar").write_bytes(b"")
-    with pytest.raises(ColdforgeError, match=r"demo\.rar: it is no archive"):
+    with pytest.raises(ColdforgeError, match=r"demo\.rar: it is not an archive"):
         read(tmp_path / "demo.rar")

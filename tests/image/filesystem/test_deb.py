@@ -216,6 +216,15 @@ def test_a_truncated_package_is_named(
         laid_out(tmp_path, deb)
 
 
+def test_a_package_cut_between_two_files_is_named(deb_of: DebOf, tmp_path: Path) -> None:
+    """The tar inside reads on to its cut end without an error; the ar around it knows better."""
+    deb = deb_of([(entry("./a"), bytes(512)), (entry("./b"), bytes(512))], "")
+    data = deb.read_bytes()
+    deb.write_bytes(data[: data.index(b"./b")])
+    with pytest.raises(ColdforgeError, match=r"demo\.deb is not a sound \.deb"):
+        laid_out(tmp_path, deb)
+
+
 @pytest.mark.parametrize("suffix", [".gz", ".xz", ".zst"])
 def test_a_damaged_package_is_named(deb_of: DebOf, tmp_path: Path, suffix: str) -> None:
     deb = deb_of([(entry("./a"), bytes(range(256)) * 4000)], suffix)

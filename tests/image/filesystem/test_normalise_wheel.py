@@ -1,3 +1,4 @@
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -113,3 +114,16 @@ def test_an_installer_takes_it_and_its_record_is_true(wheel: Path, tmp_path: Pat
         installer.install(source, destination, {})
     assert (tmp_path / "purelib" / "demo" / "tool").stat().st_mode & 0o111
     assert (tmp_path / "scripts" / "run").read_text("utf-8") == "#!/usr/bin/python3\n"
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32"])
+def test_the_host_s_system_does_not_matter(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    """A member says on which system it was made; readers take modes only from Unix."""
+    repack(wheel, tmp_path / "here")
+    monkeypatch.setattr(sys, "platform", platform)
+    repack(wheel, tmp_path / "there")
+    assert (tmp_path / "there").read_bytes() == (tmp_path / "here").read_bytes()
+    with zipfile.ZipFile(tmp_path / "there") as archive:
+        assert {info.create_system for info in archive.infolist()} == {3}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.build.build import site
-from coldforge.image.layers.carried import settled, variables, versions, wheels_inside
-from coldforge.image.layers.context import Site
+from coldforge.image.build.build import build_context
+from coldforge.image.layers.carried import variables, versions, wheels_inside, with_versions
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.layers.make import assembled_layer
 from coldforge.mirror.add import add
 from coldforge.paths import Workspace
@@ -67,9 +67,9 @@ def space(workspace: Workspace, checkout: Path) -> Workspace:
     return workspace
 
 
-def unpacked(place: Site, layer: str, folder: Path) -> Path:
-    made = assembled_layer(place, layer, {}, None)
-    with tarfile.open(place.layout.blob(made.digest)) as archive:
+def unpacked(context: BuildContext, layer: str, folder: Path) -> Path:
+    made = assembled_layer(context, layer, {}, None)
+    with tarfile.open(context.layout.blob(made.digest)) as archive:
         archive.extractall(folder, filter="fully_trusted")
     return folder
 
@@ -89,12 +89,12 @@ def test_a_recipe_takes_the_locked_version() -> None:
         place=[Place("tensorrt", to="/x-{tensorrt}", only=["{tensorrt}/*"])],
         packages={"tensorrt": "T-{tensorrt}/*.whl"},
     )
-    done = settled(recipe, {"tensorrt": "1.2"})
+    done = with_versions(recipe, {"tensorrt": "1.2"})
     assert done.links == {"/a": "../T-1.2", "/b": "{other}"}
     assert done.text == {"/c": "1.2 1.2"}
     assert done.place == [Place("tensorrt", to="/x-1.2", only=["1.2/*"])]
     assert done.packages == {"tensorrt": "T-1.2/*.whl"}
-    assert settled(recipe, {}) == recipe
+    assert with_versions(recipe, {}) == recipe
 
 
 def test_a_step_is_told_the_versions_of_the_layers_below_it() -> None:
@@ -140,7 +140,7 @@ def test_tensorrt_is_unpacked_at_the_root_with_its_stable_link_and_package(
     space: Workspace, tmp_path: Path, wheel_of: WheelOf, checkout: Path
 ) -> None:
     add(space, "top", tarball(tmp_path, wheel_of))
-    root = unpacked(site(space, "shop"), "tensorrt", tmp_path / "root")
+    root = unpacked(build_context(space, "shop"), "tensorrt", tmp_path / "root")
     home = root / "usr/local/tensorrt"
     assert home.resolve() == root / TOP
     assert (home / "include/NvInferVersion.h").is_file()
@@ -157,7 +157,7 @@ def test_the_image_to_run_with_has_shared_libraries_alone(
     space: Workspace, tmp_path: Path, wheel_of: WheelOf, checkout: Path
 ) -> None:
     add(space, "top", tarball(tmp_path, wheel_of))
-    root = unpacked(site(space, "top"), "tensorrt-runtime", tmp_path / "root")
+    root = unpacked(build_context(space, "top"), "tensorrt-runtime", tmp_path / "root")
     assert (root / "usr/local/tensorrt/lib/libnvinfer.so.9").resolve().is_file()
     left = {path.name for path in (root / TOP).rglob("*") if not path.is_dir()}
     assert left == {"libnvinfer.so.9", "libnvinfer.so.9.0.1"}
@@ -169,7 +169,7 @@ def test_the_check_says_what_disagrees(
     space: Workspace, tmp_path: Path, wheel_of: WheelOf, checkout: Path
 ) -> None:
     add(space, "top", tarball(tmp_path, wheel_of, soname="8"))
-    root = unpacked(site(space, "shop"), "tensorrt", tmp_path / "root")
+    root = unpacked(build_context(space, "shop"), "tensorrt", tmp_path / "root")
     assert "has another SONAME: libnvinfer.so.8, not" in agreed(checkout, "compile", root)
     assert "leads to another folder" in agreed(checkout, "compile", root, "9.1.0.4")
     lib = next(root.rglob("libnvinfer.so.9.0.1"))
@@ -182,7 +182,7 @@ def test_the_check_says_what_disagrees(
 
 def test_a_carried_wheel_is_installed_as_a_package(workspace: Workspace, tmp_path: Path) -> None:
     add(stacks(workspace, ["polygraphy"]), "top", wheel(tmp_path))
-    root = unpacked(site(workspace, "top"), "libraries", tmp_path / "root")
+    root = unpacked(build_context(workspace, "top"), "libraries", tmp_path / "root")
     packages = root / "usr/local/lib/python3.11/dist-packages"
     assert (packages / "polygraphy/__init__.py").is_file()
 
@@ -192,5 +192,5 @@ def test_an_archive_that_no_rule_takes_is_named(
 ) -> None:
     add(stacks(workspace, ["tensorrt"]), "top", tarball(tmp_path, wheel_of))
     with pytest.raises(ColdforgeError, match="no rule of the recipe says what to do") as caught:
-        assembled_layer(site(workspace, "top"), "libraries", {}, None)
+        assembled_layer(build_context(workspace, "top"), "libraries", {}, None)
     assert "input = 'tensorrt'" in caught.value.hint

@@ -10,9 +10,9 @@ import pytest
 
 from coldforge.errors import MissingInputError
 from coldforge.image.layers import release_build
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.layers.release_build import (
-    Workshop,
+    BuildEnvironment,
     cache_environment,
     check_pointers,
     command,
@@ -81,24 +81,26 @@ def test_other_layers_or_another_environment_miss_the_compiler_cache(
     client: Any = SimpleNamespace()
 
     def check(image: str, **env: str) -> str:
-        return cache_environment(Workshop(client, image, {}), env)["CCACHE_COMPILERCHECK"]
+        return cache_environment(BuildEnvironment(client, image, {}), env)["CCACHE_COMPILERCHECK"]
 
     assert check("one", A="1") == check("one", A="1")
     assert len({check("one", A="1"), check("two", A="1"), check("one", A="2")}) == 3
 
 
-def test_what_the_mirror_happens_to_hold_beside_what_is_linked_stays_out(place: Site) -> None:
+def test_what_the_mirror_happens_to_hold_beside_what_is_linked_stays_out(
+    context: BuildContext,
+) -> None:
     held = [
-        published(place.space, "wheel/batch", "lfs", name, f"github:o/n@{'0' * 40}/{name}")
+        published(context.space, "wheel/batch", "lfs", name, f"github:o/n@{'0' * 40}/{name}")
         for name in ("here.a", "other.a")
     ]
-    lock = msgspec.structs.replace(place.lock, entries=held)
-    found = large_files(replace(place, lock=lock), "wheel/batch", ["here.a", "absent.a"])
+    lock = msgspec.structs.replace(context.lock, entries=held)
+    found = large_files(replace(context, lock=lock), "wheel/batch", ["here.a", "absent.a"])
     assert list(found) == ["here.a"]
 
 
 def test_a_linked_file_that_the_mirror_lacks_or_holds_in_another_size_is_left_out(
-    place: Site,
+    place: BuildContext,
 ) -> None:
     path = f"github:o/n@{'0' * 40}/here.a"
     here = published(place.space, "wheel/batch", "lfs", "here.a", path)

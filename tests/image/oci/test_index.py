@@ -2,7 +2,7 @@ import json
 import multiprocessing
 from pathlib import Path
 
-from coldforge.image.oci.index import REF, changed, name_of, read_index, write_index
+from coldforge.image.oci.index import REF, name_of, read_index, updated, write_index
 
 
 def entry(digest: str, name: str = "") -> dict[str, object]:
@@ -11,7 +11,7 @@ def entry(digest: str, name: str = "") -> dict[str, object]:
 
 def add_many(root: Path, who: int) -> None:
     for number in range(25):
-        with changed(root) as entries:
+        with updated(root) as entries:
             entries.append(entry(f"sha256:{who}-{number}"))
 
 
@@ -36,7 +36,7 @@ def test_names_come_first_and_the_rest_by_digest(tmp_path: Path) -> None:
 def test_a_change_that_changes_nothing_writes_nothing(tmp_path: Path) -> None:
     write_index(tmp_path, [entry("1", "a")])
     before = (tmp_path / "index.json").stat().st_ino
-    with changed(tmp_path):
+    with updated(tmp_path):
         pass
     assert (tmp_path / "index.json").stat().st_ino == before
 

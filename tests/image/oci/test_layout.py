@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,35 @@ def test_a_document_lies_under_its_true_digest_and_size(layout: Layout) -> None:
     assert made.digest == "sha256:" + hashlib.sha256(data).hexdigest()
     assert (made.size, made.media_type) == (len(data), CONFIG)
     assert layout.read(made.digest) == {"a": "ä", "b": 1}
+
+
+@pytest.mark.parametrize("way", ["keep", "put"])
+def test_a_blob_is_on_disk_before_it_has_its_name(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    folder = layout.root / "blobs" / "sha256"
+    folder.mkdir(parents=True)
+    events: list[str] = []
+    sync, replace = os.fsync, Path.replace
+
+    def fsync(handle: int) -> None:
+        same = os.path.samestat(os.fstat(handle), folder.stat())
+        events.append("folder" if same else f"bytes:{os.fstat(handle).st_size}")
+        sync(handle)
+
+    def named(part: Path, path: Path) -> Path:
+        events.append("name")
+        return replace(part, path)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", named)
+    if way == "put":
+        layout.put_bytes(b"layer", LAYER)
+    else:
+        with layout.scratch() as stream:
+            stream.write(b"layer")
+            layout.keep(stream, hashlib.sha256(b"layer").hexdigest(), LAYER)
+    assert events == ["bytes:5", "name", "folder"]
 
 
 def test_equal_documents_are_one_blob(layout: Layout) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.build.build import build, site
+from coldforge.image.build.build import build, build_context
 from coldforge.image.oci.layout import MANIFEST, Descriptor, Layout
 from coldforge.image.oci.prune import prune
 from coldforge.paths import Workspace
@@ -18,7 +18,7 @@ def blobs(space: Workspace) -> set[str]:
 
 
 def built(space: Workspace) -> None:
-    build(site(space, "tiny"), unwanted)  # type: ignore[arg-type]
+    build(build_context(space, "tiny"), unwanted)  # type: ignore[arg-type]
 
 
 def test_what_a_built_image_is_made_of_stays(tiny: Workspace) -> None:

@@ -11,7 +11,7 @@ from coldforge.bundle.stores import Stores
 from coldforge.errors import MissingInputError, RefusedError
 from coldforge.files.atomic import sync_folder
 from coldforge.image.oci import referrers
-from coldforge.image.oci.index import changed
+from coldforge.image.oci.index import updated
 from coldforge.image.oci.layout import Descriptor, Layout, blobs_of
 from coldforge.paths import Workspace
 from coldforge.progress import say
@@ -68,7 +68,7 @@ def _list_referrers(index: Index, layout: Layout) -> None:
                 descriptor = Descriptor(referrers.MANIFEST, f"sha256:{item.sha256}", item.size)
                 found.append(descriptor.json() | referrers.summary(document))
     if found:
-        with changed(layout.root) as entries:
+        with updated(layout.root) as entries:
             known = {entry["digest"] for entry in entries}
             entries += [entry for entry in found if entry["digest"] not in known]
 

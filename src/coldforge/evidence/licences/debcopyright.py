@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from coldforge.errors import ColdforgeError
-from coldforge.evidence.licences.licence import Said
+from coldforge.evidence.licences.licence import Declared
 from coldforge.image.filesystem.deb import payload
 
 SHARED = re.compile(r"/usr/share/common-licenses/([A-Za-z0-9][A-Za-z0-9.+-]*)")
@@ -20,8 +20,8 @@ MOST = 4 << 20  # bytes of a copyright file
 FIXED = {"Apache-2.0", "Artistic", "BSD", "CC0-1.0", "MPL-1.1", "MPL-2.0"}
 
 
-def read(deb: Path, name: str, file: str) -> Said:
-    """Read what package `name` says; raise ColdforgeError if it is no sound .deb."""
+def read(deb: Path, name: str, file: str) -> Declared:
+    """Read what package `name` declares; raise ColdforgeError if the .deb is damaged."""
     import zstandard
 
     damage = (tarfile.TarError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
@@ -32,15 +32,15 @@ def read(deb: Path, name: str, file: str) -> Said:
         raise ColdforgeError(message, "run: ./invokew mirror.verify") from error
 
 
-def _read(deb: Path, folder: str) -> Said:
+def _read(deb: Path, folder: str) -> Declared:
     for member, content in payload(deb):
         if member.path == folder and member.kind == "symlink":
-            return Said(see=PurePosixPath(member.link).name)
+            return Declared(see=PurePosixPath(member.link).name)
         if member.path == f"{folder}/copyright":
             if member.kind != "file" or content is None:
-                return Said(see=PurePosixPath(member.link).parent.name)
-            return Said(names_in(content.read(MOST).decode("utf-8", "replace")))
-    return Said()
+                return Declared(see=PurePosixPath(member.link).parent.name)
+            return Declared(names_in(content.read(MOST).decode("utf-8", "replace")))
+    return Declared()
 
 
 def names_in(text: str) -> list[str]:
@@ -64,5 +64,5 @@ def _licence(paragraph: str) -> str:
 def _shared(name: str) -> str:
     if name == "BSD":
         return "BSD-3-Clause"
-    # Whether later versions may be taken too is said in words that nobody standardised.
+    # Whether later versions may be used too is stated in free text.
     return name if name in FIXED else f"common-licenses {name}"

@@ -7,10 +7,15 @@ Python's core metadata 2.4.
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
-NOBODY_SAYS = "NOASSERTION"
+if TYPE_CHECKING:
+    from boolean import Expression
+    from license_expression import Licensing
+
+NOASSERTION = "NOASSERTION"
 OWN = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 SLUG = re.compile(r"[^A-Za-z0-9.]+")
 COMMA = re.compile(r"\s*,\s*(and|or)\s+", re.IGNORECASE)
@@ -51,74 +56,98 @@ ALIASES = {
 
 @dataclass(frozen=True)
 class Licence:
-    """An SPDX expression, and what its own references stand for."""
+    """An SPDX expression, and the names that its own references (LicenseRef-…) stand for."""
 
     expression: str
     names: dict[str, str] = field(default_factory=dict)
     """LicenseRef -> the name that the package gives."""
 
 
-UNKNOWN = Licence(NOBODY_SAYS)
+UNKNOWN = Licence(NOASSERTION)
 
 
-def licence(said: list[str]) -> Licence:
-    """Write as one expression what holds together: every one of `said` applies."""
+class Declared(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The licences that a package declares, all of which apply; or the package that does."""
+
+    names: list[str] = []
+    see: str = ""
+    """Debian: the package whose documentation folder this one's is a link to."""
+
+
+def licence(declared: list[str]) -> Licence:
+    """Combine the declared licences, all of which apply, into one SPDX expression."""
     names: dict[str, str] = {}
-    parts = []
-    for text in sorted({" ".join(text.split()) for text in said} - {""}):
-        part, own = _expression(text)
-        parts.append(part)
-        names |= own
-    parts = sorted(set(parts))
-    if not parts:
+    found: dict[str, Expression] = {}
+    for text in sorted({" ".join(text.split()) for text in declared} - {""}):
+        node = _expression(text, names)
+        found[node.render()] = node
+    if not found:
         return UNKNOWN
-    if len(parts) > 1:
-        parts = [f"({part})" if " OR " in part else part for part in parts]
-    return Licence(" AND ".join(parts), names)
+    parts: list[Expression] = []
+    for text, node in sorted(found.items()):
+        # Without a choice inside, parentheses would say nothing.
+        flat = isinstance(node, _licensing().AND) and " OR " not in text
+        parts += node.args if flat else [node]
+    return Licence(_combined("AND", parts).render(), names)
 
 
-def _expression(text: str) -> tuple[str, dict[str, str]]:
-    """Read `A or B, and C`; a comma before the word binds less than the word alone."""
-    names: dict[str, str] = {}
+def _expression(text: str, names: dict[str, str]) -> "Expression":
+    """Parse `A or B, and C`; a comma before the word binds less than the word alone.
+
+    Add the references made to `names`.
+    """
     if known := _known(text):
-        return known, _named(known)
-    groups, links = _split(COMMA, text)
-    written = []
-    for group in groups:
-        terms, inner = _split(PLAIN, group)
-        written.append(_joined([_term(term, names) for term in terms], inner))
-    if len(written) > 1:
-        written = [f"({part})" if " " in part else part for part in written]
-    return _joined(written, links) or _term(text, names), names
+        return _parsed(known, names)
+    groups = []
+    for link, group in _split(COMMA, text):
+        terms = [(inner, _term(term, names)) for inner, term in _split(PLAIN, group)]
+        if terms:
+            groups.append((link, _joined(terms)))
+    return _joined(groups) if groups else _term(text, names)
 
 
-def _split(mark: re.Pattern[str], text: str) -> tuple[list[str], list[str]]:
-    """Split at AND and OR; list what is there, and the word before each but the first."""
+def _split(mark: re.Pattern[str], text: str) -> list[tuple[str, str]]:
+    """Split at AND and OR; list what is between, each with the word before it."""
     pieces = mark.split(text)
     pairs = zip(["", *pieces[1::2]], pieces[::2], strict=True)
-    held = [((link or "and").upper(), part) for link, part in pairs if part and part.strip()]
-    return [part for _, part in held], [link for link, _ in held[1:]]
+    return [((link or "and").upper(), part) for link, part in pairs if part and part.strip()]
 
 
-def _joined(parts: list[str], links: list[str]) -> str:
-    later = "".join(f" {link} {part}" for link, part in zip(links, parts[1:], strict=True))
-    return parts[0] + later if parts else ""
+def _joined(parts: "list[tuple[str, Expression]]") -> "Expression":
+    """Combine parts, each with the word before it (the first's is ignored); AND binds more."""
+    choices: list[list[Expression]] = []
+    for link, part in parts:
+        if link == "OR" or not choices:
+            choices.append([])
+        choices[-1].append(part)
+    return _combined("OR", [_combined("AND", choice) for choice in choices])
 
 
-def _term(text: str, names: dict[str, str]) -> str:
-    """Write one licence: its SPDX name, else a reference of our own."""
+def _combined(word: str, parts: "list[Expression]") -> "Expression":
+    return getattr(_licensing(), word)(*parts) if len(parts) > 1 else parts[0]
+
+
+def _term(text: str, names: dict[str, str]) -> "Expression":
+    """Parse one licence: its SPDX name, else a reference of our own."""
     text = text.strip()
     if known := _known(text):
-        names |= _named(known)
-        return known
+        return _parsed(known, names)
     reference = f"LicenseRef-{SLUG.sub('-', text).strip('-.')[:60].strip('-.') or 'unnamed'}"
     names.setdefault(reference, text)
-    return reference
+    return _licensing().parse(reference)
 
 
-def _named(expression: str) -> dict[str, str]:
-    """Name the references that a package's own expression makes."""
-    return {own: own.removeprefix("LicenseRef-") for own in OWN.findall(expression)}
+def _parsed(expression: str, names: dict[str, str]) -> "Expression":
+    """Parse an SPDX expression; add the package's own references in it to `names`."""
+    names |= {own: own.removeprefix("LicenseRef-") for own in OWN.findall(expression)}
+    return _licensing().parse(expression)
+
+
+@cache
+def _licensing() -> "Licensing":
+    from license_expression import Licensing
+
+    return Licensing()
 
 
 @cache
@@ -142,11 +171,3 @@ def _gnu(found: re.Match[str]) -> str:
     family, bare, major, minor, _, later = found.groups()
     middle = "-no-invariants" if bare else ""
     return f"{family.upper()}-{major}{minor or '.0'}{middle}{'-or-later' if later else '-only'}"
-
-
-class Said(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Names of licences that hold together; or the package that says it for this one."""
-
-    names: list[str] = []
-    see: str = ""
-    """Debian: the package whose documentation folder this one's is a link to."""

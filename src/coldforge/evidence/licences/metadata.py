@@ -11,22 +11,22 @@ from email.parser import BytesHeaderParser
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError
-from coldforge.evidence.licences.licence import Said, licence
+from coldforge.evidence.licences.licence import Declared, licence
 
 LONGEST = 100  # characters of a License field that is a name and not the text
 CLASSIFIER = "License :: "
 MOST = 8 << 20  # bytes of metadata
 
 
-def read(path: Path, name: str, file: str) -> Said:
-    """Read what a wheel or sdist says; raise ColdforgeError if it is damaged."""
+def read(path: Path, name: str, file: str) -> Declared:
+    """Read what a wheel or sdist declares; raise ColdforgeError if it is damaged."""
     try:
         data = _from_wheel(path) if file.endswith(".whl") else _from_sdist(path, file)
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise ColdforgeError(
             f"{file} cannot be read: {error}", "run: ./invokew mirror.verify"
         ) from error
-    return Said(names_in(data))
+    return Declared(names_in(data))
 
 
 def names_in(data: bytes) -> list[str]:

@@ -1,1 +1,1 @@
-"""What a compiled file needs: ELF, ld.so, device code."""
+"""Audits of compiled wheels: ELF, ld.so, device code."""

@@ -1,4 +1,4 @@
-"""Judge a compiled wheel: the device code it holds, and whether its image can load it."""
+"""Audit a compiled wheel: its device code, and whether its image can load it."""
 
 import re
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ import msgspec
 
 from coldforge.image.audit.elf import Elf
 
-# The host's driver brings these; the container toolkit shows them to a container.
+# Part of the host's driver; the NVIDIA Container Toolkit mounts them into a container.
 DRIVER = ("libcuda.so.1", "libnvidia-ml.so.1")
 FAMILIES = ("GLIBC", "GLIBCXX", "CXXABI")
 VERSION = re.compile(r"([A-Z]+)_([0-9]+(?:\.[0-9]+)*)")
 
 
-class Device(msgspec.Struct, frozen=True):
+class DeviceCode(msgspec.Struct, frozen=True):
     """Device code of a binary: architectures as sm_80."""
 
     elf: list[str] = []
@@ -22,10 +22,10 @@ class Device(msgspec.Struct, frozen=True):
 
 
 class Binary(msgspec.Struct, frozen=True):
-    """A shared library of a wheel: what was found, and what is wrong with it."""
+    """A shared library of a wheel: what it needs, and its faults."""
 
     file: str
-    device: Device
+    device: DeviceCode
     symbols: dict[str, str]
     """Highest version needed: GLIBC -> 2.34."""
     search: list[str]
@@ -36,18 +36,18 @@ class Binary(msgspec.Struct, frozen=True):
 
 
 class Audit(msgspec.Struct, frozen=True):
-    """What a wheel was asked to hold and what its binaries are."""
+    """The requested architectures of a wheel, its binaries and their faults."""
 
     wheel: str
     sha256: str
     architectures: list[str]
     binaries: list[Binary]
     faults: list[str] = []
-    """What is wrong with the wheel, each naming the file."""
+    """Each names the file."""
 
 
-class Surroundings(Protocol):
-    """The image a wheel is for, as its loader sees it."""
+class ImageLibraries(Protocol):
+    """The libraries of the image a wheel is for."""
 
     def find(self, name: str, search: list[str]) -> str:
         """Find a library; "" for none."""
@@ -68,22 +68,24 @@ class Wheel(NamedTuple):
     root: str
     """Folder they are installed in, without leading slash."""
     elves: Mapping[str, Elf]
-    device: Mapping[str, Device]
+    device: Mapping[str, DeviceCode]
 
 
-def judge(wheel: Wheel, asked: list[str], image: Surroundings) -> list[Binary]:
-    """Judge every library of a wheel; `asked`: architectures as CMake names them, 80-real."""
+def audit_binaries(wheel: Wheel, asked: list[str], image: ImageLibraries) -> list[Binary]:
+    """Audit every library of a wheel; `asked`: architectures as CMake names them, 80-real."""
     return [
-        _binary(wheel, file, wheel.device.get(file, Device()), asked, image)
+        _binary(wheel, file, wheel.device.get(file, DeviceCode()), asked, image)
         for file in sorted(wheel.elves)
     ]
 
 
-def expected(asked: list[str]) -> Device:
+def expected(asked: list[str]) -> DeviceCode:
     """Tell which machine code and which PTX the architectures stand for."""
     real = [name for name in asked if not name.endswith("-virtual")]
     virtual = [name for name in asked if not name.endswith("-real")]
-    return Device(*(sorted({f"sm_{name.split('-')[0]}" for name in k}) for k in (real, virtual)))
+    return DeviceCode(
+        *(sorted({f"sm_{name.split('-')[0]}" for name in k}) for k in (real, virtual))
+    )
 
 
 def highest(needs: Mapping[str, list[str]]) -> dict[str, str]:
@@ -96,22 +98,22 @@ def highest(needs: Mapping[str, list[str]]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def device_faults(held: Device, asked: list[str]) -> list[str]:
-    """Say how device code differs from what was asked for; none at all is no fault."""
+def device_code_faults(held: DeviceCode, asked: list[str]) -> list[str]:
+    """List how device code differs from what was requested; a file without any is fine."""
     wanted = expected(asked)
     faults = []
     for kind, have, want in (
         ("machine code", held.elf, wanted.elf),
         ("PTX", held.ptx, wanted.ptx),
     ):
-        if held != Device() and have != want:
+        if held != DeviceCode() and have != want:
             said = f"holds {kind} for {_list(have)}, not for {_list(want)}"
-            faults.append(said if want else f"holds {kind} for {_list(have)}, none was asked for")
+            faults.append(said if want else f"holds {kind} for {_list(have)}, none was requested")
     return faults
 
 
 def _binary(
-    wheel: Wheel, file: str, device: Device, asked: list[str], image: Surroundings
+    wheel: Wheel, file: str, device: DeviceCode, asked: list[str], image: ImageLibraries
 ) -> Binary:
     elf = wheel.elves[file]
     origin = f"{wheel.root}/{file}".rpartition("/")[0]
@@ -119,11 +121,11 @@ def _binary(
         folder.replace("${ORIGIN}", f"/{origin}").replace("$ORIGIN", f"/{origin}")
         for folder in elf.search
     ]
-    faults, notes, libraries = device_faults(device, asked), list[str](), dict[str, str]()
+    faults, notes, libraries = device_code_faults(device, asked), list[str](), dict[str, str]()
     for name in elf.needed:
         libraries[name] = _library(wheel, name, search, image)
         if not libraries[name]:
-            faults.append(f"needs {name}, which the image has nowhere")
+            faults.append(f"needs {name}, which the image does not contain")
     for name, versions in elf.needs.items():
         faults += _versions(wheel, name, versions, libraries.get(name, ""), image)
     for folder in elf.search:
@@ -132,7 +134,7 @@ def _binary(
     return Binary(file, device, highest(elf.needs), elf.search, libraries, faults, notes)
 
 
-def _library(wheel: Wheel, name: str, search: list[str], image: Surroundings) -> str:
+def _library(wheel: Wheel, name: str, search: list[str], image: ImageLibraries) -> str:
     own = {f"{wheel.root}/{file}" for file in wheel.elves}
     for folder in search:
         if (place := _clean(f"{folder}/{name}")) in own:
@@ -145,13 +147,15 @@ def _library(wheel: Wheel, name: str, search: list[str], image: Surroundings) ->
 
 
 def _versions(
-    wheel: Wheel, name: str, versions: list[str], place: str, image: Surroundings
+    wheel: Wheel, name: str, versions: list[str], place: str, image: ImageLibraries
 ) -> list[str]:
     if not place.startswith("/") or place.removeprefix(f"/{wheel.root}/") in wheel.elves:
         return []
     offered = image.elf(place.lstrip("/")).defines
     lacking = [version for version in versions if version not in offered]
-    return [f"needs {version} of {name}; the image's {place} has it not" for version in lacking]
+    return [
+        f"needs {version} of {name}; the image's {place} does not define it" for version in lacking
+    ]
 
 
 def _clean(path: str) -> str:

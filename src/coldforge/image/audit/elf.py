@@ -1,4 +1,4 @@
-"""What a shared library asks of the loader: its name, the libraries and symbol versions it needs.
+"""The dynamic section of a shared library: its name, the libraries and symbol versions it needs.
 
 Source: System V ABI, chapters 4 and 5; LSB core, "Symbol Versioning". 64 bit, little endian.
 """
@@ -30,7 +30,7 @@ class Elf(msgspec.Struct, frozen=True):
     search: list[str] = []
     """RUNPATH, or RPATH where there is none."""
     needs: dict[str, list[str]] = {}
-    """Library -> symbol versions wanted of it."""
+    """Library -> symbol versions needed of it."""
     defines: list[str] = []
     """Symbol versions it offers."""
 
@@ -128,9 +128,9 @@ class _Reader:
 
     def _bytes(self, at: int, size: int) -> bytes:
         if size > MOST:
-            raise ValueError("a table too large to be true")
+            raise ValueError("a table of impossible size")
         self.stream.seek(self.start + at)
         data = self.stream.read(size)
         if len(data) != size:
-            raise ValueError("it ends too soon")
+            raise ValueError("it ends early")
         return data

@@ -1,4 +1,4 @@
-"""Which file of an image the dynamic loader would take for a library. Source: ld.so(8)."""
+"""Which file of an image the dynamic linker loads for a library. Source: ld.so(8)."""
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,11 +11,11 @@ CACHE = "etc/ld.so.cache"
 MAGIC = b"glibc-ld.so.cache1.1"
 DEFAULT = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib", "usr/lib")
 PACKAGES = "/dist-packages/"
-HOPS = 40  # symlinks followed before the loader gives up
+HOPS = 40  # symlinks followed before the kernel gives up (ELOOP)
 
 
-class Loader:
-    """The files of layers, as the loader of their image would look through them."""
+class DynamicLinker:
+    """The dynamic linker of an image: its files, search path and ld.so.cache."""
 
     def __init__(self, layers: Iterable[Path], path: str = "") -> None:
         """Read layer tars, from the bottom up; `path`: LD_LIBRARY_PATH there."""

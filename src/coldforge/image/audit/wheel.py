@@ -10,28 +10,34 @@ import msgspec
 
 from coldforge.errors import ColdforgeError
 from coldforge.files.digest import sha256_file
-from coldforge.image.audit.audit import Audit, Device, Surroundings, Wheel, judge
+from coldforge.image.audit.audit import Audit, DeviceCode, ImageLibraries, Wheel, audit_binaries
 from coldforge.image.audit.elf import MAGIC, Elf, read_elf
-from coldforge.image.containers.step import Step, ran
-from coldforge.image.layers.context import Site
-from coldforge.image.layers.release_build import Workshop
+from coldforge.image.containers.step import ContainerStep, finished
+from coldforge.image.layers.context import BuildContext
+from coldforge.image.layers.release_build import BuildEnvironment
 
 REPORT = "audit.json"
 
 
-def examined(shop: Workshop, site: Site, name: str, wheel: Path, image: Surroundings) -> Audit:
-    """Audit the wheel of recipe `name`, built in `shop` for `image`; keep the report beside it.
+def audit_wheel(
+    build_env: BuildEnvironment,
+    context: BuildContext,
+    name: str,
+    wheel: Path,
+    image: ImageLibraries,
+) -> Audit:
+    """Audit the wheel of recipe `name` against `image`; write the report beside the wheel.
 
     Raise ColdforgeError naming the first file that is wrong, and what.
     """
-    asked, python = site.stack.file.architectures, site.stack.file.python
+    asked, python = context.stack.file.architectures, context.stack.file.python
     root = f"usr/local/lib/python{python.version if python else '3'}/dist-packages"
-    binary = elves(wheel)
-    found = Wheel(root, binary, device_code(shop, site, name, wheel) if binary else {})
-    binaries = judge(found, asked, image)
+    binary = elf_files(wheel)
+    found = Wheel(root, binary, device_code(build_env, context, name, wheel) if binary else {})
+    binaries = audit_binaries(found, asked, image)
     faults = [f"{binary.file} {fault}" for binary in binaries for fault in binary.faults]
-    if site.stack.wheels[name].release and not found.device:
-        faults.append(f"{wheel.name} holds no device code at all")
+    if context.stack.wheels[name].release and not found.device:
+        faults.append(f"{wheel.name} holds no device code")
     audit = Audit(wheel.name, sha256_file(wheel), asked, binaries, faults)
     report = wheel.with_name(REPORT)
     report.write_bytes(msgspec.json.format(msgspec.json.encode(audit)) + b"\n")
@@ -49,7 +55,7 @@ def read_report(wheel: Path) -> Audit:
         raise ColdforgeError(f"{wheel.name} was never audited", "build it with --clean") from error
 
 
-def elves(wheel: Path) -> dict[str, Elf]:
+def elf_files(wheel: Path) -> dict[str, Elf]:
     """Read every ELF file of a wheel: path in it -> content."""
     found = {}
     with zipfile.ZipFile(wheel) as archive:
@@ -63,17 +69,19 @@ def elves(wheel: Path) -> dict[str, Elf]:
     return found
 
 
-def device_code(shop: Workshop, site: Site, name: str, wheel: Path) -> dict[str, Device]:
-    """Ask cuobjdump, where the wheel was compiled, what each of its binaries holds."""
-    step = Step(
+def device_code(
+    build_env: BuildEnvironment, context: BuildContext, name: str, wheel: Path
+) -> dict[str, DeviceCode]:
+    """Run cuobjdump, where the wheel was compiled, on each of its binaries."""
+    step = ContainerStep(
         name=f"audit {name}",
-        image=shop.image,
+        image=build_env.image,
         command=["python3", "/coldforge/in/audit.py"],
-        inputs={"audit.py": site.space.wheels / "audit.py", wheel.name: wheel},
-        env=shop.env,
+        inputs={"audit.py": context.space.wheels / "audit.py", wheel.name: wheel},
+        env=build_env.env,
     )
-    log = site.logs / f"audit.{name}.log"
-    with ran(shop.client, step, log):
+    log = context.logs / f"audit.{name}.log"
+    with finished(build_env.client, step, log):
         printed = log.read_text("utf-8").splitlines()[-1]
-    found: dict[str, Device] = msgspec.convert(json.loads(printed), dict[str, Device])
+    found: dict[str, DeviceCode] = msgspec.convert(json.loads(printed), dict[str, DeviceCode])
     return found

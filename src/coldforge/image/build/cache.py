@@ -1,4 +1,4 @@
-"""What was built from which description; a record counts only while its result is there."""
+"""The build cache: key of a description -> record of its result."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class Cache:
         self._write(self._last(step), dict(description))
 
     def why(self, step: str, description: Description) -> list[str]:
-        """Say what changed since the step was last built."""
+        """List what changed since the step was last built."""
         last = self._read(self._last(step))
         if last is None:
             return ["never built here"]

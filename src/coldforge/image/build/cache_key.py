@@ -27,9 +27,9 @@ LAYER_CODE = (
     "stack",
     "tomlfile.py",
 )
-"""All of our code that decides the bytes of layers and wheels: a change makes everything anew."""
+"""All of our code that decides the bytes of layers and wheels: a change rebuilds everything."""
 MESSAGES = ("errors.py", "progress.py")
-"""What that code imports besides: it words messages and decides no byte."""
+"""What that code imports besides: messages only."""
 
 
 def layer(
@@ -75,8 +75,10 @@ def wheel(space: Workspace, stack: Stack, lock: Lock, name: str) -> Description:
     return parts
 
 
-def within(description: Description, parents: Iterable[str], env: Mapping[str, str]) -> Description:
-    """Add what a step that runs in a container stands on: diffIDs below it and environment."""
+def with_parents(
+    description: Description, parents: Iterable[str], env: Mapping[str, str]
+) -> Description:
+    """Add what a step in a container depends on: the diffIDs below it and its environment."""
     where = {f"environment {name}": value for name, value in env.items()}
     return {**description, **where, "layers below": " ".join(parents)}
 
@@ -87,7 +89,7 @@ def key(description: Description) -> str:
 
 
 def differences(old: Description, new: Description) -> list[str]:
-    """Say in words what changed between two descriptions of the same step."""
+    """List what changed between two descriptions of the same step."""
     lines = []
     for part in sorted(old.keys() | new.keys()):
         if part not in old:
@@ -118,4 +120,4 @@ def _files(folder: Path, names: Iterable[str]) -> dict[str, str]:
         return {f"file {name}": sha256_file(folder / name) for name in names}
     except FileNotFoundError as error:
         message = f"{error.filename} is not there, but a recipe names it"
-        raise ColdforgeError(message, "restore the file or mend the recipe") from error
+        raise ColdforgeError(message, "restore the file or correct the recipe") from error

@@ -1,4 +1,4 @@
-"""What a build would do, step by step: take from the cache, or make, and why."""
+"""Plan a build: which steps come from the cache, which are made, and why."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from coldforge.image.build import cache_key
 from coldforge.image.build.cache import Cache, Record
 from coldforge.image.build.cache_key import Description
-from coldforge.image.layers.context import Site
+from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.config import environment
 from coldforge.image.oci.layout import LAYER, Descriptor
 from coldforge.mirror.missing import files_to_bring
@@ -24,90 +24,94 @@ class Planned:
     """What changed, if it must be made."""
 
 
-def plan(site: Site, cache: Cache) -> list[Planned]:
+def plan(context: BuildContext, cache: Cache) -> list[Planned]:
     """List every step in build order, those of the builder stack first.
 
-    Once a layer below must be made anew, a step run in a container follows it: whether its
-    own result changes is known only then, so it is said to wait for it.
+    Once a layer below must be made, a step run in a container depends on the result: it is
+    listed as waiting for that layer.
     """
-    planner = _Planner(site, cache)
-    for name in site.stack.layers:
+    planner = _Planner(context, cache)
+    for name in context.stack.layers:
         planner.layer(name)
     return planner.steps
 
 
 class _Planner:
-    """What is planned so far, and what the next step stands on."""
+    """The plan so far, and the layers below the next step."""
 
-    def __init__(self, site: Site, cache: Cache) -> None:
-        self.site, self.cache = site, cache
+    def __init__(self, context: BuildContext, cache: Cache) -> None:
+        self.context, self.cache = context, cache
         self.below: list[str] = []
         self.waiting = ""
-        self.steps = plan(site.builder, cache) if site.builder else []
+        self.steps = plan(context.builder, cache) if context.builder else []
         layers = [item for item in self.steps if not item.name.startswith("wheel/")]
-        self.compilers = [item.cached for item in layers] if site.builder else self.below
+        self.compilers = [item.cached for item in layers] if context.builder else self.below
         self.lagging = next((item.name for item in layers if not item.cached), "")
-        if site.builder:
-            prefix = site.builder.stack.name
+        if context.builder:
+            prefix = context.builder.stack.name
             self.steps = [replace(item, name=f"{prefix}/{item.name}") for item in self.steps]
 
     def layer(self, name: str) -> None:
         """Plan a layer and the wheels it takes."""
-        recipe = self.site.stack.layers[name]
+        recipe = self.context.stack.layers[name]
         wheels = {wheel: self._wheel(wheel, name) for wheel in recipe.inputs.wheels}
         made = ", ".join(wheel for wheel, digest in wheels.items() if not digest)
-        description = layer_description(self.site, name, wheels, self.below)
+        description = layer_description(self.context, name, wheels, self.below)
         item = self._step(name, description, self.waiting if recipe.script else made)
-        if item.cached and not self.site.layout.blob(item.cached).exists():
+        if item.cached and not self.context.layout.blob(item.cached).exists():
             item = Planned(name, why=["its blob was removed"])
         self.steps.append(item)
         self.below.append(item.cached)
         self.waiting = self.waiting or ("" if item.cached else name)
 
     def _wheel(self, wheel: str, layer: str) -> str:
-        description = wheel_description(self.site, wheel, layer, self.compilers)
-        follows = self.lagging if self.site.builder else self.waiting
+        description = wheel_description(self.context, wheel, layer, self.compilers)
+        follows = self.lagging if self.context.builder else self.waiting
         item = self._step(f"wheel/{wheel}", description, follows)
-        if item.cached and not any(wheel_folder(self.site, description).glob("*.whl")):
+        if item.cached and not any(wheel_folder(self.context, description).glob("*.whl")):
             item = Planned(item.name, why=["its file was removed"])
         self.steps.append(item)
         return item.cached
 
     def _step(self, name: str, description: Description, waiting: str) -> Planned:
-        site = self.site
-        if files := files_to_bring(site.stack, site.lock, site.store, name):
+        context = self.context
+        if files := files_to_bring(context.stack, context.lock, context.store, name):
             return Planned(name, why=[f"lacks {file.files[0]}" for file in files])
         return _planned(self.cache, name, description, waiting)
 
 
 def layer_description(
-    site: Site, name: str, wheels: dict[str, str], below: list[str]
+    context: BuildContext, name: str, wheels: dict[str, str], below: list[str]
 ) -> Description:
     """Describe a layer on the diffIDs `below`; only a built one depends on them."""
-    parts = cache_key.layer(site.space, site.stack, site.lock, name, wheels)
-    if not site.stack.layers[name].script:
+    parts = cache_key.layer(context.space, context.stack, context.lock, name, wheels)
+    if not context.stack.layers[name].script:
         return parts
-    names = list(site.stack.layers)
-    return cache_key.within(parts, below, environment(site.stack, names[: names.index(name) + 1]))
+    names = list(context.stack.layers)
+    return cache_key.with_parents(
+        parts, below, environment(context.stack, names[: names.index(name) + 1])
+    )
 
 
-def wheel_description(site: Site, wheel: str, layer: str, below: list[str]) -> Description:
+def wheel_description(
+    context: BuildContext, wheel: str, layer: str, below: list[str]
+) -> Description:
     """Describe a wheel that `layer` takes, built in the layers `below` (diffIDs)."""
-    parts = cache_key.wheel(site.space, site.stack, site.lock, wheel)
-    return cache_key.within(parts, below, environment(*compiling(site, layer)))
+    parts = cache_key.wheel(context.space, context.stack, context.lock, wheel)
+    return cache_key.with_parents(parts, below, environment(*compile_layers(context, layer)))
 
 
-def compiling(site: Site, layer: str) -> tuple[Stack, list[str]]:
+def compile_layers(context: BuildContext, layer: str) -> tuple[Stack, list[str]]:
     """Name the stack and the layers of it in which the wheels of `layer` are compiled."""
-    if site.builder:
-        return site.builder.stack, list(site.builder.stack.layers)
-    names = list(site.stack.layers)
-    return site.stack, names[: names.index(layer)]
+    if context.builder:
+        return context.builder.stack, list(context.builder.stack.layers)
+    names = list(context.stack.layers)
+    return context.stack, names[: names.index(layer)]
 
 
-def wheel_folder(site: Site, description: Description) -> Path:
+def wheel_folder(context: BuildContext, description: Description) -> Path:
     """Name the folder where the wheel so described is kept."""
-    return site.root / "wheels" / cache_key.key(description)[:16]
+    return context.root / "wheels" / cache_key.key(description)[:16]
 
 
 def descriptor(record: Record) -> Descriptor:

@@ -1,12 +1,13 @@
-"""Build everything twice from the mirror, the second time beside the first, and compare."""
+"""Build a stack twice from the mirror and compare the layers byte for byte."""
 
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from coldforge.image.build.build import build, site, tidy
+from coldforge.image.build.build import build, build_context, remove_step_images
 from coldforge.image.build.builder import Built, Connect
-from coldforge.image.build.compare import compare
-from coldforge.image.layers.release_build import Effort
+from coldforge.image.filesystem.tree import Node, Tree, read_tree
+from coldforge.image.layers.release_build import CompileOptions
 from coldforge.image.oci.layout import Layout
 from coldforge.paths import Workspace
 
@@ -31,16 +32,16 @@ class Verdict:
 def verify(space: Workspace, name: str, connect: Connect) -> list[Verdict]:
     """Build stack `name`, build it again with an empty cache in build/verify, and compare.
 
-    The second build is removed when all is equal, kept for a look when not.
+    The second build is removed when all is equal, kept otherwise.
     """
-    first = site(space, name)
+    first = build_context(space, name)
     reference = build(first, connect)
     scratch = space.build / "verify"
     shutil.rmtree(scratch, ignore_errors=True)
-    again = site(space, name, scratch)
-    rebuilt = build(again, connect, Effort(cache=""))  # compiled, not remembered
+    again = build_context(space, name, scratch)
+    rebuilt = build(again, connect, CompileOptions(cache=""))  # compiled, not remembered
     verdicts = _verdicts(first.layout, reference, again.layout, rebuilt)
-    tidy(first, connect)
+    remove_step_images(first, connect)
     if all(verdict.same for verdict in verdicts):
         shutil.rmtree(scratch)
     return verdicts
@@ -55,3 +56,47 @@ def _verdicts(layout: Layout, first: Built, other: Layout, again: Built) -> list
             differs = compare(layout.blob(old), other.blob(layer.digest))[:SHOWN]
         verdicts.append(Verdict(name, old, layer.digest, differs))
     return [*verdicts, Verdict("image", first.manifest.digest, again.manifest.digest)]
+
+
+def compare(old: Path, new: Path) -> list[str]:
+    """List the differences of two layer tars, a line a path, sorted."""
+    before, after = read_tree(old), read_tree(new)
+    lines = [f"/{path}: only in the first build" for path in before if path not in after]
+    lines += [f"/{path}: only in the second build" for path in after if path not in before]
+    for path in sorted(before.keys() & after.keys()):
+        if not before[path].same(after[path]):
+            lines.append(f"/{path}: {_aspects(before[path], after[path], old, new)}")
+    return sorted(lines) or _order(before, after)
+
+
+def _aspects(first: Node, second: Node, old: Path, new: Path) -> str:
+    said = []
+    for name in ("kind", "mode", "uid", "gid", "link", "size", "capability"):
+        one, two = getattr(first.member, name), getattr(second.member, name)
+        if one != two:
+            shown = (f"{one:o}", f"{two:o}") if name == "mode" else (repr(one), repr(two))
+            said.append(f"{name} {shown[0]} became {shown[1]}")
+    if first.sha256 != second.sha256:
+        said.append(f"content differs from byte {_first_difference(first, second, old, new)}")
+    return ", ".join(said)
+
+
+def _first_difference(first: Node, second: Node, old: Path, new: Path) -> int:
+    with old.open("rb") as one, new.open("rb") as two:
+        one.seek(first.offset)
+        two.seek(second.offset)
+        length = min(first.member.size, second.member.size)
+        for start in range(0, length, 1 << 16):
+            count = min(1 << 16, length - start)
+            left, right = one.read(count), two.read(count)
+            if left != right:
+                return start + next(
+                    i for i, pair in enumerate(zip(left, right, strict=True)) if pair[0] != pair[1]
+                )
+    return length
+
+
+def _order(before: Tree, after: Tree) -> list[str]:
+    if list(before) != list(after):
+        return ["the same members in another order"]
+    return ["the same members; their headers differ"]

@@ -9,14 +9,14 @@ from pathlib import Path
 from coldforge.errors import ColdforgeError
 from coldforge.files.code import code_digest
 from coldforge.files.digest import sha256_file
-from coldforge.image.audit.ldso import Loader
-from coldforge.image.audit.wheel import REPORT, examined
+from coldforge.image.audit.ldso import DynamicLinker
+from coldforge.image.audit.wheel import REPORT, audit_wheel
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.cache_key import LAYER_CODE, Description
 from coldforge.image.build.plan import wheel_description, wheel_folder
 from coldforge.image.layers.compile import built_wheel
-from coldforge.image.layers.context import Site
-from coldforge.image.layers.release_build import Effort, Workshop
+from coldforge.image.layers.context import BuildContext
+from coldforge.image.layers.release_build import BuildEnvironment, CompileOptions
 from coldforge.image.oci.config import environment
 from coldforge.progress import step
 
@@ -25,10 +25,10 @@ AUDIT_CODE = ("image/audit", *LAYER_CODE)
 
 
 @dataclass(frozen=True)
-class Order:
-    """A wheel wanted: for which layer, what is below that, and where it is compiled."""
+class WheelBuild:
+    """A wheel to build: the layer it is for, the layers below, and where it is compiled."""
 
-    site: Site
+    context: BuildContext
     cache: Cache
     name: str
     layer: str
@@ -36,44 +36,44 @@ class Order:
     """diffIDs of the layers that the wheel will run on."""
     compilers: list[str]
     """diffIDs of the layers that it is compiled in."""
-    shop: Callable[[], Workshop]
-    effort: Effort
+    build_env: Callable[[], BuildEnvironment]
+    options: CompileOptions
 
 
-def wheel(order: Order) -> tuple[Path, str]:
+def audited_wheel(wanted: WheelBuild) -> tuple[Path, str]:
     """Find or build the wheel, audited; return the file and its digest."""
-    site = order.site
-    description = wheel_description(site, order.name, order.layer, order.compilers)
-    folder = wheel_folder(site, description)
-    record = order.cache.get(description)
+    context = wanted.context
+    description = wheel_description(context, wanted.name, wanted.layer, wanted.compilers)
+    folder = wheel_folder(context, description)
+    record = wanted.cache.get(description)
     if record and (folder / record["file"]).is_file():
         made, digest = folder / record["file"], record["digest"]
-        if order.effort.anew:
-            _compare(order, made, folder.with_name(f"{folder.name}.again"))
+        if wanted.options.rebuild:
+            _rebuild(wanted, made, folder.with_name(f"{folder.name}.again"))
     else:
-        made = _build(order, folder)
+        made = _build(wanted, folder)
         digest = f"sha256:{sha256_file(made)}"
         found = {"file": made.name, "digest": digest}
-        order.cache.put(f"wheel/{order.name}", description, found)
-    if site.stack.file.architectures:
-        _audit(order, made, digest)
+        wanted.cache.put(f"wheel/{wanted.name}", description, found)
+    if context.stack.file.architectures:
+        _audit(wanted, made, digest)
     return made, digest
 
 
-def _build(order: Order, folder: Path) -> Path:
-    with step(f"Building wheel {order.name} from source") as at:
-        made = built_wheel(order.shop(), order.site, order.name, folder)
+def _build(wanted: WheelBuild, folder: Path) -> Path:
+    with step(f"Building wheel {wanted.name} from source") as at:
+        made = built_wheel(wanted.build_env(), wanted.context, wanted.name, folder)
         at.result = made.name
     return made
 
 
-def _compare(order: Order, made: Path, folder: Path) -> None:
+def _rebuild(wanted: WheelBuild, made: Path, folder: Path) -> None:
     """Build the wheel again and compare; the second is removed if it is the same."""
     shutil.rmtree(folder, ignore_errors=True)
-    again = _build(order, folder)
+    again = _build(wanted, folder)
     different = differences(made, again)
     if different:
-        message = f"wheel {order.name}, built again, differs in {', '.join(different[:3])}"
+        message = f"wheel {wanted.name}, built again, differs in {', '.join(different[:3])}"
         raise ColdforgeError(message, f"compare {made} with {again}")
     shutil.rmtree(folder)
 
@@ -88,28 +88,28 @@ def differences(one: Path, other: Path) -> list[str]:
     return names or [one.name]
 
 
-def _audit(order: Order, made: Path, digest: str) -> None:
+def _audit(wanted: WheelBuild, made: Path, digest: str) -> None:
     """Audit the wheel unless this wheel on these layers passed before."""
-    site = order.site
-    description = _judged(order, digest)
-    if order.cache.get(description) and made.with_name(REPORT).is_file():
+    context = wanted.context
+    description = _audit_key(wanted, digest)
+    if wanted.cache.get(description) and made.with_name(REPORT).is_file():
         return
-    names = list(site.stack.layers)
-    env = environment(site.stack, names[: names.index(order.layer)])
-    layers = [site.layout.blob(digest) for digest in order.below]
-    with step(f"Auditing wheel {order.name}") as at:
-        image = Loader(layers, env.get("LD_LIBRARY_PATH", ""))
-        audit = examined(order.shop(), site, order.name, made, image)
+    names = list(context.stack.layers)
+    env = environment(context.stack, names[: names.index(wanted.layer)])
+    layers = [context.layout.blob(digest) for digest in wanted.below]
+    with step(f"Auditing wheel {wanted.name}") as at:
+        image = DynamicLinker(layers, env.get("LD_LIBRARY_PATH", ""))
+        audit = audit_wheel(wanted.build_env(), context, wanted.name, made, image)
         at.result = f"{len(audit.binaries)} binaries"
-    order.cache.put(f"audit/{order.name}", description, {"passed": "yes"})
+    wanted.cache.put(f"audit/{wanted.name}", description, {"passed": "yes"})
 
 
-def _judged(order: Order, digest: str) -> Description:
+def _audit_key(wanted: WheelBuild, digest: str) -> Description:
     return {
         "coldforge's own code": code_digest(*AUDIT_CODE),
-        "audit": order.name,
-        "file audit.py": sha256_file(order.site.space.wheels / "audit.py"),
+        "audit": wanted.name,
+        "file audit.py": sha256_file(wanted.context.space.wheels / "audit.py"),
         "wheel": digest,
-        "architectures": " ".join(order.site.stack.file.architectures),
-        "layers": " ".join(order.below),
+        "architectures": " ".join(wanted.context.stack.file.architectures),
+        "layers": " ".join(wanted.below),
     }

@@ -1,4 +1,4 @@
-"""Talk to a running container line by line, and wait no longer than one wants to."""
+"""Exchange lines with a running container, each with a deadline."""
 
 import socket
 import struct
@@ -11,12 +11,12 @@ HEADER = struct.Struct(">4xL")
 """Before each piece of output: a byte for the stream, three of nothing, four of length."""
 
 
-class LostError(Exception):
-    """The container ended without a word."""
+class ContainerLostError(Exception):
+    """The container ended before it answered."""
 
 
-class Wire:
-    """A container's stdin and stdout, over the engine's connection."""
+class AttachedStream:
+    """A container's stdin and stdout, over Docker's connection."""
 
     def __init__(self, wire: Any) -> None:  # noqa: ANN401 - untyped SDK
         """Take what the SDK gives for an attached container: a socket, or what wraps one."""
@@ -26,14 +26,14 @@ class Wire:
         self._text = b""
 
     def close(self) -> None:
-        """Close every layer, from the outermost: the SDK leaves them open."""
+        """Close the response and the socket, which the SDK leaves open."""
         for layer in (getattr(self._wire, "_response", None), self._wire, self._socket):
             with suppress(OSError):
                 if layer:
                     layer.close()
 
     def send(self, message: bytes, deadline: float) -> None:
-        """Write to stdin; a container that takes nothing has until `deadline`."""
+        """Write to stdin; give up at `deadline` if the container does not read."""
         self._patience(deadline)
         with suppress(OSError):  # it ended, or will not have answered by then
             self._socket.sendall(message)
@@ -41,7 +41,7 @@ class Wire:
     def line(self, deadline: float) -> bytes | None:
         """Read a line of stdout; None if it is not there by `deadline` (monotonic seconds).
 
-        What has no end of line after LINE bytes is a line too. Raise LostError at the end.
+        LINE bytes without a newline are a line too. Raise ContainerLostError at the end.
         """
         while b"\n" not in self._text and len(self._text) < LINE:
             self._patience(deadline)
@@ -50,15 +50,15 @@ class Wire:
             except TimeoutError:
                 return None
             except OSError as error:
-                raise LostError from error
+                raise ContainerLostError from error
             if not data:
-                raise LostError
+                raise ContainerLostError
             self._take(data)
         line, _, self._text = self._text.partition(b"\n")
         return line
 
     def _take(self, data: bytes) -> None:
-        """Unpack the engine's frames."""
+        """Unpack Docker's frames."""
         self._raw += data
         while len(self._raw) >= HEADER.size:
             length = HEADER.unpack_from(self._raw)[0]

@@ -1,4 +1,4 @@
-"""The Docker Engine: what it has, and giving it an image with only the layers it lacks."""
+"""Images in the Docker Engine: list them, and load one, sending only the layers it lacks."""
 
 import contextlib
 import io
@@ -20,12 +20,12 @@ CHUNK = 1 << 20
 
 
 def image_name(stack: str, tag: str = "latest") -> str:
-    """Name a stack's image in an engine; `localhost/` so that no push goes anywhere by accident."""
+    """Name a stack's image in Docker; `localhost/` keeps a push from leaving this host."""
     return f"localhost/coldforge/{stack}:{tag}"
 
 
 def diff_ids(client: "docker.DockerClient", name: str) -> list[str]:
-    """List the diffIDs of an image the engine has; [] if it has none of that name."""
+    """List the diffIDs of an image in Docker; [] if there is none of that name."""
     import docker.errors
 
     try:
@@ -35,10 +35,10 @@ def diff_ids(client: "docker.DockerClient", name: str) -> list[str]:
 
 
 def load(client: "docker.DockerClient", layout: Layout, manifest: Descriptor, name: str) -> bool:
-    """Make the engine hold this image as `name`; return whether anything was sent.
+    """Load this image into Docker as `name`; return whether anything was sent.
 
-    Layers that an image of ours in the engine already has are left out of the archive; should
-    the engine refuse that, everything is sent. Raise ColdforgeError if the image is not there
+    Layers that one of our images in Docker has are left out of the archive; if Docker refuses
+    that, every layer is sent. Raise ColdforgeError if the image is not there
     afterwards.
     """
     document = layout.read(manifest.digest)
@@ -54,8 +54,8 @@ def load(client: "docker.DockerClient", layout: Layout, manifest: Descriptor, na
         if _holds(client, name, ids, wanted):
             _forget(client, before)
             return True
-    message = f"the engine refused {name}: {said}" if said else f"the engine does not show {name}"
-    raise ColdforgeError(message, "see the engine's own log, and whether its disk is full")
+    message = f"Docker refused {name}: {said}" if said else f"Docker does not list {name}"
+    raise ColdforgeError(message, "see Docker's log, and whether its disk is full")
 
 
 def is_image(shown: Mapping[str, Any], ids: tuple[str, str], wanted: list[str]) -> bool:
@@ -68,7 +68,7 @@ def is_image(shown: Mapping[str, Any], ids: tuple[str, str], wanted: list[str]) 
     return shown.get("Id") in ids and layers == wanted
 
 
-def unname(client: "docker.DockerClient", name: str) -> None:
+def remove_image(client: "docker.DockerClient", name: str) -> None:
     """Drop an image's name, and its layers if no other image has them."""
     import docker.errors
 
@@ -128,11 +128,11 @@ def _send(
     name: str,
     layers: list[dict[str, Any]],
 ) -> str:
-    """Send the image with these of its layers; return what the engine says against it, or ''."""
+    """Send the image with these of its layers; return the error that Docker reports, or ''."""
     import docker.errors
 
     size = sum(layer["size"] for layer in layers)
-    with step(f"Loading {name} into the engine", size) as progress:
+    with step(f"Loading {name} into Docker", size) as progress:
         archive = _counted(_archive(layout, manifest, name, layers), progress.advance)
         try:
             messages = list(client.api.load_image(archive, quiet=True) or [])
@@ -193,7 +193,7 @@ def _blob_path(digest: str) -> str:
 
 
 def archive_of(files: dict[str, Path]) -> Iterator[bytes]:
-    """Stream a tar of host files under given names, for the engine to unpack."""
+    """Stream a tar of host files under given names, for Docker to unpack."""
     sink = io.BytesIO()
     writer = LayerWriter(sink, 0)
     for name, path in sorted(files.items()):

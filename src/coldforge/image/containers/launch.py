@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.containers.step import LABEL, answering, bind, hearing, shares_files
+from coldforge.image.containers.step import (
+    STEP_LABEL,
+    bind,
+    closing_stream,
+    docker_errors,
+    shares_files,
+)
 
 if TYPE_CHECKING:
     import docker
@@ -27,7 +33,7 @@ class Launch:
     writes: list[Path] = field(default_factory=list)
     env: Mapping[str, str] = field(default_factory=dict)
     cluster: bool = False
-    """Whether it sees the host's network: for a sweep alone, that joins the user's Ray cluster.
+    """Whether it uses the host's network: only for a sweep, which joins the user's Ray cluster.
     Its nodes call one another back, so the container needs an address that they can reach."""
     gpus: bool = False
     """Whether it sees the host's NVIDIA cards."""
@@ -41,11 +47,11 @@ def launch(
 ) -> int:
     """Run `work`, passing what it prints to `out` and `err` as it comes; return its exit status.
 
-    Raise ColdforgeError if the engine cannot see the host's files or dies.
+    Raise ColdforgeError if Docker cannot see the host's files or dies.
     """
-    with answering("the run"), created(client, work, tty=False) as container:
+    with docker_errors("the run"), created(client, work, tty=False) as container:
         stream = container.attach(stdout=True, stderr=True, stream=True, demux=True)
-        with hearing(stream):
+        with closing_stream(stream):
             container.start()
             for printed, said in stream:
                 if printed:
@@ -63,7 +69,7 @@ def created(client: "docker.DockerClient", work: Launch, tty: bool) -> Iterator[
     if shown and not shares_files(client, work.image, _folder(shown[0])):
         raise ColdforgeError(
             "this Docker Engine does not see this host's files",
-            "use an engine on this machine: unset DOCKER_HOST",
+            "use a Docker Engine on this machine: unset DOCKER_HOST",
         )
     mounts = [bind(str(path), path) for path in _outermost(work.reads, work.writes)]
     mounts += [bind(str(path), path, writable=True) for path in dict.fromkeys(work.writes)]
@@ -87,7 +93,7 @@ def _limits(work: Launch, tty: bool) -> dict[str, Any]:
             "USER": "coldforge",
             **work.env,
         },
-        "labels": {LABEL: "run"},
+        "labels": {STEP_LABEL: "run"},
         "read_only": True,
         "tmpfs": {"/tmp": "mode=1777,exec"},  # noqa: S108 - the container's own
         "pids_limit": 4096,
@@ -109,5 +115,5 @@ def _folder(path: Path) -> Path:
 
 
 def _outermost(reads: list[Path], writes: list[Path]) -> list[Path]:
-    """Drop what is mounted already: an engine refuses two mounts at one place."""
+    """Drop what is mounted already: a Docker Engine refuses two mounts at one place."""
     return [path for path in dict.fromkeys(reads) if path not in writes]

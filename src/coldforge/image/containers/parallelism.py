@@ -1,4 +1,4 @@
-"""How many compilers run at a time: as many as cores and free memory bear."""
+"""How many compilers run at a time, from the number of cores and the free memory."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +15,8 @@ def jobs(cores: int, free: int, each: float) -> int:
     return max(1, min(cores, int(free / (each * GIB)) if each > 0 else cores))
 
 
-def room(client: "docker.DockerClient") -> tuple[int, int]:
-    """Ask the engine for its cores and its memory; bytes. On this host only what is free counts."""
+def capacity(client: "docker.DockerClient") -> tuple[int, int]:
+    """Return the cores and the memory (bytes) that Docker has; on this host, the free memory."""
     info = client.info()
     cores, memory = int(info["NCPU"]), int(info["MemTotal"])
     # The SDK spells a socket of this host so.

@@ -1,9 +1,9 @@
-"""Run programs nobody vouches for: each in a container of its own that can reach and keep nothing.
+"""Run untrusted programs, each in a container of its own.
 
-What holds a candidate: no network, a read-only root, no capability and none to gain, a user who is
-nobody, limits on memory (swap included), processes, cores and disk, and a clock outside. Nothing it
-prints is kept anywhere. What is left when we are killed ends by itself: the engine then closes the
-container's stdin, its first process ends, and the engine removes it.
+A program has no network, a read-only root, no capabilities, no new privileges, user nobody, and
+limits on memory (swap included), processes, cores, disk and time. Its output is not stored. If this
+process is killed, Docker closes the container's stdin, which ends the program, and removes the
+container.
 """
 
 import secrets
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers import sandbox_program
-from coldforge.image.containers.attached_stream import LostError, Wire
-from coldforge.image.containers.parallelism import GIB, jobs, room
-from coldforge.image.containers.step import LABEL, answering
+from coldforge.image.containers.attached_stream import AttachedStream, ContainerLostError
+from coldforge.image.containers.parallelism import GIB, capacity, jobs
+from coldforge.image.containers.step import STEP_LABEL, docker_errors
 
 if TYPE_CHECKING:
     import docker
@@ -56,7 +56,7 @@ class Verdict:
     seconds: float
 
 
-def judge(
+def run_programs(
     client: "docker.DockerClient",
     image: str,
     programs: Mapping[str, str],
@@ -66,17 +66,17 @@ def judge(
 
     As many run at once as there are cores, memory permitting; as many containers again are brought
     up meanwhile.
-    A program passes if it runs to its end. Raise ColdforgeError if the engine fails.
+    A program passes if it runs to its end. Raise ColdforgeError if Docker fails.
     """
     reap(client)
     allowed = limits or Limits()
-    with answering("the sandbox"):
-        cores, memory = room(client)
+    with docker_errors("the sandbox"):
+        cores, memory = capacity(client)
     most = jobs(min(MOST, cores), memory, allowed.memory / GIB)
-    bench = Bench(client, image, allowed, threading.Semaphore(most))
+    sandbox = Sandbox(client, image, allowed, threading.Semaphore(most))
     pool = ThreadPoolExecutor(2 * most, thread_name_prefix=NAME)
     try:
-        asked = {pool.submit(bench.judge, text): name for name, text in programs.items()}
+        asked = {pool.submit(sandbox.run, text): name for name, text in programs.items()}
         for future in as_completed(asked):
             yield asked[future], future.result()
     finally:
@@ -84,34 +84,38 @@ def judge(
 
 
 def reap(client: "docker.DockerClient") -> None:
-    """Remove containers that someone killed has left behind before they were started."""
-    with answering("clearing up"):
-        client.containers.prune(filters={"label": f"{LABEL}={NAME}", "until": STALE})
+    """Remove containers that a killed run created and never started."""
+    with docker_errors("clearing up"):
+        client.containers.prune(filters={"label": f"{STEP_LABEL}={NAME}", "until": STALE})
 
 
 @dataclass(frozen=True)
-class Bench:
-    """Where programs run: an engine, an image, the limits, and how many may run at once."""
+class Sandbox:
+    """Where programs run: a Docker Engine, an image, the limits, and how many may run at once."""
 
     client: "docker.DockerClient"
     image: str
     limits: Limits
     running: threading.Semaphore
 
-    def judge(self, program: str) -> Verdict:
+    def run(self, program: str) -> Verdict:
         """Run one program in a fresh container; a container lost once is tried again."""
         try:
-            return self._judge(program)
-        except LostError:
-            with suppress(LostError):
-                return self._judge(program)
+            return self._run_once(program)
+        except ContainerLostError:
+            with suppress(ContainerLostError):
+                return self._run_once(program)
         return Verdict(False, "its container ended without a verdict", 0.0)
 
-    def _judge(self, program: str) -> Verdict:
+    def _run_once(self, program: str) -> Verdict:
         text = program.encode("utf-8", "replace")
         token = secrets.token_hex(sandbox_program.TOKEN // 2).encode()
         message = b"%d\n%s%s" % (len(text), text, token)
-        with answering("the sandbox"), self._container() as container, _attached(container) as wire:
+        with (
+            docker_errors("the sandbox"),
+            self._container() as container,
+            _attached(container) as wire,
+        ):
             container.start()
             if wire.line(time.monotonic() + STARTING) != sandbox_program.READY:
                 raise ColdforgeError("the sandbox did not start", "does the image have python3?")
@@ -141,18 +145,18 @@ class Bench:
 
 
 def shown(said: bytes) -> str:
-    """Make a candidate's words fit to print: short, and without what would steer a terminal."""
+    """Make a program's output safe to print: short, without terminal control characters."""
     text = said[:WORDS].decode("utf-8", "replace")
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _attached(container: "Container") -> Any:  # noqa: ANN401 - a context manager of Wire
     streams = {"stdin": 1, "stdout": 1, "stream": 1}
-    return closing(Wire(container.attach_socket(params=streams)))
+    return closing(AttachedStream(container.attach_socket(params=streams)))
 
 
 def options(limits: Limits) -> dict[str, Any]:
-    """Spell the limits for the engine."""
+    """Write the limits as options of the Docker SDK."""
     from docker.types import LogConfig, Ulimit
 
     return {
@@ -170,8 +174,8 @@ def options(limits: Limits) -> dict[str, Any]:
         "pids_limit": limits.processes,
         "nano_cpus": 1_000_000_000,
         "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=256, hard=256)],
-        "log_config": LogConfig(type="none"),  # else what it says grows on the host's disk
-        "labels": {LABEL: NAME},
+        "log_config": LogConfig(type="none"),  # else its output grows on the host's disk
+        "labels": {STEP_LABEL: NAME},
         "stdin_open": True,
         "auto_remove": True,
     }

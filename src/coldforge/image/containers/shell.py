@@ -43,7 +43,7 @@ def shell(client: "docker.DockerClient", stack: str, folder: Path) -> int:
 
 @contextmanager
 def _raw(terminal: int) -> Iterator[None]:
-    """Let every key through until the end."""
+    """Put the terminal into raw mode; restore it at the end."""
     before = termios.tcgetattr(terminal)
     flags = fcntl.fcntl(terminal, fcntl.F_GETFL)
     try:

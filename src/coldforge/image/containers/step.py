@@ -1,4 +1,4 @@
-"""Run one step in a container that can reach nothing: no network, no spare capability."""
+"""Run one step in a container without network, with only the capabilities that it names."""
 
 import contextlib
 import shutil
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 INPUTS = "/coldforge/in"
-LABEL = "coldforge.step"
+STEP_LABEL = "coldforge.step"
 TAIL = 15  # lines of log shown when a step fails
 
 
 @dataclass(frozen=True)
-class Step:
+class ContainerStep:
     """A command in an image, its inputs (name below /coldforge/in -> host file), and its limits."""
 
     name: str
@@ -37,17 +37,19 @@ class Step:
     read_only: bool = False
     quiet: bool = True
     volumes: Mapping[str, str] = field(default_factory=dict)
-    """Volumes of the engine that outlive the step, made on demand: name -> where they are seen."""
+    """Docker volumes that outlive the step, created on demand: name -> mount point."""
 
 
 @contextmanager
-def ran(client: "docker.DockerClient", step: Step, log: Path) -> Iterator["Container"]:
+def finished(
+    client: "docker.DockerClient", step: ContainerStep, log: Path
+) -> Iterator["Container"]:
     """Run `step` to its end and yield the stopped container, then remove it.
 
     The log is kept. Raise ColdforgeError with its last lines if the step fails.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with answering(step.name), _delivered(client, step, log.parent) as inputs:
+    with docker_errors(step.name), _delivered(client, step, log.parent) as inputs:
         mounts = [*inputs, *_kept(step)]
         container = client.containers.create(
             step.image, step.command, mounts=mounts, **_limits(step)
@@ -60,18 +62,18 @@ def ran(client: "docker.DockerClient", step: Step, log: Path) -> Iterator["Conta
 
 
 @contextmanager
-def answering(what: str) -> Iterator[None]:
-    """Turn the engine's refusals and its silence into ColdforgeErrors about `what`."""
+def docker_errors(what: str) -> Iterator[None]:
+    """Turn Docker's errors and lost connections into ColdforgeErrors about `what`."""
     # Which exceptions to catch is asked only when one is raised: a build with nothing to do
     # never imports the SDK.
     try:
         yield
     except _refusal() as error:
         said = getattr(error, "explanation", None) or error
-        raise ColdforgeError(f"{what}: the engine says: {said}") from error
+        raise ColdforgeError(f"{what}: Docker reports: {said}") from error
     except _silence() as error:
         raise UnreachableError(
-            f"the engine stopped answering during {what}",
+            f"Docker stopped answering during {what}",
             "start it again; the same command continues",
         ) from error
 
@@ -95,17 +97,17 @@ def _silence() -> tuple[type[Exception], ...]:
     )
 
 
-def _limits(step: Step) -> dict[str, Any]:
+def _limits(step: ContainerStep) -> dict[str, Any]:
     return {
         "network_mode": "none",
         "hostname": "coldforge",
-        "working_dir": "/",  # else the engine makes the image's own and it lands in the layer
+        "working_dir": "/",  # else Docker makes the image's own and it lands in the layer
         "user": step.user,
         "cap_drop": ["ALL"],
         "cap_add": step.capabilities,
         "security_opt": ["no-new-privileges"],
         "environment": dict(step.env),
-        "labels": {LABEL: step.name},
+        "labels": {STEP_LABEL: step.name},
         "read_only": step.read_only,
         "tmpfs": {"/tmp": "mode=1777,exec"},  # noqa: S108 - the container's own
         "pids_limit": 4096,
@@ -113,10 +115,10 @@ def _limits(step: Step) -> dict[str, Any]:
     }
 
 
-def _follow(container: "Container", step: Step, log: Path) -> None:
-    """Start the container and keep what it says; raise ColdforgeError if it fails."""
-    # Attached before the start: following the engine's own log loses a quick step's last words.
-    with log.open("wb") as kept, hearing(container.attach(stream=True, demux=True)) as said:
+def _follow(container: "Container", step: ContainerStep, log: Path) -> None:
+    """Start the container and write its output to `log`; raise ColdforgeError if it fails."""
+    # Attached before the start: following Docker's own log loses the last lines of a quick step.
+    with log.open("wb") as kept, closing_stream(container.attach(stream=True, demux=True)) as said:
         container.start()
         for raw in _lines(said):
             kept.write(raw + b"\n")
@@ -131,8 +133,8 @@ def _follow(container: "Container", step: Step, log: Path) -> None:
 
 
 @contextmanager
-def hearing(stream: Any) -> Iterator[Any]:  # noqa: ANN401 - untyped SDK
-    """Yield what a container says; close the connection at the end, which the SDK leaves open."""
+def closing_stream(stream: Any) -> Iterator[Any]:  # noqa: ANN401 - untyped SDK
+    """Yield a container's output stream; close its connection, which the SDK leaves open."""
     import docker.errors
 
     try:
@@ -144,7 +146,7 @@ def hearing(stream: Any) -> Iterator[Any]:  # noqa: ANN401 - untyped SDK
 
 
 def _lines(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[bytes]:
-    """Split both streams into lines, each whole; a last one may lack its end."""
+    """Split both streams into complete lines; the last one may lack its newline."""
     rests = [b"", b""]
     for pair in pairs:
         for stream, chunk in enumerate(pair):
@@ -154,8 +156,10 @@ def _lines(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[bytes
 
 
 @contextmanager
-def _delivered(client: "docker.DockerClient", step: Step, scratch: Path) -> Iterator[list[Any]]:
-    """Yield the mounts that show the inputs read-only: a bind where the engine sees our files."""
+def _delivered(
+    client: "docker.DockerClient", step: ContainerStep, scratch: Path
+) -> Iterator[list[Any]]:
+    """Yield the mounts that show the inputs read-only: a bind where Docker sees our files."""
     if not step.inputs:
         yield []
         return
@@ -172,14 +176,14 @@ def _delivered(client: "docker.DockerClient", step: Step, scratch: Path) -> Iter
                 yield [mount]
 
 
-def _kept(step: Step) -> list[Any]:
+def _kept(step: ContainerStep) -> list[Any]:
     from docker.types import Mount
 
     return [Mount(place, name, type="volume") for name, place in step.volumes.items()]
 
 
 def _link(source: Path, place: Path) -> None:
-    """Show `source` at `place`, with one of two modes whatever this user's umask is."""
+    """Link or copy `source` to `place`, with mode 0755 or 0644 whatever the umask is."""
     place.parent.mkdir(parents=True, exist_ok=True)
     mode = shown_mode(source)
     try:
@@ -199,11 +203,11 @@ def bind(target: str, source: Path, writable: bool = False) -> Any:  # noqa: ANN
 
 
 @contextmanager
-def _volume(client: "docker.DockerClient", step: Step) -> Iterator[Any]:
-    """Fill a volume with the inputs through the engine's API, for engines elsewhere."""
+def _volume(client: "docker.DockerClient", step: ContainerStep) -> Iterator[Any]:
+    """Fill a volume with the inputs through Docker's API, for a Docker Engine on another host."""
     from docker.types import Mount
 
-    volume = client.volumes.create(labels={LABEL: step.name})
+    volume = client.volumes.create(labels={STEP_LABEL: step.name})
     try:
         mount = Mount(INPUTS, volume.name, type="volume")
         filler = client.containers.create(step.image, ["true"], mounts=[mount], network_mode="none")
@@ -217,7 +221,7 @@ def _volume(client: "docker.DockerClient", step: Step) -> Iterator[Any]:
 
 
 def shares_files(client: "docker.DockerClient", image: str, folder: Path) -> bool:
-    """Tell whether the engine sees this host's `folder` at its own path."""
+    """Tell whether Docker sees this host's `folder` at its own path."""
     import docker.errors
 
     try:

@@ -1,1 +1,1 @@
-"""The bytes of a layer: tar, wheel, deb, archive, and what is left out."""
+"""The bytes of a layer: tar, wheel, deb, archive, and the paths left out."""

@@ -1,4 +1,8 @@
-"""Read wheels, zips and tarballs as members: streamed, names checked, owners and times dropped."""
+"""Read wheels, zips and tarballs as members: streamed, names checked, owners and times dropped.
+
+Symlinks and modes of a zip are those that Info-ZIP writes: the Unix mode in the upper half of the
+external attributes. Sources: PKWARE APPNOTE 6.3, 4.4.15; POSIX.1-2017, pax.
+"""
 
 import lzma
 import stat
@@ -43,12 +47,12 @@ def members(filename: str, path: Path) -> Iterator[Content]:
         return _zip(path)
     if filename.endswith(TARS):
         return _tar(path)
-    raise ColdforgeError("it is no archive that can be laid out", "known: wheel, zip, tar")
+    raise ColdforgeError("it is not an archive that can be unpacked", "known: wheel, zip, tar")
 
 
 @contextmanager
-def sound(filename: str) -> Iterator[None]:
-    """Name the archive in every error, and turn those of its format into ColdforgeErrors."""
+def named_damage(filename: str) -> Iterator[None]:
+    """Name the archive in every error; turn errors of its format into ColdforgeErrors."""
     try:
         yield
     except ColdforgeError as error:

@@ -1,6 +1,12 @@
-"""Lay out the payload of .deb files without running dpkg: the root a first dpkg can run in.
+"""Unpack the payload of .deb files without running dpkg: the root in which dpkg can run.
 
-Sources: deb(5), ar(5); merged /usr as in Debian 12 (bin, sbin, lib* are links into /usr).
+As `dpkg-deb --fsys-tarfile FILE | tar -xp` does, but into a merged /usr, as debootstrap makes it
+for Debian 12: bin, sbin and lib* are links into /usr. Maintainer scripts do not run.
+
+The ar archive is read here, not by debian.arfile: that reports a truncated member as its end, and
+refuses bytes after the last one.
+
+Sources: deb(5), ar(5), debootstrap(8).
 """
 
 import io
@@ -104,7 +110,7 @@ def data_archive(stream: BinaryIO) -> IO[bytes]:
 
 
 class _Part(io.RawIOBase):
-    """The bytes of one ar member: what follows it would puzzle a decompressor."""
+    """The bytes of one ar member; a decompressor would read on into the next."""
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self.stream, self.left = stream, size

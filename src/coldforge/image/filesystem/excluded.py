@@ -1,10 +1,10 @@
-"""What a layer never holds: traces of the clock, the host and the run. Each line has its reason."""
+"""Paths that no layer holds: traces of the clock, the host and the run, each with its reason."""
 
 from fnmatch import fnmatchcase
 
-DROPPED = (
+EXCLUDED = (
     "coldforge", "coldforge/*",  # where steps find their inputs
-    ".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/mtab",  # the engine's
+    ".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/mtab",  # Docker's
     "dev/*", "proc/*", "sys/*", "run/*", "tmp/*", "var/tmp/*",  # alive only while running
     "var/log/*", "var/cache/apt/*", "var/lib/apt/lists/*",  # dates, and indexes of the moment
     "var/cache/ldconfig/aux-cache",  # inode numbers and times
@@ -19,6 +19,6 @@ DROPPED = (
 )  # fmt: skip
 
 
-def dropped(path: str) -> bool:
-    """Tell whether a layer leaves this path out."""
-    return any(fnmatchcase(path, pattern) for pattern in DROPPED)
+def is_excluded(path: str) -> bool:
+    """Tell whether this path is left out of every layer."""
+    return any(fnmatchcase(path, pattern) for pattern in EXCLUDED)

@@ -1,8 +1,11 @@
 """Lay archives out into a layer by a recipe's rules: part of a wheel or tarball -> a folder.
 
-A wheel laid out so leaves no .dist-info: Python must not take half a package for an installed
-one, and what the layer is made of stands in the lock. Only its licence is kept, as Debian keeps
-those of its packages.
+A wheel placed by rules leaves no .dist-info: `pip list` and importlib.metadata must not report a
+part of a package as installed, and the lock names the layer's inputs. Only its licence is kept, in
+/usr/share/doc/NAME, as Debian packages keep theirs. Links to unversioned libraries (libx.so) are
+those of Debian's -dev packages.
+
+Sources: recording installed projects (packaging.python.org); Debian Policy 8.4 and 12.5.
 """
 
 import io
@@ -13,7 +16,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.filesystem.archive import Content, members, sound
+from coldforge.image.filesystem.archive import Content, members, named_damage
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
 from coldforge.stack.recipe import LayerRecipe, Place
@@ -59,7 +62,7 @@ class _Placing:
         where: dict[str, str] = {}  # of this archive: its own path -> the image's
         if not rules:
             return
-        with sound(filename):
+        with named_damage(filename):
             for member, content in members(filename, path):
                 rule = next((r for r in rules if _inside(r, member.path) is not None), None)
                 if rule:
@@ -90,7 +93,7 @@ class _Placing:
         for rule in self.idle:
             inside = f" below {rule.prefix}" if rule.prefix else ""
             message = f"place rule '{rule.input}' takes nothing{inside}"
-            raise ColdforgeError(message, "mend the layer's recipe, or lock its inputs again")
+            raise ColdforgeError(message, "correct the layer's recipe, or lock its inputs again")
         links = {path.strip("/"): target for path, target in self.recipe.links.items()}
         for path, target in sorted({**unversioned(self.libraries, self.placed), **links}.items()):
             self.writer.add(Member(path, "symlink", 0o777, link=target))

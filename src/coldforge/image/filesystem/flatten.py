@@ -1,5 +1,7 @@
 """Flatten the layers of a base image into one normalised layer.
 
+As a container runtime applies layers: whiteouts hide what is below, hard links share content.
+
 Sources: OCI image-spec v1.1, layer.md (whiteouts, hard links) and config.md (diffIDs).
 """
 
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.filesystem.excluded import dropped
+from coldforge.image.filesystem.excluded import is_excluded
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import BLOCK, CHUNK, LayerWriter
 from coldforge.image.filesystem.tree import Tree, read_members, union
@@ -55,7 +57,7 @@ def layers_of(entries: list[tuple[Entry, Path]]) -> list[Packed]:
             for number, (layer, diff_id) in enumerate(pairs, 1)
         ]
     except (KeyError, ValueError, TypeError) as error:
-        message = f"the lock does not hold all of image {repository}: {error}"
+        message = f"the lock lacks a part of image {repository}: {error}"
         raise ColdforgeError(
             message, "take the lock from version control, or lock again"
         ) from error
@@ -134,7 +136,7 @@ def _write(tree: Tree, spool: BinaryIO, writer: LayerWriter) -> None:
     """Write what a layer may hold; files whose content lies at one place are hard links."""
     first: dict[int, str] = {}
     for path, node in sorted(tree.items()):
-        if dropped(path):
+        if is_excluded(path):
             continue
         if node.member.kind != "file":
             writer.add(node.member)

@@ -1,4 +1,9 @@
-"""One member of a layer: a path of the image, what it is, and what it may be."""
+"""One member of a layer: its path, kind, mode, owner, size, link and capability.
+
+As Python's tarfile.data_filter (PEP 706) it refuses names and links that leave the root; absolute
+names too. Absolute symlinks are allowed: they point into the image. Capabilities are the pax
+records of GNU tar's --xattrs (SCHILY.xattr.*), as Docker writes and reads them.
+"""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -22,7 +27,7 @@ class Member:
     link: str = ""
     """Symlink: its text. Hard link: the path of an earlier member."""
     capability: bytes = field(default=b"", repr=False)
-    """The security.capability attribute, the only one engines carry."""
+    """The security.capability attribute, the only one that Docker keeps in a layer."""
 
     def pax(self) -> dict[str, bytes]:
         """List the pax records this member needs beyond its name and size."""

@@ -1,4 +1,8 @@
-"""Make a freshly built wheel's bytes a function of its contents alone."""
+"""Rewrite a built wheel so that its bytes depend only on its contents.
+
+Members are in the order of `wheel pack`: sorted, .dist-info last.
+Source: the binary distribution format (packaging.python.org), "Recommended archiver features".
+"""
 
 import zipfile
 from pathlib import Path

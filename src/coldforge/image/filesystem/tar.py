@@ -1,4 +1,4 @@
-"""The one tar writer: same members in, same bytes out, on any host and Python.
+"""The tar writer of layers: equal members give equal bytes, on any host and Python.
 
 Headers are POSIX ustar; a pax record is added only for what ustar cannot hold. Source:
 POSIX.1-2017, pax, "ustar Interchange Format" and "pax Header Block".

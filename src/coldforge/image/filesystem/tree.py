@@ -1,4 +1,9 @@
-"""A file system as data: path -> member and content digest; read from tars, unioned, compared."""
+"""A file system as data: path -> member and content digest; read from tars, merged, compared.
+
+Layers are merged as overlayfs and container runtimes do it: a whiteout removes a path of the
+layers below, an opaque whiteout all that a folder had; a non-folder replaces a folder.
+Source: OCI image-spec v1.1, layer.md.
+"""
 
 import hashlib
 import tarfile
@@ -35,7 +40,7 @@ Tree = dict[str, Node]
 def read_tree(tar: Path) -> Tree:
     """Read a tar file; hard links become copies of what they link.
 
-    Device nodes under dev/ (the engine's own) are passed over.
+    Device nodes under dev/ (Docker's own) are passed over.
     """
     with tar.open("rb") as raw:
         return read_members(raw, hashing=True)

@@ -1,4 +1,8 @@
-"""Lay wheels out into a layer, straight from the zip: no pip, no container, no .pyc.
+"""Install wheels into a layer straight from the zip: no pip, no container, no .pyc.
+
+The files are those that Debian's pip installs as root: packages in
+/usr/local/lib/python3.X/dist-packages, scripts in /usr/local/bin with their shebang rewritten,
+INSTALLER and a sorted RECORD. pypa/installer reads the wheel.
 
 Sources: the binary distribution format (packaging.python.org), Debian's Python policy.
 """
@@ -46,7 +50,7 @@ def install_wheel(wheel: Path, filename: str, writer: "LayerWriter", python: str
             for name in archive.namelist():
                 check_name(name.rstrip("/"))
             destination = LayerDestination(writer, python)
-            warnings.filterwarnings("ignore", "Skip installing .*__pycache__")  # as we want it
+            warnings.filterwarnings("ignore", "Skip installing .*__pycache__")  # on purpose
             installer.install(WheelFile(archive), destination, {"INSTALLER": b"coldforge\n"})
     except ColdforgeError as error:
         raise ColdforgeError(f"{filename}: {error.message}", error.hint) from error

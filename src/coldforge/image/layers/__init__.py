@@ -1,1 +1,1 @@
-"""Layers and wheels made: laid out from blobs, or by a script in a container."""
+"""Make layers and wheels: assembled from blobs, or built by a script in a container."""

@@ -1,4 +1,4 @@
-"""What hand-carried files lend to a layer: their versions in its recipe, the wheels inside them."""
+"""Hand-carried files of a layer: their versions in its recipe, the wheels inside them."""
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.filesystem.archive import members, sound
+from coldforge.image.filesystem.archive import members, named_damage
 from coldforge.stack.lock import Lock
 from coldforge.stack.recipe import LayerRecipe, Place
 from coldforge.stack.stack import Python
 from coldforge.stack.tags import best_wheel, supported
 
-Carried = tuple[str, str, Path]
+CarriedFile = tuple[str, str, Path]
 """Name in the release profile, file name, bytes."""
 
 
@@ -27,14 +27,14 @@ def versions(lock: Lock, layers: Iterable[str]) -> dict[str, str]:
 
 
 def variables(lock: Lock, layers: Iterable[str]) -> dict[str, str]:
-    """Tell a contained step the locked versions: COLDFORGE_TENSORRT_VERSION."""
+    """Pass the locked versions to a step as variables: COLDFORGE_TENSORRT_VERSION."""
     return {
         f"COLDFORGE_{name.upper().replace('-', '_')}_VERSION": version
         for name, version in versions(lock, layers).items()
     }
 
 
-def settled(recipe: LayerRecipe, known: Mapping[str, str]) -> LayerRecipe:
+def with_versions(recipe: LayerRecipe, known: Mapping[str, str]) -> LayerRecipe:
     """Write the versions of hand-carried files into a recipe: {tensorrt} becomes 9.0.1.4."""
 
     def fill(value: Any) -> Any:  # noqa: ANN401 - whatever a recipe holds
@@ -59,9 +59,9 @@ def settled(recipe: LayerRecipe, known: Mapping[str, str]) -> LayerRecipe:
 
 @contextmanager
 def wheels_inside(
-    packages: Mapping[str, str], carried: Iterable[Carried], python: Python | None
+    packages: Mapping[str, str], carried: Iterable[CarriedFile], python: Python | None
 ) -> Iterator[list[tuple[str, Path]]]:
-    """Take out of each archive the wheel that suits the image's interpreter: file name, bytes.
+    """Extract from each archive the wheel that suits the image's interpreter: file name, bytes.
 
     `packages`: archive -> glob of its wheels. Raise ColdforgeError if none suits.
     """
@@ -70,17 +70,17 @@ def wheels_inside(
         for name, filename, path in carried:
             if name in packages:
                 place = Path(folder) / name
-                names = _taken_out(packages[name], filename, path, place)
+                names = _extracted(packages[name], filename, path, place)
                 best = _best(names, filename, packages[name], python)
                 found.append((best, place / best))
         yield found
 
 
-def _taken_out(glob: str, filename: str, path: Path, place: Path) -> list[str]:
+def _extracted(glob: str, filename: str, path: Path, place: Path) -> list[str]:
     """Write the members that match `glob` into folder `place`; list their names."""
     place.mkdir()
     names = []
-    with sound(filename):
+    with named_damage(filename):
         for member, content in members(filename, path):
             if content and member.kind == "file" and fnmatchcase(member.path, glob):
                 names.append(member.path.rpartition("/")[2])

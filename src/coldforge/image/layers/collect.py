@@ -1,6 +1,6 @@
-"""Turn a stopped container's file system into a layer: what changed against the layers below.
+"""Make a layer of what a container changed against the layers below.
 
-The engine's own diff is not used: it misses a file rewritten at the same size and time.
+Docker's own diff is not used: it misses a file rewritten at the same size and time.
 """
 
 import tempfile
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from coldforge.image.filesystem.excluded import dropped
+from coldforge.image.filesystem.excluded import is_excluded
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
 from coldforge.image.filesystem.tree import WHITEOUT, Node, Tree, changes, read_members
@@ -73,7 +73,9 @@ def _moved(tree: Tree, folder: str) -> Tree:
 
 def _kept(tree: Tree, outputs: list[str]) -> Tree:
     return {
-        path: node for path, node in tree.items() if not dropped(path) and _declared(path, outputs)
+        path: node
+        for path, node in tree.items()
+        if not is_excluded(path) and _declared(path, outputs)
     }
 
 

@@ -1,4 +1,4 @@
-"""Build a wheel from source in a container: same bytes every time."""
+"""Build a wheel from source in a container, reproducibly."""
 
 import shutil
 import tarfile
@@ -10,38 +10,39 @@ from pathlib import Path
 from typing import IO
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.containers.step import Step, ran
+from coldforge.image.containers.step import ContainerStep, finished
 from coldforge.image.filesystem.member import clean_name
 from coldforge.image.filesystem.normalise_wheel import repack
-from coldforge.image.layers.context import Site
-from coldforge.image.layers.release_build import Workshop, released
+from coldforge.image.layers.context import BuildContext
+from coldforge.image.layers.release_build import BuildEnvironment, release_step
 from coldforge.stack.lock import Entry
 
 OUT = "/coldforge/out"
-# nvcc names its temporary files by process, and the names reach the object; not so beside it.
-STEADY = {"NVCC_APPEND_FLAGS": "-objtemp"}
+# nvcc's temporary files are named by process id, and the names end up in the object file,
+# unless they are written beside it.
+NVCC_ENV = {"NVCC_APPEND_FLAGS": "-objtemp"}
 
 
-def built_wheel(shop: Workshop, site: Site, name: str, out: Path) -> Path:
+def built_wheel(build_env: BuildEnvironment, context: BuildContext, name: str, out: Path) -> Path:
     """Build wheel recipe `name`; return the normalised wheel in folder `out`."""
-    recipe = site.stack.wheels[name]
-    source, requires = wheel_inputs(site, name)
-    step = Step(
+    recipe = context.stack.wheels[name]
+    source, requires = wheel_inputs(context, name)
+    step = ContainerStep(
         name=f"wheel {name}",
-        image=shop.image,
+        image=build_env.image,
         command=["python3", "/coldforge/in/build.py"],
-        inputs={f"wheels/{entry.path}": site.blob(entry) for entry in requires},
-        env={**shop.env, **STEADY, **recipe.env},
+        inputs={f"wheels/{entry.path}": context.blob(entry) for entry in requires},
+        env={**build_env.env, **NVCC_ENV, **recipe.env},
     )
-    log = site.logs / f"wheel.{name}.log"
+    log = context.logs / f"wheel.{name}.log"
     if recipe.release:
-        step = released(shop, site, step, source)
-        log = site.logs / "build_whl.log"
+        step = release_step(build_env, context, step, source)
+        log = context.logs / "build_whl.log"
     else:
-        inputs = {"build.py": site.space.wheels / "build.py"}
-        inputs |= {f"sdist/{source.path}": site.blob(source)}
+        inputs = {"build.py": context.space.wheels / "build.py"}
+        inputs |= {f"sdist/{source.path}": context.blob(source)}
         step = replace(step, inputs={**step.inputs, **inputs})
-    with ran(shop.client, step, log) as container:
+    with finished(build_env.client, step, log) as container:
         archive, _ = container.get_archive(OUT)
         made = _only_wheel(archive, out)
     if recipe.release:
@@ -49,12 +50,12 @@ def built_wheel(shop: Workshop, site: Site, name: str, out: Path) -> Path:
     return made
 
 
-def wheel_inputs(site: Site, name: str) -> tuple[Entry, list[Entry]]:
+def wheel_inputs(context: BuildContext, name: str) -> tuple[Entry, list[Entry]]:
     """Split a wheel recipe's inputs into its source and its build requirements."""
-    entries = [entry for entry in site.lock.of(f"wheel/{name}") if entry.origin != "lfs"]
+    entries = [entry for entry in context.lock.of(f"wheel/{name}") if entry.origin != "lfs"]
     sources = [entry for entry in entries if not entry.path.endswith(".whl")]
     if len(sources) != 1:
-        hint = f"run: ./invokew stack.lock --stack {site.stack.name}"
+        hint = f"run: ./invokew stack.lock --stack {context.stack.name}"
         raise ColdforgeError(f"the lock holds {len(sources)} sources for wheel {name}", hint)
     return sources[0], [entry for entry in entries if entry is not sources[0]]
 
@@ -67,7 +68,7 @@ def _only_wheel(archive: Iterable[bytes], out: Path) -> Path:
         with tarfile.open(fileobj=spool, mode="r:") as tar:
             found = [info for info in tar if info.isfile() and info.name.endswith(".whl")]
             if len(found) != 1:
-                raise ColdforgeError(f"the build left {len(found)} wheels, not one")
+                raise ColdforgeError(f"the build left {len(found)} wheels instead of one")
             filename = Path(clean_name(found[0].name)).name
             return _repacked(tar.extractfile(found[0]), filename, out)
 

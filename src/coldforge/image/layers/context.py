@@ -1,4 +1,4 @@
-"""Where things are made, and what every contained step's environment holds."""
+"""What a build is given, and the environment of every step in a container."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ Write = Callable[[LayerWriter], None]
 
 
 @dataclass(frozen=True)
-class Site:
-    """Where things are made: the checkout, the stack and its lock, the mirror, the layout."""
+class BuildContext:
+    """What a build is given: checkout, stack, lock, mirror and layout."""
 
     space: Workspace
     stack: Stack
@@ -25,8 +25,8 @@ class Site:
     store: Store
     layout: Layout
     root: Path
-    """Where everything made here is kept: build/, or a scratch folder."""
-    builder: "Site | None" = None
+    """Where results are kept: build/, or a scratch folder."""
+    builder: "BuildContext | None" = None
     """The stack in whose image the wheels are compiled, if that is another one."""
 
     @property
@@ -40,7 +40,7 @@ class Site:
         return self.store.need(entry.sha256, f"{entry.name} {entry.version}", hint)
 
     def write(self, write: Write) -> Descriptor:
-        """Let `write` fill a layer; keep it under its diffID."""
+        """Store the layer that `write` writes under its diffID."""
         with self.layout.scratch() as stream:
             writer = LayerWriter(stream, self.stack.file.epoch)
             write(writer)
@@ -49,7 +49,7 @@ class Site:
 
 
 def fixed_environment(stack: Stack, layers: list[str]) -> dict[str, str]:
-    """Give a contained step the layers' environment and what keeps its output the same."""
+    """Return the layers' environment and the variables that keep a step's output reproducible."""
     return environment(stack, layers) | {
         "SOURCE_DATE_EPOCH": str(stack.file.epoch),
         "PYTHONHASHSEED": "0",

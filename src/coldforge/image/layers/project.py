@@ -13,14 +13,14 @@ REVISION = "REVISION"
 
 
 def build_project(space: Workspace, out: Path) -> Path:
-    """Build the checkout's wheel into `out`, its bytes decided by its sources alone."""
+    """Build the checkout's wheel into `out`, its bytes decided only by its sources."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
         done = subprocess.run(command, cwd=space.root, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = (done.stderr.strip() or done.stdout.strip() or "no word why").splitlines()[-1]
+            said = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
             raise ColdforgeError(
-                f"the project's wheel did not build: {said}", "mend pyproject.toml"
+                f"the project's wheel did not build: {said}", "correct pyproject.toml"
             )
         (wheel,) = Path(folder).glob("*.whl")
         out.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def build_project(space: Workspace, out: Path) -> Path:
 def revision(space: Workspace) -> str:
     """Name the commit of the checkout, marked if files differ from it; `unknown` without git.
 
-    A checkout that a bundle carried has no git: its file REVISION says what this said there.
+    A checkout from a bundle has no git: its file REVISION holds the revision.
     """
     carried = space.root / REVISION
     if carried.is_file():

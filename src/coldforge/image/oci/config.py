@@ -1,4 +1,4 @@
-"""The image config and manifest: identity is ours, so every field is decided here."""
+"""The image config and manifest; every field is set here, so the digest is reproducible."""
 
 from datetime import UTC, datetime
 from typing import Any

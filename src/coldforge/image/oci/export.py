@@ -1,4 +1,4 @@
-"""Give a built image away as a standard OCI layout of its own."""
+"""Export a built image as an OCI layout."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ from coldforge.progress import step
 def export(layout: Layout, name: str, out: Path) -> Descriptor:
     """Copy image `name` and what refers to it to a new folder `out`; return its manifest.
 
-    The folder appears whole or not at all.
+    The folder appears complete or not at all.
 
     Raise ColdforgeError if the image is not built or `out` holds something else.
     """

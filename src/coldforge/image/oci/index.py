@@ -1,4 +1,4 @@
-"""index.json of an OCI layout: read at any time, changed by one writer after the other.
+"""index.json of an OCI layout: read at any time, written under a lock.
 
 Source: OCI image-spec v1.1, image-layout.md.
 """
@@ -27,16 +27,16 @@ def name_of(entry: Entry) -> str:
 
 
 def read_index(root: Path) -> list[Entry]:
-    """List the descriptors of a layout's index; none if there is no index yet."""
+    """List the descriptors of a layout's index; [] without one."""
     path = root / "index.json"
     entries: list[Entry] = json.loads(path.read_bytes())["manifests"] if path.exists() else []
     return entries
 
 
 @contextmanager
-def changed(root: Path) -> Iterator[list[Entry]]:
+def updated(root: Path) -> Iterator[list[Entry]]:
     """Yield the descriptors to be changed in place, then write them; other writers wait."""
-    with _alone(root):
+    with _locked(root):
         entries = read_index(root)
         before = list(entries)
         yield entries
@@ -45,21 +45,21 @@ def changed(root: Path) -> Iterator[list[Entry]]:
 
 
 def write_index(root: Path, entries: list[Entry]) -> None:
-    """Write an index of `entries` alone."""
-    with _alone(root):
+    """Replace the index by one of `entries`."""
+    with _locked(root):
         _write(root, entries)
 
 
 def _write(root: Path, entries: list[Entry]) -> None:
-    """Write by rename, in an order that tells nothing of who came first: names, then digests."""
+    """Write the index sorted by name and digest, so that the order of builds does not show."""
     ordered = sorted(entries, key=lambda item: (not name_of(item), name_of(item), item["digest"]))
     index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": ordered}
     write_file(root / "index.json", canonical_json(index))
 
 
 @contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Keep other writers out, by a lock on oci-layout: a file that every layout has for good."""
+def _locked(root: Path) -> Iterator[None]:
+    """Keep other writers out, by a lock on oci-layout: a file that every layout has."""
     with locked(root / "oci-layout") as marker:
         if not os.fstat(marker).st_size:
             os.write(marker, canonical_json(VERSION))

@@ -1,4 +1,4 @@
-"""An OCI image layout on disk: the truth about what was built.
+"""An OCI image layout on disk: what was built.
 
 Source: OCI image-spec v1.1, image-layout.md, manifest.md, config.md.
 """
@@ -17,7 +17,7 @@ from coldforge.files.atomic import publish
 from coldforge.files.digest import canonical_json
 from coldforge.files.lock import locked
 from coldforge.image.oci import referrers
-from coldforge.image.oci.index import REF, changed, name_of, read_index, write_index
+from coldforge.image.oci.index import REF, name_of, read_index, updated, write_index
 
 MANIFEST = referrers.MANIFEST
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -62,11 +62,11 @@ class Layout:
                 place.unlink(missing_ok=True)
 
     @contextmanager
-    def held(self, alone: bool = False) -> Iterator[None]:
-        """Keep blobs from being removed meanwhile; `alone`: raise ColdforgeError if others do."""
+    def held(self, exclusive: bool = False) -> Iterator[None]:
+        """Keep blobs from being removed; `exclusive`: raise ColdforgeError if others hold them."""
         self.root.mkdir(parents=True, exist_ok=True)
-        busy = ColdforgeError("a build is under way", "wait for its end") if alone else None
-        with locked(self.root, shared=not alone, busy=busy):
+        busy = ColdforgeError("a build is under way", "wait for its end") if exclusive else None
+        with locked(self.root, shared=not exclusive, busy=busy):
             yield
 
     def keep(self, stream: BinaryIO, sha256: str, media_type: str) -> Descriptor:
@@ -103,13 +103,13 @@ class Layout:
         return document
 
     def tag(self, name: str, manifest: Descriptor) -> None:
-        """Point `name` at a manifest; other names, and what refers to a manifest, unchanged."""
-        with changed(self.root) as entries:
+        """Point `name` at a manifest; other names, and referrers unchanged."""
+        with updated(self.root) as entries:
             entries[:] = [entry for entry in entries if name_of(entry) != name]
             entries.append(manifest.json() | {"annotations": {REF: name}})
 
     def write_index(self, manifests: list[dict[str, Any]]) -> None:
-        """Write oci-layout and an index.json of `manifests` alone."""
+        """Write oci-layout and an index.json of `manifests`."""
         write_index(self.root, manifests)
 
     def tags(self) -> dict[str, dict[str, Any]]:
@@ -125,14 +125,14 @@ class Layout:
         data: bytes,
         annotations: dict[str, str] | None = None,
     ) -> Descriptor:
-        """Store `data` as what refers to `subject`; return its manifest. Twice is once."""
+        """Store `data` as a referrer of `subject` unless it is there; return its manifest."""
         with self.held():
             config = self.put_bytes(b"{}", EMPTY)
             layer = self.put_bytes(data, media_type)
             parts = (subject.json(), config.json(), layer.json())
             document = referrers.manifest(artifact_type, parts, annotations or {})
             made = self.put(document, MANIFEST)
-            with changed(self.root) as entries:
+            with updated(self.root) as entries:
                 if made.digest not in {entry["digest"] for entry in entries}:
                     entries.append(made.json() | referrers.summary(document))
         return made
@@ -151,17 +151,17 @@ class Layout:
         return manifests.union(*(blobs_of(self.read(digest)) for digest in manifests))
 
     def forget(self, digests: set[str]) -> None:
-        """Drop from the index what refers to an image, by manifest; named images stay."""
-        with changed(self.root) as entries:
+        """Remove referrers from the index, by manifest; named images stay."""
+        with updated(self.root) as entries:
             entries[:] = [
                 item for item in entries if name_of(item) or item["digest"] not in digests
             ]
 
     def forget_strays(self) -> None:
-        """Drop from the index what refers to an image that has no name any more."""
+        """Remove from the index what refers to an image without a name."""
         named = {tag["digest"] for tag in self.tags().values()}
         kept = {entry["digest"] for entry, of in self._referring() if of in named}
-        with changed(self.root) as entries:
+        with updated(self.root) as entries:
             entries[:] = [entry for entry in entries if name_of(entry) or entry["digest"] in kept]
 
     def _referring(self) -> list[tuple[dict[str, Any], str]]:

@@ -1,4 +1,4 @@
-"""Remove what no built image is made of: earlier versions of layers, killed builds' leavings."""
+"""Remove blobs that no built image uses: earlier layers, files of killed builds."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ class Pruned(NamedTuple):
 
 
 MADE = ("verify", "bundle/encoded")
-"""What is kept beside the layout to be looked at, or to save time."""
+"""Folders beside the layout that can be made again."""
 
 
 def prune(root: Path) -> Pruned:
@@ -24,7 +24,7 @@ def prune(root: Path) -> Pruned:
     What is removed can be made again. Raise ColdforgeError while a build is under way.
     """
     layout = Layout(root / "oci")
-    with layout.held(alone=True):
+    with layout.held(exclusive=True):
         layout.forget_strays()
         kept = {layout.blob(digest) for digest in layout.reachable()}
         blobs = (root / "oci" / "blobs" / "sha256").glob("*")

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.evidence.inventory import inventory
+from coldforge.evidence.checks import inventory
 from coldforge.image.oci.layout import LAYER, Layout
 from tests.evidence.packages import tar
 

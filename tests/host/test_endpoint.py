@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.host.glance import glance
+from coldforge.host.endpoint import inspect_local_image
 
 
 class Engine(BaseHTTPRequestHandler):
@@ -40,12 +40,12 @@ def engine_socket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_an_image_the_engine_has_is_shown(engine_socket: Path) -> None:
-    assert glance("localhost/coldforge/cpu:latest") == {"Id": "sha256:1"}
+    assert inspect_local_image("localhost/coldforge/cpu:latest") == {"Id": "sha256:1"}
 
 
 @pytest.mark.parametrize("name", ["absent:latest", "odd:latest"])
 def test_what_cannot_be_told_is_nothing(engine_socket: Path, name: str) -> None:
-    assert glance(name) == {}
+    assert inspect_local_image(name) == {}
 
 
 @pytest.mark.parametrize("host", ["unix:///nowhere/d.sock", "tcp://192.0.2.1:2375", "ssh://far"])
@@ -53,7 +53,7 @@ def test_engines_elsewhere_and_silent_ones_are_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", host)
-    assert glance("localhost/coldforge/cpu:latest") == {}
+    assert inspect_local_image("localhost/coldforge/cpu:latest") == {}
 
 
 def test_the_sdk_is_not_imported_to_find_the_default_engine(

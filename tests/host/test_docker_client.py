@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.host import daemon, engine
-from coldforge.host.endpoint import DEFAULT_SOCKET, EngineAbsentError, find_endpoint, reach
+from coldforge.host import daemon
+from coldforge.host import docker_client as engine
+from coldforge.host.endpoint import DEFAULT_SOCKET, DockerAbsentError, check_socket, find_endpoint
 
 
 @pytest.fixture(autouse=True)
@@ -50,21 +51,21 @@ def test_the_context_in_use_is_followed(tmp_path: Path) -> None:
 
 def test_an_unknown_context_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONTEXT", "nowhere")
-    with pytest.raises(ColdforgeError, match="context 'nowhere' names no engine"):
+    with pytest.raises(ColdforgeError, match="context 'nowhere' names no Docker Engine"):
         find_endpoint()
 
 
 def test_a_socket_that_is_not_there_is_absent(tmp_path: Path) -> None:
-    with pytest.raises(EngineAbsentError, match="No such file"):
-        reach(f"unix://{tmp_path}/none.sock")
+    with pytest.raises(DockerAbsentError, match="No such file"):
+        check_socket(f"unix://{tmp_path}/none.sock")
 
 
 def test_a_socket_nobody_listens_at_is_absent(tmp_path: Path) -> None:
     place = tmp_path / "left.sock"
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(place))
-    with pytest.raises(EngineAbsentError, match="refused"):
-        reach(f"unix://{place}")
+    with pytest.raises(DockerAbsentError, match="refused"):
+        check_socket(f"unix://{place}")
 
 
 def test_a_refused_user_learns_of_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,9 +74,9 @@ def test_a_refused_user_learns_of_the_group(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("socket.socket.connect", refuse)
     with pytest.raises(ColdforgeError) as caught:
-        reach("unix:///run/theirs.sock")
+        check_socket("unix:///run/theirs.sock")
     assert "usermod -aG docker" in caught.value.hint
-    assert not isinstance(caught.value, EngineAbsentError)
+    assert not isinstance(caught.value, DockerAbsentError)
 
 
 def test_an_engine_elsewhere_that_is_down_is_one_plain_line(
@@ -85,7 +86,7 @@ def test_an_engine_elsewhere_that_is_down_is_one_plain_line(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
-    with pytest.raises(ColdforgeError, match=r"gives no answer: Connection refused$"):
+    with pytest.raises(ColdforgeError, match=r"does not answer: Connection refused$"):
         engine.connect()
 
 
@@ -94,8 +95,8 @@ def test_an_engine_somebody_chose_is_never_replaced(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     monkeypatch.setattr(daemon, "bring_up", lambda absent, yes: pytest.fail("brought one up"))
-    with pytest.raises(EngineAbsentError):
-        engine.ensure_engine(yes=True)
+    with pytest.raises(DockerAbsentError):
+        engine.ensure_docker(yes=True)
 
 
 @pytest.mark.parametrize("version", ["1.40", "1.9"])
@@ -126,15 +127,15 @@ class Answers:
 
 
 def test_containerds_store_is_told_from_a_graph_driver() -> None:
-    facts = engine.engine_facts(Answers())  # type: ignore[arg-type]
+    facts = engine.docker_facts(Answers())  # type: ignore[arg-type]
     assert facts.containerd_store
     assert (facts.version, facts.platform) == ("28.5.2", "linux/x86_64")
 
 
 @pytest.mark.engine
 def test_the_engine_here_says_what_it_is(engine: Any) -> None:
-    from coldforge.host.engine import engine_facts
+    from coldforge.host.docker_client import docker_facts
 
-    facts = engine_facts(engine)
+    facts = docker_facts(engine)
     assert facts.platform == "linux/x86_64"
     assert facts.root.startswith("/")

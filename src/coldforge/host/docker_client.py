@@ -1,4 +1,4 @@
-"""Find a Docker Engine the way Docker's own tools do, and bring one up where none answers."""
+"""Connect to Docker as its own tools do; install and start it where none answers."""
 
 import os
 import re
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.host import daemon
 from coldforge.host.endpoint import (
-    GREETING,
+    ANSWER_SECONDS,
+    DockerAbsentError,
     Endpoint,
-    EngineAbsentError,
+    check_socket,
     find_endpoint,
-    reach,
 )
 from coldforge.host.ssh import Tunnel
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     import docker
 
 OLDEST_API = (1, 41)  # Engine 20.10
-LONG = 3600  # seconds it may be silent afterwards: loading gigabytes takes a while
+SILENCE_SECONDS = 3600  # seconds it may be silent afterwards: loading gigabytes takes a while
 
 
 @dataclass(frozen=True)
-class EngineFacts:
-    """What an engine says of itself."""
+class DockerFacts:
+    """Facts that a Docker Engine reports."""
 
     version: str
     api_version: str
@@ -34,18 +34,18 @@ class EngineFacts:
     containerd_store: bool
     """Images lie in containerd's store (the default from 29 on), not in a graph driver's."""
     root: str
-    """Data folder, on the engine's machine."""
+    """Data folder, on Docker's machine."""
     platform: str
 
 
-def ensure_engine(yes: bool = False) -> "docker.DockerClient":
-    """Return a client of an engine; as root, install and start Debian's where none answers.
+def ensure_docker(yes: bool = False) -> "docker.DockerClient":
+    """Return a client of a Docker Engine; as root, install and start Debian's where none answers.
 
     `yes` gives permission ahead. The caller closes the client. Raise ColdforgeError.
     """
     try:
         return connect()
-    except EngineAbsentError as absent:
+    except DockerAbsentError as absent:
         if find_endpoint().chosen:
             raise
         daemon.bring_up(absent, yes)
@@ -53,15 +53,15 @@ def ensure_engine(yes: bool = False) -> "docker.DockerClient":
 
 
 def connect(url: str = "") -> "docker.DockerClient":
-    """Return a client of the engine at `url`, else of the user's.
+    """Return a client of Docker at `url`, else of the user's.
 
-    Raise EngineAbsentError, UnreachableError or ColdforgeError.
+    Raise DockerAbsentError, UnreachableError or ColdforgeError.
     """
     import docker.errors
     import requests.exceptions
 
     endpoint = Endpoint(url, chosen=True) if url else find_endpoint()
-    reach(endpoint.url)
+    check_socket(endpoint.url)
     tunnel = Tunnel(endpoint.url) if endpoint.url.startswith("ssh://") else None
     try:
         client = _open(endpoint, tunnel, bool(url or os.environ.get("DOCKER_HOST")))
@@ -70,12 +70,12 @@ def connect(url: str = "") -> "docker.DockerClient":
         if tunnel:
             tunnel.close()
         raise trouble or UnreachableError(
-            f"the Docker Engine at {endpoint.url} gives no answer: {cause(str(error))}",
-            "check DOCKER_HOST and `docker context show`, and that the engine runs",
+            f"the Docker Engine at {endpoint.url} does not answer: {cause(str(error))}",
+            "check DOCKER_HOST and `docker context show`, and that Docker runs",
         ) from error
     if tunnel:
         weakref.finalize(client, tunnel.close)
-    client.api.timeout = LONG
+    client.api.timeout = SILENCE_SECONDS
     try:
         check_api(client.api.api_version)
     except ColdforgeError:
@@ -89,31 +89,31 @@ def _open(endpoint: Endpoint, tunnel: Tunnel | None, by_environment: bool) -> "d
     import docker
 
     if tunnel:
-        return docker.DockerClient(tunnel.url, timeout=GREETING)
+        return docker.DockerClient(tunnel.url, timeout=ANSWER_SECONDS)
     if by_environment:
         environment = dict(os.environ) | {"DOCKER_HOST": endpoint.url}
-        return docker.DockerClient.from_env(timeout=GREETING, environment=environment)
-    return docker.DockerClient(endpoint.url, timeout=GREETING, tls=endpoint.tls or False)
+        return docker.DockerClient.from_env(timeout=ANSWER_SECONDS, environment=environment)
+    return docker.DockerClient(endpoint.url, timeout=ANSWER_SECONDS, tls=endpoint.tls or False)
 
 
 def cause(text: str) -> str:
-    """Dig the system's own words out of an error that wraps others."""
+    """Find the system's own message in an error that wraps others."""
     match = re.search(r"\[Errno \d+\] ([^\"')]+)", text)
     return match[1] if match else text
 
 
 def check_api(version: str) -> None:
-    """Raise ColdforgeError when an engine's API is older than Engine 20.10's."""
+    """Raise ColdforgeError when Docker's API is older than Engine 20.10's."""
     if tuple(int(part) for part in version.split(".")) < OLDEST_API:
         message = f"this Docker Engine is too old: it speaks API {version}, 1.41 is needed"
         raise ColdforgeError(message, "install Docker Engine 20.10 or newer")
 
 
-def engine_facts(client: "docker.DockerClient") -> EngineFacts:
-    """Ask an engine for its version, storage and place."""
+def docker_facts(client: "docker.DockerClient") -> DockerFacts:
+    """Ask a Docker Engine for its version, storage and place."""
     version, info = client.version(), client.info()
     status = dict(pair[:2] for pair in info.get("DriverStatus") or [])
-    return EngineFacts(
+    return DockerFacts(
         version=version["Version"],
         api_version=version["ApiVersion"],
         driver=info["Driver"],

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from coldforge.host import ask
+from coldforge.host import daemon
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from coldforge.host import ask
 def test_permission_is_given_ahead_or_asked_for_on_a_terminal_only(
     yes: bool, environ: dict[str, str], terminal: bool, answer: bool | None
 ) -> None:
-    assert ask.settled(yes, environ, terminal) is answer
+    assert daemon.permission(yes, environ, terminal) is answer
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,6 @@ def test_only_a_typed_yes_is_a_yes(
 ) -> None:
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.delenv("COLDFORGE_YES", raising=False)
-    monkeypatch.setattr(ask, "at_terminal", lambda: True)
+    monkeypatch.setattr(daemon, "at_terminal", lambda: True)
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-    assert ask.agreed("Install?", yes=False) is given
+    assert daemon.confirm("Install?", yes=False) is given
