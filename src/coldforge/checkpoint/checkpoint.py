@@ -67,7 +67,7 @@ class Checkpoint:
     @cached_property
     def linears(self) -> dict[str, Linear]:
         """Measure the linear layers by name; raise ColdforgeError naming one that does not fit."""
-        return linears(self.tensors, self.config, self.quantization)
+        return linears(self.tensors, self.quantization)
 
     @property
     def linear_bytes(self) -> int:
@@ -88,12 +88,6 @@ class Checkpoint:
     def bits_per_weight(self) -> float:
         """Bits that a linear weight takes on disk; 0 where there is none."""
         return 8 * self.linear_bytes / self.linear_weights if self.linear_weights else 0.0
-
-    def linear_inputs(self) -> dict[str, int]:
-        """Map each plain linear layer to the number of its inputs."""
-        return {
-            name: item.shape.inputs for name, item in self.linears.items() if item.format is None
-        }
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

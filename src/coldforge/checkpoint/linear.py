@@ -3,15 +3,12 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from coldforge.checkpoint.formats.format import Format, Settings, Shape
 from coldforge.checkpoint.formats.registry import format_of
 from coldforge.checkpoint.safetensors_file import WIDTHS, Tensor
 from coldforge.errors import ColdforgeError
 
-CONV1D = frozenset({"gpt2"})
-"""Model types whose plain linear weights are stored (inputs, outputs) rather than turned."""
 IN_BLOCK = re.compile(r"(^|\.)\d+\.")
 """Names inside one of a row of blocks; embeddings, last norm and head have no number."""
 
@@ -22,6 +19,8 @@ class Linear:
 
     name: str
     shape: Shape
+    """Of a plain weight as if it were stored (out_features, in_features): headers do not tell.
+    `model.families.blocks.linear_layers` knows the families that store it the other way."""
     size: int
     """Bytes; scales, zero points and group indices counted."""
     format: Format | None
@@ -29,9 +28,7 @@ class Linear:
     """Suffix -> tensor, of all that stands in place of the weight."""
 
 
-def linears(
-    tensors: Mapping[str, Tensor], config: Mapping[str, Any], settings: Settings
-) -> dict[str, Linear]:
+def linears(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str, Linear]:
     """Find the linear layers by name; raise ColdforgeError naming one that does not fit."""
     form = format_of(settings) if settings else None
     found = {}
@@ -42,12 +39,11 @@ def linears(
                 f"no layer of the checkpoint is quantised as its config says: {form.name}",
                 "copy the checkpoint again",
             )
-    side = 0 if config.get("model_type") in CONV1D else 1
     for name, item in tensors.items():
         stem, _, part = name.rpartition(".")
         plain = part == "weight" and stem not in found and len(item.shape) == 2
         if plain and IN_BLOCK.search(name):
-            found[stem] = _plain(stem, item, side)
+            found[stem] = _plain(stem, item)
     return dict(sorted(found.items()))
 
 
@@ -65,6 +61,7 @@ def _quantised(
     return Linear(name, shape, sum(item.size for item in parts.values()), form, parts)
 
 
-def _plain(name: str, item: Tensor, side: int) -> Linear:
-    shape = Shape(WIDTHS[item.dtype] * 8, item.shape[side], item.shape[1 - side], 0)
+def _plain(name: str, item: Tensor) -> Linear:
+    outputs, inputs = item.shape
+    shape = Shape(WIDTHS[item.dtype] * 8, inputs, outputs, 0)
     return Linear(name, shape, item.size, None, {".weight": item})

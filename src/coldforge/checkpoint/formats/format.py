@@ -1,7 +1,7 @@
 """What a checkpoint format is: how one quantised linear layer becomes named tensors and back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from coldforge.checkpoint.formats.quantized import Quantized
@@ -28,6 +28,11 @@ class Shape:
     def weights(self) -> int:
         """Count the weights."""
         return self.inputs * self.outputs
+
+    @property
+    def transposed(self) -> "Shape":
+        """Return it with inputs and outputs exchanged."""
+        return replace(self, inputs=self.outputs, outputs=self.inputs)
 
     @property
     def group_size(self) -> int:

@@ -69,10 +69,10 @@ def widths_of(settings: Mapping[str, Any]) -> Widths:
 
 def measured_widths(linears: Mapping[str, Linear], said: Widths) -> Widths:
     """Correct what a config says by the shapes of the tensors themselves."""
-    shapes = {_bare(name): item for name, item in linears.items()}
 
     def find(layer: str) -> Width | None:
-        item = shapes.get(_bare(layer))
+        # Some checkpoints leave the base model's prefix out.
+        item = linears.get(layer) or linears.get(layer.partition(".")[2])
         if item is None:
             return said(layer)
         if item.format is None:
@@ -134,7 +134,3 @@ def _group(said: object) -> int:
         raise ColdforgeError(
             f"quantization_config says group_size {said!r}", "copy config.json again"
         ) from error
-
-
-def _bare(name: str) -> str:
-    return re.sub(r"^(model|transformer)\.", "", name)

@@ -121,7 +121,7 @@ def _small(outline: Outline) -> int:
     """Bytes of norms, biases and rotary tables, float32."""
     size = outline.size
     biases = sum(layer.outputs for layer in outline.blocks() if layer.bias)
-    tables = size.positions * size.head_dim if size.gated else 0
+    tables = size.positions * size.head_dim if size.family.positions == "rotary" else 0
     return FLOAT * (outline.norms + biases + tables)
 
 
@@ -136,7 +136,7 @@ def _workspace(outline: Outline, settings: Settings, stored: list[_Stored]) -> d
     tokens = settings.max_batch_size * settings.max_input_len
     query, keys = size.heads * size.head_dim, size.kv_heads * size.head_dim
     numbers = 7 * size.hidden // 2 + 4 * query + 5 * keys + 3 * size.intermediate
-    if size.gated:
+    if not size.family.joint:
         numbers += query + 2 * keys  # q, k and v of one product, taken apart again
     if any(item.twice for item in stored):
         numbers += 2 * (size.hidden + size.intermediate)

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
-from coldforge.checkpoint.linear import CONV1D, Linear
+from coldforge.checkpoint.linear import Linear
 from coldforge.checkpoint.safetensors_file import data_start
+from coldforge.model.families.blocks import linear_layers
+from coldforge.model.families.registry import stores_transposed
 
 LINEAR_ALONE = frozenset({"awq", "compressed-tensors", "w8a8"})
 """Formats whose own readers replace no other layers."""
@@ -16,7 +18,7 @@ ORDERS = (".g_idx", ".weight_g_idx")
 def run_inspect(model: str) -> dict[str, Any]:
     """Describe `model`; raise ColdforgeError for a checkpoint that is not what its config says."""
     checkpoint = read_checkpoint(Path(model))
-    layers = [_layer(checkpoint, item) for item in checkpoint.linears.values()]
+    layers = [_layer(checkpoint, item) for item in linear_layers(checkpoint).values()]
     form = checkpoint.format
     return {
         "model": model,
@@ -40,7 +42,7 @@ def warnings(checkpoint: Checkpoint, layers: list[dict[str, Any]]) -> list[str]:
     ordered = sum(layer["act_order"] for layer in layers)
     plain = sum(layer["format"] != form.name for layer in layers)
     uneven = any(layer["sym"] is False for layer in layers)
-    turned = checkpoint.config.get("model_type") in CONV1D
+    transposed = stores_transposed(checkpoint.config)
     gptq = settings.get("quant_method") == "gptq"
     stated = settings.get("checkpoint_format") or settings.get("format")
     found = {
@@ -54,7 +56,7 @@ def warnings(checkpoint: Checkpoint, layers: list[dict[str, Any]]) -> list[str]:
         and not ordered,
         f"{form.name} is for nn.Linear: others do not load it into Conv1D layers": form.name
         in LINEAR_ALONE
-        and turned,
+        and transposed,
         "asymmetric zero points: Transformers 5.23 with compressed-tensors 0.20 refuses "
         "them": form.name == "compressed-tensors" and uneven,
         f"{plain} linear layers inside blocks are not quantised": plain,

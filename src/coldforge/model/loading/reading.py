@@ -6,8 +6,9 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.checkpoint.formats.quantized import Quantized
-from coldforge.checkpoint.linear import CONV1D, IN_BLOCK, Linear
+from coldforge.checkpoint.linear import IN_BLOCK, Linear
 from coldforge.errors import ColdforgeError
+from coldforge.model.families.registry import stores_transposed
 
 
 class Reader:
@@ -18,7 +19,7 @@ class Reader:
         from safetensors import SafetensorError, safe_open
 
         self.checkpoint = checkpoint
-        self.turned = checkpoint.config.get("model_type") in CONV1D
+        self.transposed = stores_transposed(checkpoint.config)
         self._files: dict[Any, Any] = {}
         for path in checkpoint.files:
             try:
@@ -42,9 +43,9 @@ class Reader:
     def weight(self, linear: Linear) -> Any:  # noqa: ANN401 - a tensor
         """Decode a quantised layer's weight, float32, as its plain module holds it."""
         weight = self.layer(linear).weight()
-        # GPT-2 turns the layers of its blocks, not the head.
-        turned = self.turned and IN_BLOCK.search(linear.name)
-        return weight.T.contiguous() if turned else weight
+        # Conv1D layers are inside blocks; the head is an nn.Linear.
+        transposed = self.transposed and IN_BLOCK.search(linear.name)
+        return weight.T.contiguous() if transposed else weight
 
     def plain(self) -> dict[str, Any]:
         """Map names to tensors of the unquantised model, each read when it is indexed."""
