@@ -43,7 +43,7 @@ def inspect(context: Context, model: str, json: bool = False) -> None:
     help={
         **HELP,
         "model": "Quantised model directory.",
-        "to": "gptq, gptq_v2, awq, compressed-tensors, or fp16 to decode.",
+        "to": "Format, such as gptq, gptq_v2, awq or compressed-tensors; or fp16 to decode.",
         "out": "Folder to make.",
     },
 )

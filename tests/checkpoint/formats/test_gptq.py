@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from coldforge.checkpoint.formats.gptq import older_config
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.errors import ColdforgeError
 from tests.checkpoint.formats.layers import NAME, drawn, layers, patient, same, settings_of
@@ -111,6 +110,6 @@ def test_layers_left_as_they_are_get_a_negative_rule() -> None:
     asked = {"bits": 4, "group_size": 64, "sym": False, "dynamic": {"a": None, "b": {"bits": 8}}}
     settings = V1.config(asked)
     assert settings["dynamic"] == {"-:a": {}, "b": {"bits": 8}}
-    older = older_config(settings)
+    (older,) = V1.files(settings).values()
     assert older["bits"] == 4
     assert older["quant_method"] == "gptq"

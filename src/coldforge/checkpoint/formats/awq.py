@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from coldforge.checkpoint.formats import rules, validation
-from coldforge.checkpoint.formats.format import Settings, Shape, Shapes, Tensors
+from coldforge.checkpoint.formats.format import (
+    HEAD,
+    Format,
+    Settings,
+    Shape,
+    Shapes,
+    Tensors,
+    Width,
+)
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.errors import ColdforgeError
 
@@ -17,11 +25,13 @@ ORDER = (0, 2, 4, 6, 1, 3, 5, 7)
 """Which of eight outputs lies in each nibble, lowest first."""
 
 
-class Awq:
+class Awq(Format):
     """AutoAWQ's layout for matrix kernels."""
 
     name = "awq"
     parts: tuple[str, ...] = (".qweight", ".qzeros", ".scales")
+    convertible = True
+    conv1d = False
 
     def matches(self, settings: Settings) -> bool:
         """Tell whether a checkpoint is in this version of AWQ; one that says nothing is."""
@@ -103,6 +113,16 @@ class Awq:
             "version": "gemm",
             "zero_point": True,
         }
+
+    def width(self, layer: str, settings: Settings) -> Width | None:
+        """Read a layer's group size; it has 4 bits, and a scale for each input besides."""
+        kept = [HEAD, *(settings.get("modules_to_not_convert") or [])]
+        if any(name in layer for name in kept):
+            return None
+        return Width(BITS, rules.group_size(settings.get("group_size", 128)), smooth=True)
+
+
+FORMAT = Awq()
 
 
 def _pack(values: Any) -> Any:  # noqa: ANN401 - tensors

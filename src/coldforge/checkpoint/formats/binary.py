@@ -7,14 +7,22 @@ and .weight_scale (groups, outputs).
 from collections.abc import Mapping
 from typing import Any
 
-from coldforge.checkpoint.formats import validation
-from coldforge.checkpoint.formats.format import Settings, Shape, Shapes, Tensors
+from coldforge.checkpoint.formats import rules, validation
+from coldforge.checkpoint.formats.format import (
+    HEAD,
+    Format,
+    Settings,
+    Shape,
+    Shapes,
+    Tensors,
+    Width,
+)
 from coldforge.checkpoint.formats.int8 import METHOD
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.errors import ColdforgeError
 
 
-class Binary:
+class Binary(Format):
     """Signs, eight to a byte."""
 
     name = "coldforge-binary"
@@ -71,3 +79,10 @@ class Binary:
             "bits": 1,
             "group_size": int(settings["group_size"]),
         }
+
+    def width(self, layer: str, settings: Settings) -> Width | None:
+        """Return 1 bit for all but the head."""
+        return None if layer == HEAD else Width(1, rules.group_size(settings.get("group_size")))
+
+
+FORMAT = Binary()

@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from coldforge.checkpoint.formats import bit_packing, scheme, validation
-from coldforge.checkpoint.formats.format import Settings, Shape, Shapes, Tensors
+from coldforge.checkpoint.formats.format import (
+    Format,
+    Settings,
+    Shape,
+    Shapes,
+    Tensors,
+    Width,
+)
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.errors import ColdforgeError
 
@@ -18,13 +25,16 @@ FORM = "pack-quantized"
 WIDTHS = range(2, 9)
 
 
-class Packed:
+class Packed(Format):
     """The library's layout for weight-only quantisation."""
 
     name = "compressed-tensors"
     parts: tuple[str, ...] = (
         ".weight_packed", ".weight_scale", ".weight_shape", ".weight_zero_point", ".weight_g_idx",
     )  # fmt: skip
+
+    convertible = True
+    conv1d = False
 
     def matches(self, settings: Settings) -> bool:
         """Tell whether a checkpoint is in this form."""
@@ -95,6 +105,13 @@ class Packed:
     def config(self, settings: Settings) -> dict[str, Any]:
         """Write the quantization_config as the library does."""
         return scheme.config(FORM, {**settings, "activations": None})
+
+    def width(self, layer: str, settings: Settings) -> Width | None:
+        """Read the scheme of a layer."""
+        return scheme.width(layer, settings)
+
+
+FORMAT = Packed()
 
 
 def _inputs(layer: str, tensors: Mapping[str, Any], shape: Shape) -> int:

@@ -15,7 +15,15 @@ from typing import Any
 
 from coldforge import __version__
 from coldforge.checkpoint.formats import bit_packing, rules, validation
-from coldforge.checkpoint.formats.format import Settings, Shape, Shapes, Tensors
+from coldforge.checkpoint.formats.format import (
+    HEAD,
+    Format,
+    Settings,
+    Shape,
+    Shapes,
+    Tensors,
+    Width,
+)
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.errors import ColdforgeError
 
@@ -24,10 +32,11 @@ WRAPS_SINCE = (0, 9)
 """GPTQModel's first release whose v1 zero points wrap around."""
 
 
-class Gptq:
+class Gptq(Format):
     """One version of the format."""
 
     parts: tuple[str, ...] = (".qweight", ".qzeros", ".scales", ".g_idx")
+    convertible = True
 
     def __init__(self, name: str, offset: int) -> None:
         """Call it `name`; its zero points are stored `offset` too low."""
@@ -122,6 +131,26 @@ class Gptq:
             **({"dynamic": dynamic} if dynamic else {}),
         }
 
+    def width(self, layer: str, settings: Settings) -> Width | None:
+        """Read a layer's bits and group size; the head counts where the config says so."""
+        rule = rules.find_rule(settings.get("dynamic"), layer)
+        if rule is None or (layer == HEAD and not settings.get("lm_head")):
+            return None
+        asked = {**settings, **rule}
+        bits, group = rules.width(settings, layer), rules.group_size(asked.get("group_size", 128))
+        order, middle = bool(asked.get("desc_act")), bool(asked.get("sym"))
+        return Width(bits, group, order=order, middle=middle)
+
+    def files(self, config: Settings) -> dict[str, dict[str, Any]]:
+        """Write quantize_config.json, for readers older than quantization_config."""
+        names = ("bits", "group_size", "desc_act", "sym", "lm_head", "checkpoint_format", "dynamic")
+        older = {
+            **{name: config[name] for name in names if name in config},
+            "quant_method": "gptq",
+            "meta": config.get("meta", {}),
+        }
+        return {"quantize_config.json": older}
+
     def _zeros(self, words: Any, shape: Shape, settings: Settings) -> Any:  # noqa: ANN401
         """Return the true zero points, int16 (groups, outputs)."""
         import torch
@@ -135,16 +164,6 @@ class Gptq:
         return (fields if wraps else fields + self.offset).contiguous()
 
 
-def older_config(settings: Settings) -> dict[str, Any]:
-    """Choose what quantize_config.json holds for readers older than quantization_config."""
-    names = ("bits", "group_size", "desc_act", "sym", "lm_head", "checkpoint_format", "dynamic")
-    return {
-        **{name: settings[name] for name in names if name in settings},
-        "quant_method": "gptq",
-        "meta": settings.get("meta", {}),
-    }
-
-
 def _wraps(settings: Settings) -> bool:
     """Tell whether GPTQModel 0.9 or later made it; ours hold no field that could wrap."""
     makers = (settings.get("meta") or {}).get("quantizer") or []
@@ -154,3 +173,6 @@ def _wraps(settings: Settings) -> bool:
         if name == "gptqmodel" and tuple(numbers) >= WRAPS_SINCE:
             return True
     return False
+
+
+FORMAT = Gptq("gptq", offset=1)

@@ -8,13 +8,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from coldforge.checkpoint.formats import int8_common, validation
-from coldforge.checkpoint.formats.format import Settings, Shape, Shapes, Tensors
+from coldforge.checkpoint.formats.format import (
+    HEAD,
+    Format,
+    Inputs,
+    Settings,
+    Shape,
+    Shapes,
+    Tensors,
+    Width,
+)
 from coldforge.checkpoint.formats.quantized import Quantized
 
 METHOD = "coldforge"
 
 
-class Int8:
+class Int8(Format):
     """Layers that load as torch.ao.nn.quantized.dynamic.Linear."""
 
     name = "coldforge-int8"
@@ -57,3 +66,14 @@ class Int8:
     def config(self, settings: Settings) -> dict[str, Any]:
         """Write a quantization_config that says what this is."""
         return {"quant_method": METHOD, "format": self.name, "bits": 8}
+
+    def width(self, layer: str, settings: Settings) -> Width | None:
+        """Return 8 bits, inputs too, for all but the head."""
+        return None if layer == HEAD else Width(8, 0, zeros=False, inputs=True, middle=True)
+
+    def inputs(self, layer: str, settings: Settings) -> Inputs:
+        """Leave the rounding to the kernel that the layer is loaded into."""
+        return "kernel"
+
+
+FORMAT = Int8()

@@ -50,6 +50,16 @@ def width(settings: Mapping[str, Any], layer: str) -> int:
         return 0
 
 
+def group_size(value: object) -> int:
+    """Read a group size: 0 for none and for -1, which mean all inputs; raise ColdforgeError."""
+    try:
+        return max(int(str(value or 0)), 0)
+    except ValueError as error:
+        raise ColdforgeError(
+            f"quantization_config says group_size {value!r}", "copy config.json again"
+        ) from error
+
+
 def literal(pattern: str) -> str | None:
     """Return the one name that a pattern of `exactly` matches; None for other patterns."""
     name = re.sub(r"\\(.)", r"\1", pattern.removeprefix("^").removesuffix("$"))

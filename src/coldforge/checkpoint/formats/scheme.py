@@ -6,9 +6,10 @@ names, patterns, classes (compressed_tensors.utils.match.match_targets, release 
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from coldforge.checkpoint.formats.format import Settings
+from coldforge.checkpoint.formats import rules
+from coldforge.checkpoint.formats.format import Settings, Width
 from coldforge.errors import ColdforgeError
 
 METHOD = "compressed-tensors"
@@ -52,7 +53,7 @@ def weights_of(layer: str, settings: Settings) -> Mapping[str, Any]:
     return dict(weights)
 
 
-def inputs_of(layer: str, settings: Settings) -> str | None:
+def inputs_of(layer: str, settings: Settings) -> Literal["static", "dynamic"] | None:
     """Tell how a layer's inputs are quantised: None, "static" or "dynamic"."""
     found = scheme_of(layer, settings).get("input_activations")
     if not found:
@@ -67,6 +68,22 @@ def inputs_of(layer: str, settings: Settings) -> str | None:
             "symmetric int8, by token when dynamic, by tensor when static, can be run",
         )
     return "dynamic" if dynamic else "static"
+
+
+def width(layer: str, settings: Settings) -> Width | None:
+    """Say how a layer is stored; None for one that is ignored."""
+    for name in settings.get("ignore") or []:
+        if _matches(layer, str(name)):
+            return None
+    found = weights_of(layer, settings)
+    rounded = inputs_of(layer, settings) is not None
+    return Width(
+        int(found.get("num_bits", 8)),
+        rules.group_size(found.get("group_size")),
+        zeros=not rounded,
+        inputs=rounded,
+        middle=bool(found.get("symmetric", True)),
+    )
 
 
 def arguments(bits: int, group_size: int, symmetric: bool) -> dict[str, Any]:

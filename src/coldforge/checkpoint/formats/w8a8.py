@@ -8,20 +8,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from coldforge.checkpoint.formats import int8_common, scheme, validation
-from coldforge.checkpoint.formats.format import Settings, Shape, Shapes, Tensors
+from coldforge.checkpoint.formats.format import (
+    Format,
+    Inputs,
+    Settings,
+    Shape,
+    Shapes,
+    Tensors,
+    Width,
+)
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.errors import ColdforgeError
 
 FORM = "int-quantized"
 
 
-class W8a8:
+class W8a8(Format):
     """The library's layout for quantised inputs."""
 
     name = "w8a8"
     parts: tuple[str, ...] = (
         ".weight_scale", ".weight", ".weight_zero_point", ".input_scale", ".input_zero_point",
     )  # fmt: skip
+
+    conv1d = False
 
     def matches(self, settings: Settings) -> bool:
         """Tell whether a checkpoint is in this form."""
@@ -74,6 +84,17 @@ class W8a8:
     def config(self, settings: Settings) -> dict[str, Any]:
         """Write the quantization_config as the library does."""
         return scheme.config(FORM, settings)
+
+    def width(self, layer: str, settings: Settings) -> Width | None:
+        """Read the scheme of a layer."""
+        return scheme.width(layer, settings)
+
+    def inputs(self, layer: str, settings: Settings) -> Inputs:
+        """Read the scheme of a layer's inputs."""
+        return scheme.inputs_of(layer, settings)
+
+
+FORMAT = W8a8()
 
 
 def _input_scale(layer: str, tensors: Mapping[str, Any], settings: Settings) -> Any:  # noqa: ANN401

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from coldforge.engine.memory.widths import HEAD, Width, Widths
+from coldforge.checkpoint.formats.format import HEAD, Width
+from coldforge.engine.memory.widths import Widths
 from coldforge.model.families.dimensions import Dimensions
 
 

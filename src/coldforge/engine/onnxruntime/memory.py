@@ -8,10 +8,10 @@ file, and count as far as they were touched.
 
 import math
 
+from coldforge.checkpoint.formats.format import Width
 from coldforge.engine.memory.outline import Layer, Outline, precision
 from coldforge.engine.memory.prediction import Prediction
 from coldforge.engine.memory.settings import Settings
-from coldforge.engine.memory.widths import Width
 from coldforge.engine.onnxruntime.graph.matmul_nbits import LEAST, MOST
 
 FLOAT = 4

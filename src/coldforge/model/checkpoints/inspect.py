@@ -10,8 +10,6 @@ from coldforge.checkpoint.safetensors_file import data_start
 from coldforge.model.families.blocks import linear_layers
 from coldforge.model.families.registry import stores_transposed
 
-LINEAR_ALONE = frozenset({"awq", "compressed-tensors", "w8a8"})
-"""Formats whose own readers replace no other layers."""
 ORDERS = (".g_idx", ".weight_g_idx")
 
 
@@ -54,8 +52,7 @@ def warnings(checkpoint: Checkpoint, layers: list[dict[str, Any]]) -> list[str]:
         "desc_act is set, but all groups run in order: the setting is not needed": gptq
         and settings.get("desc_act")
         and not ordered,
-        f"{form.name} is for nn.Linear: others do not load it into Conv1D layers": form.name
-        in LINEAR_ALONE
+        f"{form.name} is for nn.Linear: others do not load it into Conv1D layers": not form.conv1d
         and transposed,
         "asymmetric zero points: Transformers 5.23 with compressed-tensors 0.20 refuses "
         "them": form.name == "compressed-tensors" and uneven,

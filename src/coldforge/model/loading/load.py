@@ -1,12 +1,11 @@
 """Load a model in float32, original or quantised in any format we know, without special kernels."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
-from coldforge.checkpoint.formats.int8 import Int8
-from coldforge.checkpoint.formats.scheme import inputs_of
-from coldforge.checkpoint.formats.w8a8 import W8a8
+from coldforge.checkpoint.formats.format import Inputs
 from coldforge.checkpoint.linear import Linear
 from coldforge.errors import ColdforgeError
 from coldforge.model.loading.reading import Reader, own_errors
@@ -45,11 +44,12 @@ def load_model(checkpoint: Checkpoint, *, rounding: bool = True) -> Any:  # noqa
 
 def rounds_inputs(checkpoint: Checkpoint) -> bool:
     """Tell whether a layer of the checkpoint was made for int8 inputs."""
-    return any(
-        isinstance(item.format, Int8)
-        or (isinstance(item.format, W8a8) and inputs_of(item.name, checkpoint.quantization))
-        for item in checkpoint.linears.values()
-    )
+    return any(map(partial(inputs_of, checkpoint), checkpoint.linears.values()))
+
+
+def inputs_of(checkpoint: Checkpoint, linear: Linear) -> Inputs:
+    """Say how a layer's inputs are rounded to int8, None if they are not."""
+    return linear.format.inputs(linear.name, checkpoint.quantization) if linear.format else None
 
 
 def _load(checkpoint: Checkpoint, reader: Reader | None) -> tuple[Any, dict[str, Any]]:
@@ -92,15 +92,14 @@ def _finish(model: Any, reader: Reader) -> None:  # noqa: ANN401 - a Transformer
     from coldforge.model.loading.inputs import watch
 
     for linear, name in _places(model, reader.checkpoint):
-        if isinstance(linear.format, Int8):
+        kind = inputs_of(reader.checkpoint, linear)
+        if kind == "kernel":
             bias = getattr(model.get_submodule(name), "bias", None)
             made = dynamic_linear(reader.layer(linear), bias.detach() if bias is not None else None)
             model.set_submodule(name, made)
-        elif isinstance(linear.format, W8a8):
-            kind = inputs_of(linear.name, reader.checkpoint.quantization)
-            if kind:
-                scale = reader.layer(linear).input_scale if kind == "static" else None
-                watch(model.get_submodule(name), scale)
+        elif kind:
+            scale = reader.layer(linear).input_scale if kind == "static" else None
+            watch(model.get_submodule(name), scale)
 
 
 def _places(model: Any, checkpoint: Checkpoint) -> Iterator[tuple[Linear, str]]:  # noqa: ANN401
