@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-import coldforge.checkpoint.formats as package
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.checkpoint.formats.format import Width
 from coldforge.checkpoint.formats.registry import find_format, format_of, formats
 from coldforge.engine.memory.widths import widths_of
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.model.checkpoints.inspect import run_inspect
+from tests.model.door import grown
 from tests.smallmodels import Shapes, write_model
 
 FAKE = '''
@@ -59,15 +59,10 @@ SHAPES: Shapes = {
 
 
 @pytest.fixture
-def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def door(tmp_path: Path) -> Iterator[Path]:
     """A folder whose modules are formats."""
-    place = tmp_path / "more_formats"
-    place.mkdir()
-    monkeypatch.setattr(package, "__path__", [*package.__path__, str(place)])
-    with new_modules():
-        formats.cache_clear()
-        yield place
-    formats.cache_clear()
+    with grown("coldforge.checkpoint.formats", tmp_path / "door", formats) as folder:
+        yield folder
 
 
 def add(door: Path, name: str = "fake") -> None:
