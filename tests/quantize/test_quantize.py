@@ -88,7 +88,7 @@ def test_a_group_size_that_does_not_divide(copy: Path) -> None:
 def test_a_shard_that_is_cut_off(copy: Path) -> None:
     place = copy / "model.safetensors"
     place.write_bytes(place.read_bytes()[:-1000])
-    assert "not a whole safetensors file" in refused(copy)
+    assert "not a complete safetensors file" in refused(copy)
 
 
 def test_a_shard_with_a_flipped_bit_by_the_card(demo: Path, copy: Path) -> None:

@@ -1,4 +1,4 @@
-"""The linear layers of a checkpoint, plain or quantised, as its headers tell them."""
+"""The linear layers of a checkpoint, plain or quantised, by its headers."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,12 +10,12 @@ from coldforge.checkpoint.safetensors_file import WIDTHS, Tensor
 from coldforge.errors import ColdforgeError
 
 IN_BLOCK = re.compile(r"(^|\.)\d+\.")
-"""Names inside one of a row of blocks; embeddings, last norm and head have no number."""
+"""Names inside a block; embeddings, final norm and head have no number."""
 
 
 @dataclass(frozen=True)
 class Linear:
-    """One linear layer; a plain one has the bits of its type and no group of scales."""
+    """One linear layer; a plain one has the bits of its type and no groups."""
 
     name: str
     shape: Shape
@@ -25,7 +25,7 @@ class Linear:
     """Bytes; scales, zero points and group indices counted."""
     format: Format | None
     tensors: Mapping[str, Tensor]
-    """Suffix -> tensor, of all that stands in place of the weight."""
+    """Suffix -> tensor, of all that are stored in place of the weight."""
 
 
 def linears(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str, Linear]:
@@ -36,7 +36,7 @@ def linears(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str, Line
         found = {name: _quantised(name, tensors, form, settings) for name in _stems(tensors, form)}
         if not found:
             raise ColdforgeError(
-                f"no layer of the checkpoint is quantised as its config says: {form.name}",
+                f"the config says {form.name}, but no layer is quantised so",
                 "copy the checkpoint again",
             )
     for name, item in tensors.items():
@@ -49,8 +49,8 @@ def linears(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str, Line
 
 def _stems(tensors: Iterable[str], form: Format) -> list[str]:
     """Name the layers that have the part which every quantised layer has."""
-    mark = form.parts[0]
-    return sorted(name.removesuffix(mark) for name in tensors if name.endswith(mark))
+    part = form.parts[0]
+    return sorted(name.removesuffix(part) for name in tensors if name.endswith(part))
 
 
 def _quantised(

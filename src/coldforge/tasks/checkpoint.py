@@ -18,7 +18,7 @@ def diff(context: Context, one: str, other: str, json: bool = False) -> None:
 
     Example: invoke checkpoint.diff --one models/a --other models/b
     """
-    from coldforge.model.checkpoints.diff import run_diff
+    from coldforge.model.checkpoints.inspect import run_diff
 
     found = run_diff(one, other)
     emit(found, json, table(found))

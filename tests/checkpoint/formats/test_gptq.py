@@ -72,8 +72,8 @@ def test_a_rule_gives_a_layer_its_own_width() -> None:
         (".qzeros", lambda tensor: tensor[:, :-1], "qzeros is 2 by 3"),
         (".qweight", lambda tensor: tensor[:-1], "qweight is 7 by 32"),
         (".scales", lambda tensor: tensor * float("nan"), "scales holds NaN"),
-        (".scales", lambda tensor: tensor[0], "scales is no matrix: 32"),
-        (".g_idx", lambda tensor: tensor + 1, "names a group that is not there"),
+        (".scales", lambda tensor: tensor[0], "scales is not a matrix: 32"),
+        (".g_idx", lambda tensor: tensor + 1, "names a group that does not exist"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_layer(part: str, change: Any, said: str) -> None:

@@ -32,7 +32,7 @@ def test_one_step_a_tensor_is_stored_once() -> None:
     ("item", "said"),
     [
         ({"bits": 4, "zero": 8}, "4 bits"),
-        ({"bits": 8, "zero": 127}, "not in the middle"),
+        ({"bits": 8, "zero": 127}, "not the middle code"),
         ({"bits": 8, "zero": 128}, "not one float32 a row"),
     ],
 )

@@ -193,7 +193,7 @@ def test_an_empty_bias_of_autogptq_is_let_pass_and_no_other(int4: Path) -> None:
     change(int4, f"{LAYER}.bias", torch.zeros(128))
     assert torch.equal(logits(int4), wanted)
     change(int4, f"{LAYER}.bias", torch.ones(128))
-    with pytest.raises(ColdforgeError, match=rf"no place for {LAYER}\.bias"):
+    with pytest.raises(ColdforgeError, match=rf"no parameter for {LAYER}\.bias"):
         logits(int4)
 
 

@@ -1,7 +1,8 @@
 """AWQ checkpoints as AutoAWQ's "gemm" version writes them, 4 bits.
 
-A layer is .qweight int32 (inputs, outputs/8), .qzeros int32 (groups, outputs/8) with true zero
-points, and .scales (groups, outputs). A word holds eight neighbouring outputs, interleaved.
+A layer is .qweight int32 (in_features, out_features/8), .qzeros int32 (groups, out_features/8)
+with zero points as they are, and .scales (groups, out_features). A word holds eight neighbouring
+outputs, interleaved.
 """
 
 from collections.abc import Mapping
@@ -34,10 +35,10 @@ class Awq(Format):
     conv1d = False
 
     def matches(self, settings: Settings) -> bool:
-        """Tell whether a checkpoint is in this version of AWQ; one that says nothing is."""
+        """Tell whether a checkpoint is in this version of AWQ; without a version it is."""
         form = str(settings.get("version") or settings.get("format") or "gemm").lower()
-        foreign = settings.get("backend") == "llm-awq"
-        return settings.get("quant_method") == "awq" and form == "gemm" and not foreign
+        other_layout = settings.get("backend") == "llm-awq"
+        return settings.get("quant_method") == "awq" and form == "gemm" and not other_layout
 
     def shape(self, layer: str, shapes: Shapes, settings: Settings) -> Shape:
         """Measure one layer; raise ColdforgeError if it is not of 4 bits."""
@@ -95,7 +96,7 @@ class Awq(Format):
     def config(self, settings: Settings) -> dict[str, Any]:
         """Write the quantization_config as AutoAWQ does; raise ColdforgeError for mixed bits."""
         if settings.get("lm_head"):
-            raise ColdforgeError("AWQ files hold no quantised lm_head", "choose another format")
+            raise ColdforgeError("AWQ cannot hold a quantised lm_head", "choose another format")
         kept: list[str] = []
         for pattern, change in (settings.get("dynamic") or {}).items():
             name = rules.literal(pattern)
@@ -126,7 +127,7 @@ FORMAT = Awq()
 
 
 def _pack(values: Any) -> Any:  # noqa: ANN401 - tensors
-    """Pack (n, outputs) into int32 (n, outputs/8)."""
+    """Pack (n, out_features) into int32 (n, out_features/8)."""
     import torch
 
     words = torch.zeros((len(values), values.shape[1] // 8), dtype=torch.int32)
@@ -136,7 +137,7 @@ def _pack(values: Any) -> Any:  # noqa: ANN401 - tensors
 
 
 def _unpack(words: Any, outputs: int) -> Any:  # noqa: ANN401 - tensors
-    """Unpack int32 (n, outputs/8) into uint8 (n, outputs)."""
+    """Unpack int32 (n, out_features/8) into uint8 (n, out_features)."""
     import torch
 
     values = torch.empty((len(words), words.shape[1] * 8), dtype=torch.uint8)

@@ -1,13 +1,13 @@
 """GPTQ checkpoints as AutoGPTQ (v1) and GPTQModel (v1 and v2) write and read them.
 
-A layer is .qweight int32 (inputs*bits/32, outputs), .qzeros int32 (groups, outputs*bits/32),
-.scales (groups, outputs) and .g_idx int32 (inputs), packed as packing.py says. v1 stores zero
-points one too low, v2 as they are.
+A layer is .qweight int32 (in_features*bits/32, out_features), .qzeros int32 (groups,
+out_features*bits/32), .scales (groups, out_features) and .g_idx int32 (in_features,), packed as in
+bit_packing.py. v1 stores zero points one too low, v2 as they are.
 
-v1 holds no zero point of 0 that all readers agree on. AutoGPTQ adds one to each field: the field
-of all ones is 2**bits. GPTQModel from 0.9 on adds one to each field of a whole word with carry
-(2, 4, 8 bits) or drops it (3 bits): the same field is 0. We write neither, and read as the
-maker reads; the maker stands in meta.quantizer.
+Readers of v1 disagree about a zero point of 0. AutoGPTQ adds one to each field: a field of all ones
+is 2**bits. GPTQModel from 0.9 on adds one to each field of a whole word with carry (2, 4, 8 bits)
+or drops it (3 bits): the same field is 0. We write neither, and read as the tool that wrote the
+file does; meta.quantizer names it.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Gptq(Format):
         self.offset = offset
 
     def matches(self, settings: Settings) -> bool:
-        """Tell whether a checkpoint is in this version; one that says nothing is v1."""
+        """Tell whether a checkpoint is in this version; without a version it is v1."""
         form = settings.get("format") or settings.get("checkpoint_format") or "gptq"
         return settings.get("quant_method") == "gptq" and form == self.name
 
@@ -152,7 +152,7 @@ class Gptq(Format):
         return {"quantize_config.json": older}
 
     def _zeros(self, words: Any, shape: Shape, settings: Settings) -> Any:  # noqa: ANN401
-        """Return the true zero points, int16 (groups, outputs)."""
+        """Return the true zero points, int16 (groups, out_features)."""
         import torch
 
         wraps = self.offset and _wraps(settings)
@@ -165,7 +165,7 @@ class Gptq(Format):
 
 
 def _wraps(settings: Settings) -> bool:
-    """Tell whether GPTQModel 0.9 or later made it; ours hold no field that could wrap."""
+    """Tell whether GPTQModel 0.9 or later wrote it; ours have no field that could wrap."""
     makers = (settings.get("meta") or {}).get("quantizer") or []
     for maker in [makers] if isinstance(makers, str) else makers:
         name, _, version = str(maker).partition(":")

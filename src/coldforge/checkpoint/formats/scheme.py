@@ -16,7 +16,7 @@ METHOD = "compressed-tensors"
 
 
 def is_form(settings: Settings, form: str) -> bool:
-    """Tell whether a checkpoint is one of the library's, in this form."""
+    """Tell whether compressed-tensors wrote the checkpoint in this form."""
     return settings.get("quant_method") == METHOD and settings.get("format") == form
 
 
@@ -38,7 +38,7 @@ def scheme_of(layer: str, settings: Settings) -> Mapping[str, Any]:
     for name in ("Linear", "Conv1D"):
         if name in targets:
             return targets[name]
-    raise ColdforgeError(f"no config group has the layer {layer} as a target", "copy it again")
+    raise ColdforgeError(f"no config group targets the layer {layer}", "copy the model again")
 
 
 def weights_of(layer: str, settings: Settings) -> Mapping[str, Any]:
@@ -48,7 +48,7 @@ def weights_of(layer: str, settings: Settings) -> Mapping[str, Any]:
     if kind != "int" or strategy not in {None, "tensor", "channel", "group"}:
         raise ColdforgeError(
             f"the weights of {layer} are quantised as {kind} by {strategy}",
-            "whole numbers by tensor, channel or group can be read",
+            "integers by tensor, channel or group can be read",
         )
     return dict(weights)
 

@@ -1,7 +1,7 @@
 """compressed-tensors' "int-quantized": int8 weights, int8 inputs.
 
-A layer is .weight int8 (outputs, inputs), .weight_scale (outputs, 1) or by group, asymmetric also
-.weight_zero_point int8 of the same shape, and for static inputs .input_scale (1,).
+A layer is .weight int8 (out_features, in_features), .weight_scale (out_features, 1) or by group; if
+asymmetric, .weight_zero_point int8 of the same shape; for static inputs, .input_scale (1,).
 """
 
 from collections.abc import Mapping
@@ -75,9 +75,9 @@ class W8a8(Format):
             signed = (item.zeros - int8_common.MIDDLE).to(torch.int8)
             tensors[".weight_zero_point"] = signed.T.contiguous()
         elif not item.symmetric:
-            raise validation.refuse(layer, self.name, "its zero points are not in the middle")
+            raise validation.refuse(layer, self.name, "its zero points are not the middle code")
         if item.input_scale is not None:
-            # Layers with one input share its step; safetensors refuses tensors that share memory.
+            # Layers of one input share its scale; safetensors refuses tensors that share memory.
             tensors[".input_scale"] = item.input_scale.clone()
         return tensors
 
@@ -98,7 +98,7 @@ FORMAT = W8a8()
 
 
 def _input_scale(layer: str, tensors: Mapping[str, Any], settings: Settings) -> Any:  # noqa: ANN401
-    """Return the step of static inputs, float32 (1,); None for others."""
+    """Return the scale of static inputs, float32 (1,); None for others."""
     import torch
 
     if scheme.inputs_of(layer, settings) != "static":

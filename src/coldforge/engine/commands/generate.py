@@ -9,7 +9,7 @@ from coldforge.engine.generate.answer import stream as following
 from coldforge.engine.generate.load import load_runner
 from coldforge.errors import ColdforgeError
 from coldforge.model.card_facts import circumstances
-from coldforge.model.generation.command import spoken
+from coldforge.model.generation.generate import printed
 from coldforge.model.runtime import prepare
 
 
@@ -27,6 +27,6 @@ def run_generate(
 
     runner, tokens = load_runner(found), ModelTokens(found.folder)
     chosen = following(runner, tokens.encode([prompt])[0], max_new_tokens, tokens.end)
-    text = spoken(prompt, pieces(tokens, chosen), stream)
+    text = printed(prompt, pieces(tokens, chosen), stream)
     said = {"engine": model, "prompt": prompt, "text": text}
     return {**said, **circumstances("generate", started)}

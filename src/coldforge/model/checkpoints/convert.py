@@ -1,4 +1,4 @@
-"""Convert a quantised checkpoint into another format, losslessly, or decode it to float16."""
+"""Convert a quantised checkpoint losslessly into another format, or decode it to float16."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from coldforge.checkpoint.linear import IN_BLOCK, Linear
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.files.output import read_card, refuse_foreign, whole, write_card
 from coldforge.model.card_facts import circumstances, sizes
-from coldforge.model.checkpoints.conversion import Rounding, Survey, settings_for, transfer
+from coldforge.model.checkpoints.conversion import LayerFacts, Rounding, settings_for, transfer
 from coldforge.model.checkpoints.inspect import run_inspect
 from coldforge.model.loading.load import rounds_inputs
 from coldforge.model.loading.reading import Reader
@@ -69,7 +69,7 @@ def _move(checkpoint: Checkpoint, out: Path, to: str) -> dict[str, Any]:
     _refuse_inputs(checkpoint, to)
     target, reader = find_format(to), Reader(checkpoint)
     layers = [item for item in checkpoint.linears.values() if item.format]
-    found = Survey()
+    found = LayerFacts()
     with step("Reading the layers", len(layers), "layers") as work:
         for item in layers:
             found.add(reader.layer(item))
@@ -113,7 +113,7 @@ def _decode(checkpoint: Checkpoint, out: Path) -> dict[str, Any]:
 def _write(
     reader: Reader, out: Path, store: Store, keep: Callable[[str, Any], Any], work: Step
 ) -> None:
-    """Write block by block: quantised layers as `store` says, what else there is by `keep`."""
+    """Write block by block: quantised layers by `store`, all other tensors by `keep`."""
     from coldforge.checkpoint.shards import Shards
 
     linears = reader.checkpoint.linears
@@ -134,7 +134,7 @@ def _write(
 
 
 def _block(name: str) -> tuple[int, str]:
-    """Sort by block; what is outside of blocks comes first."""
+    """Return a key that sorts by block; tensors outside of blocks come first."""
     found = IN_BLOCK.search(name)
     return (int(found[0].strip(".")) if found else -1, name)
 
@@ -142,8 +142,8 @@ def _block(name: str) -> tuple[int, str]:
 def _refuse_inputs(checkpoint: Checkpoint, to: str) -> None:
     if rounds_inputs(checkpoint):
         raise ColdforgeError(
-            f"{to} cannot say that inputs are rounded to int8, as those of {checkpoint.folder} are",
-            f"convert it with --to {PLAIN}, which keeps the weights alone",
+            f"{to} cannot store that inputs are rounded to int8: {checkpoint.folder}",
+            f"convert it with --to {PLAIN}, which keeps only the weights",
         )
 
 
@@ -156,7 +156,7 @@ def _configure(checkpoint: Checkpoint, out: Path, **changes: Any) -> None:  # no
 
 
 def _copy(checkpoint: Checkpoint, out: Path) -> None:
-    """Copy what goes with the weights."""
+    """Copy tokenizer and generation settings."""
     from coldforge.model.tokens import copy_files
 
     copy_files(checkpoint.folder, out)

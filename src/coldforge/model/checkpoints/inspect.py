@@ -1,10 +1,10 @@
-"""Say what a checkpoint holds, layer by layer; from headers alone, without a tensor library."""
+"""Describe or compare checkpoints from their files alone, without a tensor library."""
 
 from array import array
 from pathlib import Path
 from typing import Any
 
-from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
+from coldforge.checkpoint.checkpoint import Checkpoint, compare, read_checkpoint
 from coldforge.checkpoint.linear import Linear
 from coldforge.checkpoint.safetensors_file import data_start
 from coldforge.model.families.blocks import linear_layers
@@ -33,7 +33,7 @@ def run_inspect(model: str) -> dict[str, Any]:
 
 
 def warnings(checkpoint: Checkpoint, layers: list[dict[str, Any]]) -> list[str]:
-    """Name what some reader of this checkpoint would get wrong."""
+    """List what some readers of this checkpoint get wrong."""
     form, settings = checkpoint.format, checkpoint.quantization
     if form is None:
         return []
@@ -78,7 +78,7 @@ def _layer(checkpoint: Checkpoint, item: Linear) -> dict[str, Any]:
 
 
 def _symmetric(checkpoint: Checkpoint, item: Linear) -> bool:
-    """Tell whether all zero points are said to be in the middle."""
+    """Tell whether the config says that all zero points are the middle code."""
     if ".weight_scale" in item.tensors:
         return ".weight_zero_point" not in item.tensors
     settings = checkpoint.quantization
@@ -97,3 +97,8 @@ def _ordered(checkpoint: Checkpoint, item: Linear) -> bool:
             size = item.shape.group_size
             return any(group != at // size for at, group in enumerate(index))
     return False
+
+
+def run_diff(one: str, other: str) -> dict[str, Any]:
+    """Compare two model directories tensor by tensor."""
+    return compare(read_checkpoint(Path(one)), read_checkpoint(Path(other)))

@@ -28,7 +28,7 @@ def add_head(linears: Linears, states: str, size: Dimensions) -> None:
 def head_weight(weights: Weights, size: Dimensions, eight: bool) -> Any:  # noqa: ANN401
     """Read the head, or the embedding where they are tied, as a graph holds it.
 
-    Quantized, or a plain float32 array (inputs, outputs); with `eight` a plain one is rounded.
+    Quantized, or a plain float32 array (in_features, out_features), which is rounded with `eight`.
     """
     own = weights.find(HEAD) or weights.find(f"{HEAD}.weight")
     if own and not size.tied:
@@ -39,7 +39,7 @@ def head_weight(weights: Weights, size: Dimensions, eight: bool) -> Any:  # noqa
 
 
 def rounded(weight: Any) -> Quantized:  # noqa: ANN401 - an array
-    """Round a plain weight (inputs, outputs) to int8, each group to its own largest number."""
+    """Round a plain weight (in_features, out_features) to int8, with a scale for each group."""
     import torch
 
     table = torch.from_numpy(weight).contiguous()

@@ -40,7 +40,7 @@ class Weights:
         return (tensor if keep else tensor.to(torch.float32)).contiguous().numpy()
 
     def linear(self, name: str) -> Any:  # noqa: ANN401 - Quantized, or a numpy array
-        """Read a linear layer: Quantized, or its plain weight, float32 (inputs, outputs)."""
+        """Read a linear layer: Quantized, or its weight, float32 (in_features, out_features)."""
         found = self.find(name)
         linear = self.checkpoint.linears.get(found or "")
         if linear is not None and linear.format is not None:
