@@ -22,8 +22,8 @@ class Kind:
     """Makes a Transformers model with random weights for a vocabulary."""
     summary: str = ""
     """What sets it apart from its family's others."""
-    tokenizer: str = "PreTrainedTokenizerFast"
-    """The class that Transformers loads its tokenizer with, whatever the file says."""
+    tokenizer: str = ""
+    """The class of Transformers that splits its text, whatever the tokenizer's file says."""
     end: str = "<|end|>"
     """The token that ends a text."""
     surveyed: bool = True

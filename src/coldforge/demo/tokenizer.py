@@ -23,7 +23,7 @@ def train_tokenizer(corpus: Corpus, kind: str, vocabulary: int, out: Path) -> Mo
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
-        if made.tokenizer != PreTrainedTokenizerFast.__name__:
+        if made.tokenizer:
             _prepare_as(tokenizer, made.tokenizer)
         trainer = trainers.BpeTrainer(
             vocab_size=vocabulary,
@@ -42,7 +42,7 @@ def train_tokenizer(corpus: Corpus, kind: str, vocabulary: int, out: Path) -> Mo
         )
         fast.save_pretrained(out)
         training.result = f"{tokenizer.get_vocab_size():,} tokens"
-    _name_class(out / CONFIG, made.tokenizer)
+    _name_class(out / CONFIG, made.tokenizer or "PreTrainedTokenizerFast")
     return ModelTokens(out)
 
 

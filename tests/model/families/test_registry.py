@@ -1,7 +1,9 @@
+import ast
 from pathlib import Path
 
 import pytest
 
+import coldforge
 from coldforge.engine.tensorrt_llm.loader.registry import loaders
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.registry import families, family_of, stores_transposed
@@ -39,3 +41,20 @@ def test_a_loader_names_known_families(loader: object) -> None:
 @pytest.mark.parametrize("place", sorted(RELEASES.glob("*.toml")), ids=lambda place: place.stem)
 def test_a_release_names_known_families(place: Path) -> None:
     assert set(read_profile(RELEASES, place.stem).models) <= families().keys()
+
+
+def test_no_other_module_knows_a_family_by_name() -> None:
+    source = Path(coldforge.__file__).parent
+    named = {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and node.value in families()
+    }
+    allowed = (
+        "demo/",  # its models are of families
+        "engine/tensorrt_llm/loader/v",  # which families a release reads
+        "engine/onnxruntime/graph/genai_config.py",  # ONNX Runtime's name of a kind of decoder
+        "model/families/",
+    )
+    assert sorted(name for name in named if not name.startswith(allowed)) == []

@@ -224,5 +224,5 @@ def test_a_damaged_shard_is_named(int4: Path, damage: str) -> None:
     if damage == "flipped":
         data[9] ^= 0xFF
     path.write_bytes(data[:-100] if damage == "cut" else data)
-    with pytest.raises(ColdforgeError, match=r"model-00002-of-00002\.safetensors is not a whole"):
+    with pytest.raises(ColdforgeError, match=r"model-00002-of-00002\.safetensors is not a"):
         logits(int4)
