@@ -38,7 +38,7 @@ HEAD = "lm_head"
 
 @dataclass(frozen=True)
 class Shape:
-    """What the shapes of a layer's tensors alone say of it."""
+    """What a layer's tensors tell by their shapes."""
 
     bits: int
     inputs: int
@@ -95,7 +95,7 @@ class Format(Protocol):
     convertible: bool = False
     """Whether checkpoint.convert writes it: it stores weights whose inputs stay as they are."""
     conv1d: bool = True
-    """Whether the tools that read it load it into Conv1D layers, not into nn.Linear alone."""
+    """Whether the tools that read it load it into Conv1D layers, not only into nn.Linear."""
 
     def matches(self, settings: Settings) -> bool:
         """Tell whether a checkpoint with this quantization_config is in this format."""

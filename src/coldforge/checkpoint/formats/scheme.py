@@ -58,10 +58,10 @@ def inputs_of(layer: str, settings: Settings) -> Literal["static", "dynamic"] | 
     found = scheme_of(layer, settings).get("input_activations")
     if not found:
         return None
-    wanted = {"num_bits": 8, "type": "int", "symmetric": True}
+    expected = {"num_bits": 8, "type": "int", "symmetric": True}
     dynamic = bool(found.get("dynamic"))
     strategy = found.get("strategy") or "tensor"
-    plain = all(found.get(name, value) == value for name, value in wanted.items())
+    plain = all(found.get(name, value) == value for name, value in expected.items())
     if not plain or strategy != ("token" if dynamic else "tensor"):
         raise ColdforgeError(
             f"the inputs of {layer} are quantised as {dict(found)}",
@@ -88,12 +88,12 @@ def width(layer: str, settings: Settings) -> Width | None:
 
 def arguments(bits: int, group_size: int, symmetric: bool) -> dict[str, Any]:
     """Describe quantised weights as the library does."""
-    whole = group_size < 1
+    per_channel = group_size < 1
     return {
         "dynamic": False,
-        "group_size": None if whole else group_size,
+        "group_size": None if per_channel else group_size,
         "num_bits": bits,
-        "strategy": "channel" if whole else "group",
+        "strategy": "channel" if per_channel else "group",
         "symmetric": symmetric,
         "type": "int",
     }

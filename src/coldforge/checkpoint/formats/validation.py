@@ -24,11 +24,11 @@ def need(layer: str, shapes: Shapes, *parts: str) -> None:
             raise ColdforgeError(f"{layer}{part} is not a matrix: {_spell(shapes[part])}", REMEDY)
 
 
-def fit(layer: str, part: str, shapes: Shapes, *wanted: int) -> None:
-    """Raise ColdforgeError unless a part, where it is there, has the wanted shape."""
-    if part in shapes and list(shapes[part]) != list(wanted):
+def fit(layer: str, part: str, shapes: Shapes, *expected: int) -> None:
+    """Raise ColdforgeError unless a part, if present, has the expected shape."""
+    if part in shapes and list(shapes[part]) != list(expected):
         raise ColdforgeError(
-            f"{layer}{part} is {_spell(shapes[part])}, its layer needs {_spell(wanted)}", REMEDY
+            f"{layer}{part} is {_spell(shapes[part])}, its layer needs {_spell(expected)}", REMEDY
         )
 
 

@@ -82,15 +82,15 @@ class Rounding:
         """Round to float16; raise ColdforgeError if a number is too large for it."""
         if not tensor.is_floating_point():
             return tensor
-        whole = tensor.float()
-        top = float(whole.abs().max()) if whole.numel() else 0.0
+        wide = tensor.float()
+        top = float(wide.abs().max()) if wide.numel() else 0.0
         if not top <= HALF_MAX:
             raise ColdforgeError(
                 f"{name} holds {top:g}, too large for float16",
                 "keep the quantised checkpoint",
             )
-        rounded = whole.half()
-        change = float((rounded.float() - whole).abs().max()) if whole.numel() else 0.0
+        rounded = wide.half()
+        change = float((rounded.float() - wide).abs().max()) if wide.numel() else 0.0
         self.tensors += change > 0
         self.largest = max(self.largest, change / top if top else 0.0)
         return rounded
@@ -100,8 +100,8 @@ def _change(item: Linear, bits: int, group_size: int) -> dict[str, int]:
     """Say what is different about a layer."""
     shape = item.shape
     change = {"bits": shape.bits} if shape.bits != bits else {}
-    whole = group_size == -1 or group_size >= shape.inputs
-    if shape.groups != (1 if whole else -(-shape.inputs // group_size)):
+    per_channel = group_size == -1 or group_size >= shape.inputs
+    if shape.groups != (1 if per_channel else -(-shape.inputs // group_size)):
         change["group_size"] = shape.group_size if shape.groups > 1 else -1
     return change
 

@@ -42,7 +42,7 @@ def run_convert(model: str, out: str, to: str) -> dict[str, Any]:
     refuse_foreign(place, CONVERTED)
     prepare()
     with whole(place, CONVERTED) as part:
-        told = _decode(checkpoint, part) if to == PLAIN else _move(checkpoint, part, to)
+        outcome = _decode(checkpoint, part) if to == PLAIN else _move(checkpoint, part, to)
         _copy(checkpoint, part)
         made = read_checkpoint(part)
         facts = {
@@ -51,7 +51,7 @@ def run_convert(model: str, out: str, to: str) -> dict[str, Any]:
             "origin": {"digest": checkpoint.digest, "card": read_card(checkpoint.folder)},
             "digest": made.digest,
             "warnings": run_inspect(str(part))["warnings"],
-            **told,
+            **outcome,
             **sizes(made),
             **circumstances("checkpoint.convert", started),
         }

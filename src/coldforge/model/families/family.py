@@ -119,5 +119,5 @@ class Family:
 
     def has_bias(self, layer: str, config: Mapping[str, object]) -> bool:
         """Tell whether a block's linear layer has a bias."""
-        said = self.biases.get(layer, False)
-        return bool(config.get(said)) if isinstance(said, str) else said
+        rule = self.biases.get(layer, False)
+        return bool(config.get(rule)) if isinstance(rule, str) else rule
