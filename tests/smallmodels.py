@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 Shapes = Mapping[str, tuple[str, list[int]]]
-WIDTH = {"F16": 2, "F32": 4, "I32": 4}
+WIDTH = {"F16": 2, "F32": 4, "I16": 2, "I32": 4, "U8": 1}
 
 
 def safetensors(shapes: Shapes, fill: int = 0) -> bytes:

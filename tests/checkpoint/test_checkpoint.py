@@ -12,7 +12,7 @@ def test_linear_weights_are_counted_without_embeddings_norms_and_head(plain: Pat
     checkpoint = read_checkpoint(plain)
     assert checkpoint.linear_bytes == 4 * 8 * 2
     assert checkpoint.linear_fp16_bytes == 4 * 8 * 2
-    assert checkpoint.linear_inputs() == {"model.layers.0.mlp.up_proj": 8}
+    assert [item.shape.inputs for item in checkpoint.linears.values()] == [8]
 
 
 def test_packed_weights_count_scales_zeros_and_group_indices(packed: Path) -> None:
@@ -68,22 +68,15 @@ def test_matrices_inside_blocks_are_linear_whatever_their_name(tmp_path: Path) -
         "model.layers.0.odd.weight": ("F16", [4, 8]),
         "model.layers.0.norm.weight": ("F16", [8]),
     }
-    assert read_checkpoint(write_model(tmp_path / "made", shapes)).linear_inputs() == {
-        "model.layers.0.odd": 8
-    }
-
-
-def test_the_weights_of_conv1d_have_their_inputs_first(tmp_path: Path) -> None:
-    shapes = {"transformer.h.0.mlp.c_fc.weight": ("F16", [8, 32])}
-    made = read_checkpoint(write_model(tmp_path / "made", shapes, model_type="gpt2"))
-    assert made.linear_inputs() == {"transformer.h.0.mlp.c_fc": 8}
+    made = read_checkpoint(write_model(tmp_path / "made", shapes)).linears
+    assert {name: item.shape.inputs for name, item in made.items()} == {"model.layers.0.odd": 8}
 
 
 def test_a_config_without_its_tensors_is_refused(plain: Path) -> None:
     config = json.loads((plain / "config.json").read_text())
     config["quantization_config"] = {"quant_method": "gptq", "bits": 4}
     (plain / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ColdforgeError, match="no layer of the checkpoint is quantised"):
+    with pytest.raises(ColdforgeError, match="the config says gptq, but no layer is"):
         read_checkpoint(plain).linears  # noqa: B018
 
 
@@ -154,7 +147,7 @@ def test_a_config_that_is_not_json_is_said_so(plain: Path) -> None:
 def test_a_corrupted_header_is_said_so(plain: Path) -> None:
     path = plain / "model.safetensors"
     path.write_bytes(b"\xff" * 8 + path.read_bytes()[8:])
-    with pytest.raises(ColdforgeError, match="not a whole safetensors file"):
+    with pytest.raises(ColdforgeError, match="not a complete safetensors file"):
         read_checkpoint(plain)
 
 

@@ -55,7 +55,7 @@ def test_equal_bytes_of_another_shape_have_another_digest(tmp_path: Path) -> Non
 def test_a_header_that_does_not_fit_its_file_is_refused(
     tmp_path: Path, header: object, data: bytes
 ) -> None:
-    with pytest.raises(ColdforgeError, match="not a whole safetensors file"):
+    with pytest.raises(ColdforgeError, match="not a complete safetensors file"):
         read_header(write(tmp_path / "f", header, data))
 
 

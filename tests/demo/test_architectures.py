@@ -7,6 +7,7 @@ from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.demo.architectures import KINDS, untrained
 from coldforge.demo.make import run_demo
 from coldforge.errors import UnknownNameError
+from coldforge.model.families.blocks import linear_inputs
 
 torch: Any = pytest.importorskip("torch")
 pytestmark = pytest.mark.model
@@ -53,7 +54,7 @@ def test_a_gpt2_is_trained_saved_and_loaded_with_its_head_tied(tmp_path: Path) -
     card = run_demo(str(tmp_path / "model"), steps=2, kind="gpt2")
     checkpoint = read_checkpoint(tmp_path / "model")
     assert "lm_head.weight" not in checkpoint.tensors
-    assert all(width % 128 == 0 for width in checkpoint.linear_inputs().values())
+    assert all(width % 128 == 0 for width in linear_inputs(checkpoint).values())
     model = load_model(checkpoint)
     assert model.lm_head.weight is model.transformer.wte.weight
     judged = run_evaluate(str(tmp_path / "model"), limit=32)

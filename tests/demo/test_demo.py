@@ -6,6 +6,7 @@ import pytest
 from coldforge.checkpoint.checkpoint import compare, read_checkpoint
 from coldforge.demo.make import run_demo
 from coldforge.errors import ColdforgeError
+from coldforge.model.families.blocks import linear_inputs
 
 pytestmark = pytest.mark.model
 
@@ -14,7 +15,7 @@ def test_the_demo_model_is_a_whole_checkpoint_in_half_precision(demo: Path) -> N
     checkpoint = read_checkpoint(demo)
     assert {item.dtype for item in checkpoint.tensors.values()} == {"F16"}
     assert checkpoint.linear_bytes == checkpoint.linear_fp16_bytes
-    assert all(width % 128 == 0 for width in checkpoint.linear_inputs().values())
+    assert all(width % 128 == 0 for width in linear_inputs(checkpoint).values())
 
 
 def test_its_card_tells_perplexity_before_and_after(demo: Path) -> None:

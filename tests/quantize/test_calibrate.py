@@ -51,7 +51,7 @@ def test_a_text_shorter_than_a_window_is_refused(demo: Path, tmp_path: Path) -> 
 def test_a_model_without_a_tokenizer_is_refused(demo: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     shutil.copytree(demo, bare, ignore=shutil.ignore_patterns("tokenizer*"))
-    with pytest.raises(ColdforgeError, match="no tokenizer in"):
+    with pytest.raises(ColdforgeError, match="has no tokenizer"):
         run_calibrate(str(bare), str(tmp_path / "set.cal"))
 
 

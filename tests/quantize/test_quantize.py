@@ -88,7 +88,7 @@ def test_a_group_size_that_does_not_divide(copy: Path) -> None:
 def test_a_shard_that_is_cut_off(copy: Path) -> None:
     place = copy / "model.safetensors"
     place.write_bytes(place.read_bytes()[:-1000])
-    assert "not a whole safetensors file" in refused(copy)
+    assert "not a complete safetensors file" in refused(copy)
 
 
 def test_a_shard_with_a_flipped_bit_by_the_card(demo: Path, copy: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_shard_with_a_flipped_bit_by_the_card(demo: Path, copy: Path) -> None:
 def test_a_model_type_we_do_not_know(tmp_path: Path) -> None:
     shapes = {"backbone.layers.0.mixer.in_proj.weight": ("F16", [8, 8])}
     model = write_model(tmp_path / "model", shapes, model_type="mamba")
-    assert "models of type 'mamba' cannot be quantised" in refused(model)
+    assert "models of type 'mamba' are not supported" in refused(model)
 
 
 def test_a_config_that_does_not_fit_the_weights(copy: Path) -> None:

@@ -1,4 +1,4 @@
-"""A model directory in Hugging Face's layout: that it is whole, how large it is, what it equals."""
+"""A model directory in Hugging Face's layout: validation, sizes, digests, comparison."""
 
 import json
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Checkpoint:
 
     @property
     def digest(self) -> str:
-        """Identify the weights whatever their sharding; hex sha256."""
+        """Identify the weights independently of sharding; hex sha256."""
         return sha256_json(self.digests)
 
     @property
@@ -67,7 +67,7 @@ class Checkpoint:
     @cached_property
     def linears(self) -> dict[str, Linear]:
         """Measure the linear layers by name; raise ColdforgeError naming one that does not fit."""
-        return linears(self.tensors, self.config, self.quantization)
+        return linears(self.tensors, self.quantization)
 
     @property
     def linear_bytes(self) -> int:
@@ -89,12 +89,6 @@ class Checkpoint:
         """Bits that a linear weight takes on disk; 0 where there is none."""
         return 8 * self.linear_bytes / self.linear_weights if self.linear_weights else 0.0
 
-    def linear_inputs(self) -> dict[str, int]:
-        """Map each plain linear layer to the number of its inputs."""
-        return {
-            name: item.shape.inputs for name, item in self.linears.items() if item.format is None
-        }
-
 
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Check that `folder` is a model with weights and tokenizer; raise ColdforgeError."""
@@ -104,22 +98,22 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             f"no such model directory: {folder}", "run: invoke model.demo --out DIR"
         )
     if not (folder / "config.json").is_file():
-        raise ColdforgeError(f"{folder} is not a model directory: no config.json", _WANTED)
+        raise ColdforgeError(f"{folder} is not a model directory: no config.json", _LAYOUT)
     config = _json(folder / "config.json")
     files = _weights(folder)
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise ColdforgeError(
-            f"no tokenizer in {folder}",
+            f"{folder} has no tokenizer",
             f"put one of these beside the weights: {_names(TOKENIZERS)}",
         )
     checkpoint = Checkpoint(folder, config, files)
     if not checkpoint.tensors:
-        raise ColdforgeError(f"the weights of {folder} hold no tensor", _WANTED)
+        raise ColdforgeError(f"the weights of {folder} contain no tensors", _LAYOUT)
     return checkpoint
 
 
 def compare(one: Checkpoint, other: Checkpoint) -> dict[str, Any]:
-    """Say whether two checkpoints hold the same tensors, and which differ."""
+    """Compare two checkpoints tensor by tensor: whether they are equal, and which differ."""
     names = sorted(one.digests.keys() | other.digests.keys())
     differing = [name for name in names if one.digests.get(name) != other.digests.get(name)]
     return {
@@ -133,7 +127,7 @@ def compare(one: Checkpoint, other: Checkpoint) -> dict[str, Any]:
     }
 
 
-_WANTED = "a model directory holds config.json, *.safetensors and a tokenizer"
+_LAYOUT = "a model directory holds config.json, *.safetensors and a tokenizer"
 
 
 def _weights(folder: Path) -> tuple[Path, ...]:
@@ -143,10 +137,10 @@ def _weights(folder: Path) -> tuple[Path, ...]:
             return found
         others = sorted(path.name for path in folder.glob("*.bin"))
         tail = f", only {_names(others)}" if others else ""
-        raise ColdforgeError(f"model directory without weights: {folder}{tail}", _WANTED)
+        raise ColdforgeError(f"model directory without weights: {folder}{tail}", _LAYOUT)
     index = _json(folder / INDEX).get("weight_map")
     if not isinstance(index, dict) or not index:
-        raise ColdforgeError(f"{INDEX} of {folder} maps no weights", "copy the model again")
+        raise ColdforgeError(f"{INDEX} of {folder} has no weight_map", "copy the model again")
     names = sorted({str(name) for name in index.values()})
     for name in names:
         if Path(name).name != name or not (folder / name).is_file():
@@ -160,7 +154,7 @@ def _json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ColdforgeError(f"{path} is not JSON: {error}", "copy the file again") from error
     if not isinstance(value, dict):
-        raise ColdforgeError(f"{path} holds no JSON object", "copy the file again")
+        raise ColdforgeError(f"{path} is not a JSON object", "copy the file again")
     return value
 
 

@@ -1,37 +1,34 @@
-"""The linear layers of a checkpoint, plain or quantised, as its headers tell them."""
+"""The linear layers of a checkpoint, plain or quantised, by its headers."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from coldforge.checkpoint.formats.format import Format, Settings, Shape
 from coldforge.checkpoint.formats.registry import format_of
 from coldforge.checkpoint.safetensors_file import WIDTHS, Tensor
 from coldforge.errors import ColdforgeError
 
-CONV1D = frozenset({"gpt2"})
-"""Model types whose plain linear weights are stored (inputs, outputs) rather than turned."""
 IN_BLOCK = re.compile(r"(^|\.)\d+\.")
-"""Names inside one of a row of blocks; embeddings, last norm and head have no number."""
+"""Names inside a block; embeddings, final norm and head have no number."""
 
 
 @dataclass(frozen=True)
 class Linear:
-    """One linear layer; a plain one has the bits of its type and no group of scales."""
+    """One linear layer; a plain one has the bits of its type and no groups."""
 
     name: str
     shape: Shape
+    """Of a plain weight as if it were stored (out_features, in_features): headers do not tell.
+    `model.families.blocks.linear_layers` knows the families that store it the other way."""
     size: int
     """Bytes; scales, zero points and group indices counted."""
     format: Format | None
     tensors: Mapping[str, Tensor]
-    """Suffix -> tensor, of all that stands in place of the weight."""
+    """Suffix -> tensor, of all that are stored in place of the weight."""
 
 
-def linears(
-    tensors: Mapping[str, Tensor], config: Mapping[str, Any], settings: Settings
-) -> dict[str, Linear]:
+def linears(tensors: Mapping[str, Tensor], settings: Settings) -> dict[str, Linear]:
     """Find the linear layers by name; raise ColdforgeError naming one that does not fit."""
     form = format_of(settings) if settings else None
     found = {}
@@ -39,22 +36,21 @@ def linears(
         found = {name: _quantised(name, tensors, form, settings) for name in _stems(tensors, form)}
         if not found:
             raise ColdforgeError(
-                f"no layer of the checkpoint is quantised as its config says: {form.name}",
+                f"the config says {form.name}, but no layer is quantised so",
                 "copy the checkpoint again",
             )
-    side = 0 if config.get("model_type") in CONV1D else 1
     for name, item in tensors.items():
         stem, _, part = name.rpartition(".")
         plain = part == "weight" and stem not in found and len(item.shape) == 2
         if plain and IN_BLOCK.search(name):
-            found[stem] = _plain(stem, item, side)
+            found[stem] = _plain(stem, item)
     return dict(sorted(found.items()))
 
 
 def _stems(tensors: Iterable[str], form: Format) -> list[str]:
     """Name the layers that have the part which every quantised layer has."""
-    mark = form.parts[0]
-    return sorted(name.removesuffix(mark) for name in tensors if name.endswith(mark))
+    part = form.parts[0]
+    return sorted(name.removesuffix(part) for name in tensors if name.endswith(part))
 
 
 def _quantised(
@@ -65,6 +61,7 @@ def _quantised(
     return Linear(name, shape, sum(item.size for item in parts.values()), form, parts)
 
 
-def _plain(name: str, item: Tensor, side: int) -> Linear:
-    shape = Shape(WIDTHS[item.dtype] * 8, item.shape[side], item.shape[1 - side], 0)
+def _plain(name: str, item: Tensor) -> Linear:
+    outputs, inputs = item.shape
+    shape = Shape(WIDTHS[item.dtype] * 8, inputs, outputs, 0)
     return Linear(name, shape, item.size, None, {".weight": item})

@@ -1,4 +1,4 @@
-"""The safetensors format, read without a tensor library: header, spans, digests.
+"""Safetensors files, read and written without a tensor library: header, spans, digests.
 
 A file is a little-endian 64-bit header length, a JSON header, then the tensors' bytes.
 """
@@ -6,12 +6,15 @@ A file is a little-endian 64-bit header length, a JSON header, then the tensors'
 import hashlib
 import json
 import math
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import msgspec
 
 from coldforge.errors import ColdforgeError
+from coldforge.files.atomic import part_of, publish
 from coldforge.files.digest import CHUNK
 
 HEADER_CAP = 100_000_000  # bytes; what the format's own readers accept
@@ -21,11 +24,11 @@ WIDTHS = {
 }  # fmt: skip
 """Bytes of one element by dtype."""
 UNREADABLE = (AttributeError, RecursionError, TypeError, ValueError, msgspec.ValidationError)
-REMEDY = "copy the file again, or make the checkpoint anew"
+REMEDY = "copy the file again, or convert or quantise the model again"
 
 
 class Tensor(msgspec.Struct, frozen=True):
-    """Where a tensor lies in its file, and what it is."""
+    """A tensor's type, shape and place in its file."""
 
     dtype: str
     shape: list[int]
@@ -39,7 +42,7 @@ class Tensor(msgspec.Struct, frozen=True):
 
 
 def read_header(path: Path) -> dict[str, Tensor]:
-    """Read what `path` holds; raise ColdforgeError if it is not a whole safetensors file."""
+    """Read what `path` holds; raise ColdforgeError if it is not a complete safetensors file."""
     return _read(path)[0]
 
 
@@ -84,25 +87,62 @@ def _parse(path: Path, raw: bytes) -> dict[str, Tensor]:
         raise _broken(path, "its header cannot be read") from error
 
 
-def _check(path: Path, header: dict[str, Tensor], room: int) -> None:
-    """Hold the format's promise: tensors fill the rest of the file without gap or overlap."""
+def _check(path: Path, header: dict[str, Tensor], size: int) -> None:
+    """Check that tensors fill the rest of the file without gap or overlap, as the format asks."""
     at = 0
     for name, tensor in sorted(header.items(), key=lambda item: item[1].data_offsets):
         if tensor.dtype not in WIDTHS:
             raise _broken(path, f"tensor {name} has the unknown type {tensor.dtype}")
-        wanted = math.prod(tensor.shape) * WIDTHS[tensor.dtype]
-        if min(tensor.shape, default=0) < 0 or tensor.data_offsets != (at, at + wanted):
-            raise _broken(path, f"tensor {name} does not lie where its shape says")
-        at += wanted
-    if at != room:
-        raise _broken(path, f"it holds {room} bytes of tensors, its header says {at}")
+        expected = math.prod(tensor.shape) * WIDTHS[tensor.dtype]
+        if min(tensor.shape, default=0) < 0 or tensor.data_offsets != (at, at + expected):
+            raise _broken(path, f"tensor {name} is not where the shapes before it put it")
+        at += expected
+    if at != size:
+        raise _broken(path, f"it has {size} bytes of tensors, its header says {at}")
 
 
 def _broken(path: Path, why: str) -> ColdforgeError:
-    return ColdforgeError(f"{path.name} is not a whole safetensors file: {why}", REMEDY)
+    return ColdforgeError(f"{path.name} is not a complete safetensors file: {why}", REMEDY)
 
 
 def _chunks(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:
     while size > 0 and (chunk := read(min(CHUNK, size))):
         size -= len(chunk)
         yield chunk
+
+
+Entry = tuple[Path, str, Tensor]
+"""A file, and the name and place of a tensor in it."""
+
+
+def write_tensors(
+    path: Path, entries: list[Entry], advance: Callable[[int], None] | None = None
+) -> None:
+    """Copy tensors of other files into one; `advance` is called with the bytes written."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    at = 0
+    # Widest elements first, as the format's own writer does: every tensor is aligned.
+    entries = sorted(entries, key=lambda entry: -WIDTHS[entry[2].dtype])
+    for _, name, item in entries:
+        header[name] = {
+            "dtype": item.dtype, "shape": item.shape, "data_offsets": [at, at + item.size],
+        }  # fmt: skip
+        at += item.size
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    part = part_of(path)
+    with part.open("wb") as out:
+        out.write(struct.pack("<Q", len(text)) + text)
+        for source, _, item in entries:
+            with source.open("rb") as stream:
+                stream.seek(data_start(source) + item.data_offsets[0])
+                _copy(stream, out, item.size)
+            if advance:
+                advance(item.size)
+    publish(part, path)
+
+
+def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
+    while size > 0 and (chunk := source.read(min(CHUNK, size))):
+        target.write(chunk)
+        size -= len(chunk)

@@ -1,6 +1,6 @@
-"""Blocks written one by one; at the end, one file or shards that others load.
+"""A checkpoint written block by block, then joined into one file or numbered shards.
 
-A killed run finds its finished blocks again. Joining copies bytes, it computes nothing.
+A restarted run finds its finished blocks again. Joining copies bytes and computes nothing.
 """
 
 import json
@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import INDEX
-from coldforge.checkpoint.merge import Entry, write_tensors
-from coldforge.checkpoint.safetensors_file import Tensor, read_header
+from coldforge.checkpoint.safetensors_file import Entry, Tensor, read_header, write_tensors
 from coldforge.files.atomic import part_of, publish, write_file
 from coldforge.files.output import WORK
 
@@ -19,10 +18,10 @@ SHARD = 4_000_000_000
 
 
 class Shards:
-    """The tensors of a checkpoint under way."""
+    """The pieces of a checkpoint that is being written."""
 
     def __init__(self, folder: Path) -> None:
-        """Keep finished pieces where a killed run of `folder` keeps what it needs."""
+        """Keep finished pieces in the work folder of `folder`, which a restarted run finds."""
         self.folder, self.pieces = folder, folder / WORK / "pieces"
         self.pieces.mkdir(parents=True, exist_ok=True)
 
@@ -31,7 +30,7 @@ class Shards:
         return self.pieces / f"{name}.safetensors"
 
     def write(self, name: str, tensors: Mapping[str, Any]) -> None:
-        """Write a piece whole."""
+        """Write a piece atomically."""
         from safetensors.torch import save_file
 
         part = part_of(self.place(name))
@@ -40,7 +39,7 @@ class Shards:
         publish(part, self.place(name))
 
     def join(self) -> None:
-        """Make model.safetensors, or numbered shards and their index, of the pieces."""
+        """Write model.safetensors, or numbered shards and their index, from the pieces."""
         pieces = sorted(self.pieces.glob("*.safetensors"))
         found = {path: read_header(path) for path in pieces}
         shards = list(_shards(found))

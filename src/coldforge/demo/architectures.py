@@ -1,9 +1,10 @@
-"""The families a demo model can be of; all of one size.
+"""The kinds of demo model, each of a family and all of one size.
 
 The inputs of every linear layer divide by 128, the usual group of weights that share a scale.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from coldforge.errors import UnknownNameError
@@ -11,6 +12,22 @@ from coldforge.errors import UnknownNameError
 WINDOW = 512  # tokens; the model's context
 WIDTH, LAYERS, HEADS = 256, 5, 4
 COMMON = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0, "attn_implementation": "eager"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of demo model."""
+
+    build: Callable[[int], Any]
+    """Makes a Transformers model with random weights for a vocabulary."""
+    summary: str = ""
+    """What sets it apart from its family's others."""
+    tokenizer: str = ""
+    """The class of Transformers that splits its text, whatever the tokenizer's file says."""
+    end: str = "<|end|>"
+    """The token that ends a text."""
+    surveyed: bool = True
+    """Whether a survey of demo models trains one."""
 
 
 def check_kind(kind: str) -> None:
@@ -26,7 +43,7 @@ def untrained(kind: str, vocabulary: int, seed: int) -> Any:  # noqa: ANN401 - a
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, changes nothing here
     torch.manual_seed(seed)
-    return KINDS[kind](vocabulary)
+    return KINDS[kind].build(vocabulary)
 
 
 def _llama(vocabulary: int) -> Any:  # noqa: ANN401
@@ -85,9 +102,9 @@ def _gated(vocabulary: int, key_value_heads: int) -> dict[str, Any]:
     }
 
 
-KINDS: dict[str, Callable[[int], Any]] = {
-    "llama": _llama,
-    "gqa": _gqa,
-    "gpt2": _gpt2,
-    "qwen2": _qwen2,
+KINDS = {
+    "llama": Kind(_llama),
+    "gqa": Kind(_gqa, "Llama with shared keys and values"),
+    "gpt2": Kind(_gpt2),
+    "qwen2": Kind(_qwen2, tokenizer="Qwen2Tokenizer", end="<|endoftext|>", surveyed=False),
 }

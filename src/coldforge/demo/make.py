@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
+from coldforge.demo.architectures import check_kind
+from coldforge.demo.recipe import Recipe
 from coldforge.errors import ColdforgeError
 from coldforge.files.output import refuse_foreign, whole, write_card
 from coldforge.model.card_facts import DEMO, circumstances
@@ -12,12 +14,10 @@ from coldforge.model.runtime import prepare
 
 
 def run_demo(
-    out: str, seed: int = 0, steps: int | None = None, kind: str = "llama"
+    out: str, seed: int = 0, steps: int | None = None, kind: str = Recipe.kind
 ) -> dict[str, Any]:
     """Train a demo model of a kind into `out`; `steps` shortens or lengthens it."""
-    from coldforge.demo.architectures import check_kind
     from coldforge.demo.demo import train
-    from coldforge.demo.recipe import Recipe
 
     check_kind(kind)
     if steps is not None and steps < 1:

@@ -4,13 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from coldforge.demo.architectures import WINDOW
+from coldforge.demo.architectures import KINDS, WINDOW
 from coldforge.model.corpus import Corpus
 from coldforge.model.tokens import ModelTokens
 from coldforge.progress import step
 
-END = "<|end|>"
-QWEN_END = "<|endoftext|>"
 CONFIG = "tokenizer_config.json"
 
 
@@ -20,14 +18,13 @@ def train_tokenizer(corpus: Corpus, kind: str, vocabulary: int, out: Path) -> Mo
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import PreTrainedTokenizerFast
 
-    qwen = kind == "qwen2"
-    end = QWEN_END if qwen else END
+    made, end = KINDS[kind], KINDS[kind].end
     with step("Training the tokenizer") as training:
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
-        if qwen:
-            _prepare_as_qwen(tokenizer)
+        if made.tokenizer:
+            _prepare_as(tokenizer, made.tokenizer)
         trainer = trainers.BpeTrainer(
             vocab_size=vocabulary,
             special_tokens=[end],
@@ -45,15 +42,15 @@ def train_tokenizer(corpus: Corpus, kind: str, vocabulary: int, out: Path) -> Mo
         )
         fast.save_pretrained(out)
         training.result = f"{tokenizer.get_vocab_size():,} tokens"
-    _name_class(out / CONFIG, "Qwen2Tokenizer" if qwen else "PreTrainedTokenizerFast")
+    _name_class(out / CONFIG, made.tokenizer or "PreTrainedTokenizerFast")
     return ModelTokens(out)
 
 
-def _prepare_as_qwen(tokenizer: Any) -> None:  # noqa: ANN401 - a Tokenizer
-    """Cut text as Qwen2 does: Transformers cuts it so for every Qwen2, whatever the file says."""
-    from transformers import Qwen2Tokenizer
+def _prepare_as(tokenizer: Any, name: str) -> None:  # noqa: ANN401 - a Tokenizer
+    """Split text as a class of Transformers does whatever the tokenizer's file says."""
+    import transformers
 
-    theirs = Qwen2Tokenizer().backend_tokenizer
+    theirs = getattr(transformers, name)().backend_tokenizer
     tokenizer.normalizer, tokenizer.pre_tokenizer = theirs.normalizer, theirs.pre_tokenizer
 
 

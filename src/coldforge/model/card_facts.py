@@ -1,4 +1,4 @@
-"""What every verb's answer says of itself: sizes, seconds, image, versions."""
+"""Facts that every task reports: sizes, seconds, image, versions."""
 
 import time
 from typing import Any
@@ -8,7 +8,8 @@ from coldforge.errors import ColdforgeError
 from coldforge.files.output import CARD, read_card
 from coldforge.model.runtime import image, versions
 
-WINDOW = 512  # tokens; the default of quantising and judging
+WINDOW = 512
+"""Tokens; the default of quantising and evaluating."""
 DEMO, QUANTISED = "demo model", "quantised model"
 
 
@@ -22,7 +23,7 @@ def sizes(checkpoint: Checkpoint) -> dict[str, int]:
 
 
 def refuse_changed(checkpoint: Checkpoint) -> None:
-    """Raise ColdforgeError if a model of ours is not, byte by byte, what its card says."""
+    """Raise ColdforgeError if a model's weights are not those that its card names."""
     known = read_card(checkpoint.folder).get("digest")
     if known and known != checkpoint.digest:
         raise ColdforgeError(
@@ -32,7 +33,7 @@ def refuse_changed(checkpoint: Checkpoint) -> None:
 
 
 def circumstances(task: str, started: float) -> dict[str, Any]:
-    """Say what was done, where and how long; `started` is time.monotonic() at the beginning."""
+    """Report task, image, seconds and versions; `started` is time.monotonic() at the beginning."""
     return {
         "task": task,
         "image": image(),

@@ -1,4 +1,4 @@
-"""Text to learn and to judge by: files of a tree, split in two by the hash of their path."""
+"""Text for training and evaluation: files of a tree, split in two by the hash of their path."""
 
 import hashlib
 import os
@@ -13,11 +13,11 @@ from coldforge.errors import ColdforgeError
 from coldforge.files.digest import sha256_json
 
 FILE_CAP = 400_000
-"""Bytes; larger files are tables or generated, and one would outweigh the rest."""
+"""Bytes; larger files are tables or generated code, and one would outweigh the rest."""
 TREE_CAP = 24_000_000
 """Bytes of text taken from one tree."""
 HELD_OUT = 0.1
-"""Share of the files kept for judging."""
+"""Share of the files kept for evaluation."""
 SKIPPED = frozenset(
     {"__pycache__", "dist-packages", "idle_test", "node_modules", "site-packages", "test", "tests"}
 )
@@ -36,7 +36,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents sorted by path, under a name people recognise."""
+    """Documents sorted by path, under a recognisable name."""
 
     name: str
     documents: tuple[Document, ...]
@@ -52,14 +52,14 @@ class Corpus:
         return [item.text for item in self.documents]
 
     def split(self, held_out: float = HELD_OUT) -> tuple["Corpus", "Corpus"]:
-        """Part into training and held-out files; a file's side depends on its path alone."""
+        """Split into training and held-out files; a file's side depends only on its path."""
         bound = round(held_out * 65536)
         sides: tuple[list[Document], list[Document]] = ([], [])
         for item in self.documents:
             sides[int(_hash(item.path)[:4], 16) < bound].append(item)
-        train, held = sides
+        train, test = sides
         return Corpus(f"{self.name}/train", tuple(train)), Corpus(
-            f"{self.name}/held-out", tuple(held)
+            f"{self.name}/held-out", tuple(test)
         )
 
 
@@ -69,7 +69,7 @@ def standard_library() -> Corpus:
     documents = tuple(_documents(root, frozenset({".py"})))
     if not documents:
         raise ColdforgeError(
-            f"no sources of Python's standard library in {root}", "name a folder of text instead"
+            f"{root} has no sources of Python's standard library", "name a folder of text instead"
         )
     return Corpus(f"python-{platform.python_version()}-stdlib", documents)
 
@@ -84,7 +84,7 @@ def read_texts(place: Path) -> Corpus:
         raise ColdforgeError(f"no such file or folder: {place}", "name a text file or a folder")
     if not documents:
         known = " ".join(sorted(SUFFIXES))
-        raise ColdforgeError(f"no text in {place}", f"UTF-8 files of these kinds count: {known}")
+        raise ColdforgeError(f"{place} contains no text", f"UTF-8 files that are read: {known}")
     return Corpus(place.resolve().name, documents)
 
 

@@ -1,8 +1,8 @@
 """Threads that never split one sum: results have the same bits on any number of cores.
 
-A sum that a library spreads over threads rounds differently with another number of them. So every
-operation runs on one thread, and whole pieces of work, cut without regard to the machine, run
-beside each other.
+A sum that a library splits over threads rounds differently with another number of them. So every
+operation runs on one thread, and independent pieces of work, cut the same on every machine, run in
+parallel.
 """
 
 import os
@@ -49,7 +49,7 @@ def workers(count: int | None = None) -> Iterator[Workers]:
 
 
 def _single() -> None:
-    """Compute with one thread in this one: the setting and the mode belong to a thread."""
+    """Compute with one thread and without gradients in this thread."""
     import torch
 
     torch.set_num_threads(1)

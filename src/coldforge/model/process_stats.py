@@ -1,4 +1,4 @@
-"""Memory of this process, and what repeated timings say."""
+"""Memory of this process, and statistics of repeated timings."""
 
 import resource
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ STATUS = Path("/proc/self/status")
 
 
 def peak_rss() -> int:
-    """Return the most bytes this process ever held in memory."""
-    # getrusage's maximum is inherited from the parent that forked; the kernel's mark is our own.
+    """Return the peak resident memory of this process, bytes."""
+    # getrusage's maximum is inherited over fork; VmHWM is this process's own.
     found = _field("VmHWM")
     return found if found is not None else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def rss() -> int:
-    """Return the bytes this process holds in memory now."""
+    """Return the resident memory of this process, bytes."""
     found = _field("VmRSS")
     return found if found is not None else peak_rss()
 
@@ -33,7 +33,7 @@ def _field(name: str) -> int | None:
 
 @dataclass(frozen=True)
 class Spread:
-    """Median of repeated timings, and what a tenth of them lie below and above; seconds."""
+    """Median, tenth and ninetieth percentile of repeated timings; seconds."""
 
     median: float
     p10: float

@@ -1,4 +1,4 @@
-"""The libraries' surroundings: no network, caches in a scratch folder, quiet imports."""
+"""The environment of the libraries: offline, caches in a scratch folder, quiet imports."""
 
 import atexit
 import logging
@@ -14,7 +14,7 @@ from pathlib import Path
 NOISY = ("torchao", "torch.utils._pytree", "tokenicer", "transformers", "datasets")
 
 THREADS = 2
-"""Fixed where bytes are made: what a machine with one core computes, one with sixty does too."""
+"""Fixed wherever results are stored: the number of cores must not change a byte."""
 
 
 @cache
@@ -31,10 +31,10 @@ def prepare() -> Path:
     for name in ("HF_HOME", "XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"):
         os.environ[name] = str(scratch / name.lower())
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    # Threads that wait without spinning: several times faster where the cores are shared.
+    # Threads wait without spinning: several times faster on shared cores.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     os.environ["TQDM_DISABLE"] = "1"
-    # One instruction set for all machines that have it: wider ones add in another order.
+    # One instruction set on all machines: wider ones add in another order.
     os.environ.setdefault("MKL_CBWR", "AVX2")
     os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
     # GPTQModel's fast packer is compiled on first use; its plain one gives the same bytes.
@@ -48,7 +48,7 @@ def prepare() -> Path:
 
 
 def _hush() -> None:
-    """Silence remarks about accelerators that are not there; errors still speak."""
+    """Silence warnings about missing accelerators; errors are still shown."""
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
@@ -58,10 +58,9 @@ def _hush() -> None:
 
 
 def keep_memory() -> None:
-    """Ask the C library to keep what is freed: mapping large tensors anew takes a sixth longer.
+    """Ask the C library to keep freed memory: mapping large tensors again takes a sixth longer.
 
-    For small models only; a large one should give its memory back. Elsewhere than on glibc it
-    changes nothing.
+    For small models only; a large one should return its memory. Without glibc it changes nothing.
     """
     import ctypes
 
@@ -78,7 +77,7 @@ def keep_memory() -> None:
 def threads(count: int = THREADS) -> Iterator[None]:
     """Compute with `count` threads, however many cores there are.
 
-    Sums split over another number of threads round otherwise: the cores would show in the bytes.
+    Sums split over another number of threads round differently: results would depend on the cores.
     """
     import torch
 

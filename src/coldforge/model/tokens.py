@@ -1,4 +1,4 @@
-"""A model's tokenizer: text to ids and back, and a digest that says it is the same one."""
+"""A model's tokenizer: text to ids and back, and a digest that identifies it."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.files.digest import sha256_json
 
 TEXTS = 32
-"""Encoded at once: a tokenizer holds a hundred times a text's bytes while it is at it."""
+"""Texts encoded at once: a tokenizer takes a hundred times a text's bytes while it works."""
 FILES = (
     "added_tokens.json",
     "chat_template.jinja",
@@ -78,7 +78,7 @@ class ModelTokens:
 
 
 def copy_files(source: Path, target: Path) -> None:
-    """Copy a tokenizer's files as they are: libraries rewrite them, and not always well."""
+    """Copy a tokenizer's files unchanged; saving them with a library may change them."""
     for name in FILES:
         if (source / name).is_file():
             shutil.copyfile(source / name, target / name)

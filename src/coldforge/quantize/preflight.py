@@ -5,7 +5,8 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.model.families.architecture import architecture_of, block_tensors
+from coldforge.model.families.blocks import block_tensors
+from coldforge.model.families.registry import family_of
 from coldforge.quantize.blockwise.prune import share
 from coldforge.quantize.blockwise.skeleton import DTYPES
 from coldforge.quantize.methods.method import check_groups
@@ -17,7 +18,7 @@ def check(
     """Return the blocks to quantise, None for all; raise ColdforgeError for what cannot be done."""
     if checkpoint.quantization:
         raise ColdforgeError(f"{checkpoint.folder} is quantised already", "name the original model")
-    architecture_of(checkpoint.config)
+    family_of(checkpoint.config)
     if dtype not in DTYPES:
         raise ColdforgeError(f"no arithmetic in {dtype!r}", f"choose --dtype: {', '.join(DTYPES)}")
     if prune:

@@ -18,7 +18,7 @@ def diff(context: Context, one: str, other: str, json: bool = False) -> None:
 
     Example: invoke checkpoint.diff --one models/a --other models/b
     """
-    from coldforge.model.checkpoints.diff import run_diff
+    from coldforge.model.checkpoints.inspect import run_diff
 
     found = run_diff(one, other)
     emit(found, json, table(found))
@@ -43,7 +43,7 @@ def inspect(context: Context, model: str, json: bool = False) -> None:
     help={
         **HELP,
         "model": "Quantised model directory.",
-        "to": "Format: gptq, gptq_v2, awq, compressed-tensors, or fp16 to decode.",
+        "to": "Format, such as gptq, gptq_v2, awq or compressed-tensors; or fp16 to decode.",
         "out": "Folder to make.",
     },
 )

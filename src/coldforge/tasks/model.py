@@ -6,8 +6,15 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.context import Context
 
+from coldforge.demo.architectures import KINDS, check_kind
+from coldforge.demo.recipe import Recipe
 from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._model_flags import HELP, flags, hand_over, making, outside
+
+
+def _described(name: str) -> str:
+    summary = KINDS[name].summary
+    return f"{name} ({summary})" if summary else name
 
 
 @partial(
@@ -15,7 +22,7 @@ from coldforge.tasks._model_flags import HELP, flags, hand_over, making, outside
     help={
         **HELP,
         "out": "Folder to make.",
-        "kind": "Family: llama, gqa (Llama with shared keys and values), gpt2, qwen2.",
+        "kind": f"Kind of model: {', '.join(map(_described, KINDS))}.",
         "seed": "Of weights and order.",
         "steps": "Optimiser steps.",
     },
@@ -23,7 +30,7 @@ from coldforge.tasks._model_flags import HELP, flags, hand_over, making, outside
 def demo(  # noqa: PLR0913, PLR0917 - a flag each
     context: Context,
     out: str,
-    kind: str = "llama",
+    kind: str = Recipe.kind,
     seed: int = 0,
     steps: int = 0,
     yes: bool = False,
@@ -33,7 +40,6 @@ def demo(  # noqa: PLR0913, PLR0917 - a flag each
 
     Example: invoke model.demo --kind gqa --out models/demo
     """
-    from coldforge.demo.architectures import check_kind
     from coldforge.demo.make import run_demo
     from coldforge.model.card_facts import DEMO
 

@@ -44,7 +44,7 @@ def make(plain: Path, out: Path, form: str, make_layer: Any, **settings: Any) ->
 
     from coldforge.checkpoint.checkpoint import read_checkpoint
     from coldforge.checkpoint.formats.registry import find_format
-    from coldforge.checkpoint.linear import CONV1D
+    from coldforge.model.families.registry import stores_transposed
     from coldforge.model.loading.reading import Reader
 
     checkpoint, target = read_checkpoint(plain), find_format(form)
@@ -53,8 +53,8 @@ def make(plain: Path, out: Path, form: str, make_layer: Any, **settings: Any) ->
     tensors = {name: reader.tensor(name) for name in checkpoint.tensors}
     for name in checkpoint.linears:
         weight = tensors[f"{name}.weight"].float()
-        turned = checkpoint.config["model_type"] in CONV1D
-        item = make_layer(name, weight.T if turned else weight)
+        transposed = stores_transposed(checkpoint.config)
+        item = make_layer(name, weight.T if transposed else weight)
         if item is not None:
             del tensors[f"{name}.weight"]
             parts = target.encode(name, item, asked)

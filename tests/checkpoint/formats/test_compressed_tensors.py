@@ -28,7 +28,7 @@ def test_a_symmetric_layer_among_others_keeps_its_zero_points() -> None:
     tensors = PACKED.encode(NAME, item, asked)
     assert ".weight_zero_point" in tensors
     assert same(PACKED.decode(NAME, tensors, PACKED.config(asked)), item)
-    with pytest.raises(ColdforgeError, match="not in the middle"):
+    with pytest.raises(ColdforgeError, match="not the middle code"):
         PACKED.encode(NAME, drawn(4, zero=7), ASKED)
 
 

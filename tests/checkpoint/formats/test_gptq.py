@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from coldforge.checkpoint.formats.gptq import older_config
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.errors import ColdforgeError
 from tests.checkpoint.formats.layers import NAME, drawn, layers, patient, same, settings_of
@@ -73,8 +72,8 @@ def test_a_rule_gives_a_layer_its_own_width() -> None:
         (".qzeros", lambda tensor: tensor[:, :-1], "qzeros is 2 by 3"),
         (".qweight", lambda tensor: tensor[:-1], "qweight is 7 by 32"),
         (".scales", lambda tensor: tensor * float("nan"), "scales holds NaN"),
-        (".scales", lambda tensor: tensor[0], "scales is no matrix: 32"),
-        (".g_idx", lambda tensor: tensor + 1, "names a group that is not there"),
+        (".scales", lambda tensor: tensor[0], "scales is not a matrix: 32"),
+        (".g_idx", lambda tensor: tensor + 1, "names a group that does not exist"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_layer(part: str, change: Any, said: str) -> None:
@@ -111,6 +110,6 @@ def test_layers_left_as_they_are_get_a_negative_rule() -> None:
     asked = {"bits": 4, "group_size": 64, "sym": False, "dynamic": {"a": None, "b": {"bits": 8}}}
     settings = V1.config(asked)
     assert settings["dynamic"] == {"-:a": {}, "b": {"bits": 8}}
-    older = older_config(settings)
+    (older,) = V1.files(settings).values()
     assert older["bits"] == 4
     assert older["quant_method"] == "gptq"

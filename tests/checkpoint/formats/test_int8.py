@@ -32,8 +32,8 @@ def test_one_step_a_tensor_is_stored_once() -> None:
     ("item", "said"),
     [
         ({"bits": 4, "zero": 8}, "4 bits"),
-        ({"bits": 8, "zero": 127}, "not in the middle"),
-        ({"bits": 8, "zero": 128}, "not one float32 a row"),
+        ({"bits": 8, "zero": 127}, "not the middle code"),
+        ({"bits": 8, "zero": 128}, "not one float32 per row"),
     ],
 )
 def test_what_torch_cannot_hold_is_refused(item: dict[str, int], said: str) -> None:

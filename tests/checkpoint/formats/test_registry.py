@@ -32,7 +32,7 @@ def test_configs_of_other_tools_are_recognised(settings: dict[str, object], name
         ({"quant_method": "awq", "backend": "llm-awq"}, "quantised as awq"),
         ({"quant_method": "bitsandbytes"}, "bitsandbytes"),
         ({"quant_method": "compressed-tensors", "format": "float-quantized"}, "float-quantized"),
-        ({}, "nobody knows"),
+        ({}, "an unnamed method"),
     ],
 )
 def test_what_is_not_known_is_named(settings: dict[str, object], said: str) -> None:

@@ -42,5 +42,5 @@ def test_a_rule_without_bits_leaves_the_width() -> None:
 
 
 def test_a_rule_that_is_no_pattern_is_named() -> None:
-    with pytest.raises(ColdforgeError, match=r"the rule '\(' is no regular expression"):
+    with pytest.raises(ColdforgeError, match=r"the rule '\(' is not a regular expression"):
         find_rule({"(": {"bits": 4}}, LAYER)

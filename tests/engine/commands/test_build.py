@@ -62,7 +62,7 @@ def test_a_family_nobody_knows_is_refused(tmp_path: Path) -> None:
     folder = decoder(tmp_path / "model")
     text = (folder / "config.json").read_text("utf-8")
     (folder / "config.json").write_text(text.replace('"llama"', '"mamba"'), "utf-8")
-    with pytest.raises(ColdforgeError, match="no engine for models of type 'mamba'") as refused:
+    with pytest.raises(ColdforgeError, match="models of type 'mamba' are not supported") as refused:
         run_build(str(folder), str(tmp_path / "engine"))
     assert refused.value.hint == "known types: gpt2, llama, mistral, qwen2"
 

@@ -62,7 +62,7 @@ def test_an_engine_of_onnx_runtime_runs_on_this_machine(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({**LLAMA, "model_type": "mamba"}, "no engine for models of type 'mamba'"),
+        ({**LLAMA, "model_type": "mamba"}, "models of type 'mamba' are not supported"),
         ({"model_type": "llama"}, "config.json does not say what an engine needs"),
         ([1], "is not a JSON object"),
         ({**LLAMA, "quantization_config": {"quant_method": "hqq"}}, "quantised as hqq"),

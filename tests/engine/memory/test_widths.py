@@ -2,10 +2,11 @@ from typing import Any
 
 import pytest
 
+from coldforge.checkpoint.formats.format import Width
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.checkpoint.linear import linears
 from coldforge.checkpoint.safetensors_file import Tensor
-from coldforge.engine.memory.widths import Width, asked_widths, measured_widths, widths_of
+from coldforge.engine.memory.widths import asked_widths, measured_widths, widths_of
 from coldforge.errors import ColdforgeError
 
 LAYER = "model.layers.{}.mlp.down_proj"
@@ -101,7 +102,7 @@ def test_the_weights_know_better_than_the_config() -> None:
         "model.layers.1.mlp.down_proj.weight": ("F16", [64, 512]),
     }
     tensors = {name: Tensor(kind, shape, (0, 0)) for name, (kind, shape) in shapes.items()}
-    find = measured_widths(linears(tensors, {"model_type": "llama"}, GPTQ), widths_of(GPTQ))
+    find = measured_widths(linears(tensors, GPTQ), widths_of(GPTQ))
 
     assert find(LAYER.format(0)) == Width(4, 32)
     assert find(LAYER.format(1)) is None

@@ -168,7 +168,7 @@ def test_rounded_inputs_are_refused_but_their_weights_can_be_decoded(
         plain["llama"], tmp_path / "source", "w8a8", lambda _, weight: int8(weight),
         bits=8, group_size=-1, sym=True, activations="dynamic",
     )  # fmt: skip
-    with pytest.raises(ColdforgeError, match="cannot say that inputs are rounded"):
+    with pytest.raises(ColdforgeError, match="cannot store that inputs are rounded"):
         run_convert(str(source), str(tmp_path / "out"), "compressed-tensors")
     found = run_convert(str(source), str(tmp_path / "out"), "fp16")
     assert found["inputs"] == "no longer rounded to int8"

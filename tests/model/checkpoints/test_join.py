@@ -39,6 +39,6 @@ def test_others_read_the_joined_file(model: Path, tmp_path: Path) -> None:
 
 
 def test_one_file_is_left_as_it_is(model: Path, tmp_path: Path) -> None:
-    with pytest.raises(ColdforgeError, match="in one file already"):
+    with pytest.raises(ColdforgeError, match="already in one file"):
         run_join(str(model), str(tmp_path / "one"))
     assert not (tmp_path / "one").exists()

@@ -33,7 +33,7 @@ def test_pieces_join_to_the_text_and_never_split_a_character(text: str) -> None:
 
 
 def test_original_and_quantised_continue_a_prompt(demo: Path, int4: Path) -> None:
-    from coldforge.model.generation.command import run_generate
+    from coldforge.model.generation.generate import run_generate
 
     for model in (demo, int4):
         found = run_generate(str(model), "import os", max_new_tokens=5)
@@ -80,14 +80,14 @@ def test_the_number_of_threads_changes_no_token_and_stays_as_it_was(demo: Path) 
 
 
 def test_an_empty_prompt_is_refused(demo: Path) -> None:
-    from coldforge.model.generation.command import run_generate
+    from coldforge.model.generation.generate import run_generate
 
     with pytest.raises(ColdforgeError, match="empty prompt"):
         run_generate(str(demo), "")
 
 
 def test_a_prompt_longer_than_the_model_takes_is_refused(demo: Path) -> None:
-    from coldforge.model.generation.command import run_generate
+    from coldforge.model.generation.generate import run_generate
 
     with pytest.raises(ColdforgeError, match="the model takes 512"):
         run_generate(str(demo), "x = 1\n" * 600)

@@ -193,7 +193,7 @@ def test_an_empty_bias_of_autogptq_is_let_pass_and_no_other(int4: Path) -> None:
     change(int4, f"{LAYER}.bias", torch.zeros(128))
     assert torch.equal(logits(int4), wanted)
     change(int4, f"{LAYER}.bias", torch.ones(128))
-    with pytest.raises(ColdforgeError, match=rf"no place for {LAYER}\.bias"):
+    with pytest.raises(ColdforgeError, match=rf"no parameter for {LAYER}\.bias"):
         logits(int4)
 
 
@@ -224,5 +224,5 @@ def test_a_damaged_shard_is_named(int4: Path, damage: str) -> None:
     if damage == "flipped":
         data[9] ^= 0xFF
     path.write_bytes(data[:-100] if damage == "cut" else data)
-    with pytest.raises(ColdforgeError, match=r"model-00002-of-00002\.safetensors is not a whole"):
+    with pytest.raises(ColdforgeError, match=r"model-00002-of-00002\.safetensors is not a"):
         logits(int4)

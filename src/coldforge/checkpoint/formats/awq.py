@@ -1,14 +1,23 @@
 """AWQ checkpoints as AutoAWQ's "gemm" version writes them, 4 bits.
 
-A layer is .qweight int32 (inputs, outputs/8), .qzeros int32 (groups, outputs/8) with true zero
-points, and .scales (groups, outputs). A word holds eight neighbouring outputs, interleaved.
+A layer is .qweight int32 (in_features, out_features/8), .qzeros int32 (groups, out_features/8)
+with zero points as they are, and .scales (groups, out_features). A word holds eight neighbouring
+outputs, interleaved.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from coldforge.checkpoint.formats import rules, validation
-from coldforge.checkpoint.formats.format import Settings, Shape, Shapes, Tensors
+from coldforge.checkpoint.formats.format import (
+    HEAD,
+    Format,
+    Settings,
+    Shape,
+    Shapes,
+    Tensors,
+    Width,
+)
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.errors import ColdforgeError
 
@@ -17,17 +26,19 @@ ORDER = (0, 2, 4, 6, 1, 3, 5, 7)
 """Which of eight outputs lies in each nibble, lowest first."""
 
 
-class Awq:
+class Awq(Format):
     """AutoAWQ's layout for matrix kernels."""
 
     name = "awq"
     parts: tuple[str, ...] = (".qweight", ".qzeros", ".scales")
+    convertible = True
+    conv1d = False
 
     def matches(self, settings: Settings) -> bool:
-        """Tell whether a checkpoint is in this version of AWQ; one that says nothing is."""
+        """Tell whether a checkpoint is in this version of AWQ; without a version it is."""
         form = str(settings.get("version") or settings.get("format") or "gemm").lower()
-        foreign = settings.get("backend") == "llm-awq"
-        return settings.get("quant_method") == "awq" and form == "gemm" and not foreign
+        other_layout = settings.get("backend") == "llm-awq"
+        return settings.get("quant_method") == "awq" and form == "gemm" and not other_layout
 
     def shape(self, layer: str, shapes: Shapes, settings: Settings) -> Shape:
         """Measure one layer; raise ColdforgeError if it is not of 4 bits."""
@@ -85,7 +96,7 @@ class Awq:
     def config(self, settings: Settings) -> dict[str, Any]:
         """Write the quantization_config as AutoAWQ does; raise ColdforgeError for mixed bits."""
         if settings.get("lm_head"):
-            raise ColdforgeError("AWQ files hold no quantised lm_head", "choose another format")
+            raise ColdforgeError("AWQ cannot hold a quantised lm_head", "choose another format")
         kept: list[str] = []
         for pattern, change in (settings.get("dynamic") or {}).items():
             name = rules.literal(pattern)
@@ -104,9 +115,19 @@ class Awq:
             "zero_point": True,
         }
 
+    def width(self, layer: str, settings: Settings) -> Width | None:
+        """Read a layer's group size; it has 4 bits, and a scale for each input besides."""
+        kept = [HEAD, *(settings.get("modules_to_not_convert") or [])]
+        if any(name in layer for name in kept):
+            return None
+        return Width(BITS, rules.group_size(settings.get("group_size", 128)), smooth=True)
+
+
+FORMAT = Awq()
+
 
 def _pack(values: Any) -> Any:  # noqa: ANN401 - tensors
-    """Pack (n, outputs) into int32 (n, outputs/8)."""
+    """Pack (n, out_features) into int32 (n, out_features/8)."""
     import torch
 
     words = torch.zeros((len(values), values.shape[1] // 8), dtype=torch.int32)
@@ -116,7 +137,7 @@ def _pack(values: Any) -> Any:  # noqa: ANN401 - tensors
 
 
 def _unpack(words: Any, outputs: int) -> Any:  # noqa: ANN401 - tensors
-    """Unpack int32 (n, outputs/8) into uint8 (n, outputs)."""
+    """Unpack int32 (n, out_features/8) into uint8 (n, out_features)."""
     import torch
 
     values = torch.empty((len(words), words.shape[1] * 8), dtype=torch.uint8)

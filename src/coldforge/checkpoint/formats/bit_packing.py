@@ -6,7 +6,8 @@ words, so values of 3 bits may straddle two. AutoGPTQ, GPTQModel and compressed-
 
 from typing import Any
 
-BLOCK = 32  # values; a block of them fills whole words whatever the width
+BLOCK = 32
+"""Values; a block of them fills whole words whatever the width."""
 
 
 def words_of(count: int, bits: int) -> int:

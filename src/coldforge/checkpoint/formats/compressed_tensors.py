@@ -1,16 +1,23 @@
 """compressed-tensors' "pack-quantized": weights of 2 to 8 bits, inputs as they are.
 
-A layer is .weight_packed int32 (outputs, inputs*bits/32), .weight_scale (outputs, groups),
-.weight_shape (2,) and, asymmetric, .weight_zero_point int32 (outputs*bits/32, groups). Codes and
-zero points are packed as packing.py says, counted from the lowest code. Files older than release
-0.20 may hold .weight_g_idx (inputs,).
+A layer is .weight_packed int32 (out_features, in_features*bits/32), .weight_scale (out_features,
+groups), .weight_shape (2,) and, if asymmetric, .weight_zero_point int32 (out_features*bits/32,
+groups). Codes and zero points are packed as in bit_packing.py, counted from the lowest code. Files
+older than release 0.20 may have .weight_g_idx (in_features,).
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from coldforge.checkpoint.formats import bit_packing, scheme, validation
-from coldforge.checkpoint.formats.format import Settings, Shape, Shapes, Tensors
+from coldforge.checkpoint.formats.format import (
+    Format,
+    Settings,
+    Shape,
+    Shapes,
+    Tensors,
+    Width,
+)
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.errors import ColdforgeError
 
@@ -18,13 +25,16 @@ FORM = "pack-quantized"
 WIDTHS = range(2, 9)
 
 
-class Packed:
+class Packed(Format):
     """The library's layout for weight-only quantisation."""
 
     name = "compressed-tensors"
     parts: tuple[str, ...] = (
         ".weight_packed", ".weight_scale", ".weight_shape", ".weight_zero_point", ".weight_g_idx",
     )  # fmt: skip
+
+    convertible = True
+    conv1d = False
 
     def matches(self, settings: Settings) -> bool:
         """Tell whether a checkpoint is in this form."""
@@ -89,20 +99,27 @@ class Packed:
         if not symmetric:
             tensors[".weight_zero_point"] = bit_packing.pack(item.zeros.T, item.bits).contiguous()
         elif not item.symmetric:
-            raise validation.refuse(layer, self.name, "its zero points are not in the middle")
+            raise validation.refuse(layer, self.name, "its zero points are not the middle code")
         return tensors
 
     def config(self, settings: Settings) -> dict[str, Any]:
         """Write the quantization_config as the library does."""
         return scheme.config(FORM, {**settings, "activations": None})
 
+    def width(self, layer: str, settings: Settings) -> Width | None:
+        """Read the scheme of a layer."""
+        return scheme.width(layer, settings)
+
+
+FORMAT = Packed()
+
 
 def _inputs(layer: str, tensors: Mapping[str, Any], shape: Shape) -> int:
-    """Count the inputs: packed widths need not be full. Raise ColdforgeError if it cannot be."""
-    said = tensors.get(".weight_shape")
-    if said is None:
+    """Return in_features: the last packed word need not be full. Raise ColdforgeError."""
+    stored = tensors.get(".weight_shape")
+    if stored is None:
         return shape.inputs
-    outputs, inputs = (int(side) for side in said.flatten()[:2])
+    outputs, inputs = (int(side) for side in stored.flatten()[:2])
     fits = bit_packing.words_of(inputs, shape.bits) == bit_packing.words_of(
         shape.inputs, shape.bits
     )

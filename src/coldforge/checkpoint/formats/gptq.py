@@ -1,13 +1,13 @@
 """GPTQ checkpoints as AutoGPTQ (v1) and GPTQModel (v1 and v2) write and read them.
 
-A layer is .qweight int32 (inputs*bits/32, outputs), .qzeros int32 (groups, outputs*bits/32),
-.scales (groups, outputs) and .g_idx int32 (inputs), packed as packing.py says. v1 stores zero
-points one too low, v2 as they are.
+A layer is .qweight int32 (in_features*bits/32, out_features), .qzeros int32 (groups,
+out_features*bits/32), .scales (groups, out_features) and .g_idx int32 (in_features,), packed as in
+bit_packing.py. v1 stores zero points one too low, v2 as they are.
 
-v1 holds no zero point of 0 that all readers agree on. AutoGPTQ adds one to each field: the field
-of all ones is 2**bits. GPTQModel from 0.9 on adds one to each field of a whole word with carry
-(2, 4, 8 bits) or drops it (3 bits): the same field is 0. We write neither, and read as the
-maker reads; the maker stands in meta.quantizer.
+Readers of v1 disagree about a zero point of 0. AutoGPTQ adds one to each field: a field of all ones
+is 2**bits. GPTQModel from 0.9 on adds one to each field of a whole word with carry (2, 4, 8 bits)
+or drops it (3 bits): the same field is 0. We write neither, and read as the tool that wrote the
+file does; meta.quantizer names it.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,15 @@ from typing import Any
 
 from coldforge import __version__
 from coldforge.checkpoint.formats import bit_packing, rules, validation
-from coldforge.checkpoint.formats.format import Settings, Shape, Shapes, Tensors
+from coldforge.checkpoint.formats.format import (
+    HEAD,
+    Format,
+    Settings,
+    Shape,
+    Shapes,
+    Tensors,
+    Width,
+)
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.errors import ColdforgeError
 
@@ -24,10 +32,11 @@ WRAPS_SINCE = (0, 9)
 """GPTQModel's first release whose v1 zero points wrap around."""
 
 
-class Gptq:
+class Gptq(Format):
     """One version of the format."""
 
     parts: tuple[str, ...] = (".qweight", ".qzeros", ".scales", ".g_idx")
+    convertible = True
 
     def __init__(self, name: str, offset: int) -> None:
         """Call it `name`; its zero points are stored `offset` too low."""
@@ -35,7 +44,7 @@ class Gptq:
         self.offset = offset
 
     def matches(self, settings: Settings) -> bool:
-        """Tell whether a checkpoint is in this version; one that says nothing is v1."""
+        """Tell whether a checkpoint is in this version; without a version it is v1."""
         form = settings.get("format") or settings.get("checkpoint_format") or "gptq"
         return settings.get("quant_method") == "gptq" and form == self.name
 
@@ -122,8 +131,28 @@ class Gptq:
             **({"dynamic": dynamic} if dynamic else {}),
         }
 
+    def width(self, layer: str, settings: Settings) -> Width | None:
+        """Read a layer's bits and group size; the head counts where the config says so."""
+        rule = rules.find_rule(settings.get("dynamic"), layer)
+        if rule is None or (layer == HEAD and not settings.get("lm_head")):
+            return None
+        asked = {**settings, **rule}
+        bits, group = rules.width(settings, layer), rules.group_size(asked.get("group_size", 128))
+        order, middle = bool(asked.get("desc_act")), bool(asked.get("sym"))
+        return Width(bits, group, order=order, middle=middle)
+
+    def files(self, config: Settings) -> dict[str, dict[str, Any]]:
+        """Write quantize_config.json, for readers older than quantization_config."""
+        names = ("bits", "group_size", "desc_act", "sym", "lm_head", "checkpoint_format", "dynamic")
+        older = {
+            **{name: config[name] for name in names if name in config},
+            "quant_method": "gptq",
+            "meta": config.get("meta", {}),
+        }
+        return {"quantize_config.json": older}
+
     def _zeros(self, words: Any, shape: Shape, settings: Settings) -> Any:  # noqa: ANN401
-        """Return the true zero points, int16 (groups, outputs)."""
+        """Return the true zero points, int16 (groups, out_features)."""
         import torch
 
         wraps = self.offset and _wraps(settings)
@@ -135,18 +164,8 @@ class Gptq:
         return (fields if wraps else fields + self.offset).contiguous()
 
 
-def older_config(settings: Settings) -> dict[str, Any]:
-    """Choose what quantize_config.json holds for readers older than quantization_config."""
-    names = ("bits", "group_size", "desc_act", "sym", "lm_head", "checkpoint_format", "dynamic")
-    return {
-        **{name: settings[name] for name in names if name in settings},
-        "quant_method": "gptq",
-        "meta": settings.get("meta", {}),
-    }
-
-
 def _wraps(settings: Settings) -> bool:
-    """Tell whether GPTQModel 0.9 or later made it; ours hold no field that could wrap."""
+    """Tell whether GPTQModel 0.9 or later wrote it; ours have no field that could wrap."""
     makers = (settings.get("meta") or {}).get("quantizer") or []
     for maker in [makers] if isinstance(makers, str) else makers:
         name, _, version = str(maker).partition(":")
@@ -154,3 +173,6 @@ def _wraps(settings: Settings) -> bool:
         if name == "gptqmodel" and tuple(numbers) >= WRAPS_SINCE:
             return True
     return False
+
+
+FORMAT = Gptq("gptq", offset=1)

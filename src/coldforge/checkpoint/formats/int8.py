@@ -1,20 +1,29 @@
-"""Our own format for torch's dynamic int8, which has none but pickles.
+"""Coldforge's own format for torch's dynamic int8, which torch itself can only pickle.
 
-A layer is .weight int8 (outputs, inputs) and .weight_scale float32: (1,) for one step a tensor,
-(outputs, 1) for one a row. Inputs are quantised as they come, by torch's own kernels.
+A layer is .weight int8 (out_features, in_features) and .weight_scale float32: (1,) for one scale
+per tensor, (out_features, 1) for one per row. torch's kernels quantise the inputs when they run.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from coldforge.checkpoint.formats import int8_common, validation
-from coldforge.checkpoint.formats.format import Settings, Shape, Shapes, Tensors
+from coldforge.checkpoint.formats.format import (
+    HEAD,
+    Format,
+    Inputs,
+    Settings,
+    Shape,
+    Shapes,
+    Tensors,
+    Width,
+)
 from coldforge.checkpoint.formats.quantized import Quantized
 
 METHOD = "coldforge"
 
 
-class Int8:
+class Int8(Format):
     """Layers that load as torch.ao.nn.quantized.dynamic.Linear."""
 
     name = "coldforge-int8"
@@ -46,14 +55,25 @@ class Int8:
 
         int8_common.refuse_other(layer, self.name, item)
         if not item.symmetric:
-            raise validation.refuse(layer, self.name, "its zero points are not in the middle")
+            raise validation.refuse(layer, self.name, "its zero points are not the middle code")
         if len(item.scales) != 1 or item.scales.dtype != torch.float32:
-            raise validation.refuse(layer, self.name, "its scales are not one float32 a row")
+            raise validation.refuse(layer, self.name, "its scales are not one float32 per row")
         scale = item.scales.T.contiguous()
         if bool((scale == scale[0]).all()):
             scale = scale[0].clone()
         return {".weight": int8_common.write(item.codes), ".weight_scale": scale}
 
     def config(self, settings: Settings) -> dict[str, Any]:
-        """Write a quantization_config that says what this is."""
+        """Write a quantization_config that names this format."""
         return {"quant_method": METHOD, "format": self.name, "bits": 8}
+
+    def width(self, layer: str, settings: Settings) -> Width | None:
+        """Return 8 bits, inputs too, for all but the head."""
+        return None if layer == HEAD else Width(8, 0, zeros=False, inputs=True, middle=True)
+
+    def inputs(self, layer: str, settings: Settings) -> Inputs:
+        """Leave the rounding to the kernel that the layer is loaded into."""
+        return "kernel"
+
+
+FORMAT = Int8()

@@ -1,4 +1,4 @@
-"""Weights of one signed byte each, as torch and compressed-tensors keep them: (outputs, inputs)."""
+"""int8 weights as torch and compressed-tensors store them: (out_features, in_features)."""
 
 from typing import Any
 
@@ -7,10 +7,11 @@ from coldforge.checkpoint.formats.format import Shape, Shapes
 from coldforge.checkpoint.formats.quantized import Quantized
 
 MIDDLE = 128
+"""The unsigned code of zero."""
 
 
 def measure(layer: str, shapes: Shapes) -> Shape:
-    """Measure .weight (outputs, inputs) and its .weight_scale: one, a column, or by group."""
+    """Measure .weight (out_features, in_features); .weight_scale is one, a column, or by group."""
     validation.need(layer, shapes, ".weight")
     outputs, inputs = shapes[".weight"]
     scale = list(shapes.get(".weight_scale", []))
@@ -21,7 +22,7 @@ def measure(layer: str, shapes: Shapes) -> Shape:
 
 
 def read(layer: str, tensors: Any, shape: Shape) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
-    """Return codes uint8 (inputs, outputs) and scales (groups, outputs)."""
+    """Return codes uint8 (in_features, out_features) and scales (groups, out_features)."""
     import torch
 
     scale = tensors[".weight_scale"]
@@ -35,7 +36,7 @@ def read(layer: str, tensors: Any, shape: Shape) -> tuple[Any, Any]:  # noqa: AN
 
 
 def write(codes: Any) -> Any:  # noqa: ANN401 - tensors
-    """Return .weight int8 (outputs, inputs)."""
+    """Return .weight int8 (out_features, in_features)."""
     import torch
 
     return (codes.T.to(torch.int16) - MIDDLE).to(torch.int8).contiguous()

@@ -13,15 +13,15 @@ class Quantized:
 
     bits: int
     codes: Any
-    """uint8 tensor (inputs, outputs): 0 … 2**bits - 1; of one bit 0 and 2, with zeros of 1."""
+    """uint8 tensor (in_features, out_features): 0 … 2**bits - 1; with one bit 0 and 2, zeros 1."""
     scales: Any
-    """float16, bfloat16 or float32 tensor (groups, outputs), as it is stored."""
+    """float16, bfloat16 or float32 tensor (groups, out_features), as it is stored."""
     zeros: Any
-    """int16 tensor (groups, outputs): the true zero points, no format's offset in them."""
+    """int16 tensor (groups, out_features): zero points without any format's offset."""
     order: Any = None
-    """int32 tensor (inputs,): the group of each input, where groups do not run in order (g_idx)."""
+    """int32 tensor (in_features,): each input's group, where groups are out of order (g_idx)."""
     input_scale: Any = None
-    """float32 tensor (1,): the step of statically quantised int8 inputs, of w8a8 alone."""
+    """float32 tensor (1,): the scale of statically quantised int8 inputs (w8a8)."""
 
     @property
     def group_size(self) -> int:
@@ -34,7 +34,7 @@ class Quantized:
         return bool((self.zeros == 1 << (self.bits - 1)).all())
 
     def weight(self) -> Any:  # noqa: ANN401 - a tensor
-        """Decode to float32 (outputs, inputs), as nn.Linear holds it."""
+        """Decode to float32 (out_features, in_features), as nn.Linear holds it."""
         import torch
 
         rows = self.order

@@ -1,27 +1,17 @@
-"""Which checkpoint formats there are; none imports a tensor library before it is used."""
+"""Which checkpoint formats there are: one for each module of this package with a FORMAT."""
 
-from coldforge.checkpoint.formats.awq import Awq
-from coldforge.checkpoint.formats.binary import Binary
-from coldforge.checkpoint.formats.compressed_tensors import Packed
+from functools import cache
+
 from coldforge.checkpoint.formats.format import Format, Settings
-from coldforge.checkpoint.formats.gptq import Gptq
-from coldforge.checkpoint.formats.int8 import Int8
-from coldforge.checkpoint.formats.w8a8 import W8a8
 from coldforge.errors import ColdforgeError, UnknownNameError
+from coldforge.plugins import provided
 
 
+@cache
 def formats() -> dict[str, Format]:
-    """List the formats by name."""
-    known: list[Format] = [
-        Gptq("gptq", offset=1),
-        Gptq("gptq_v2", offset=0),
-        Awq(),
-        Packed(),
-        W8a8(),
-        Int8(),
-        Binary(),
-    ]
-    return {item.name: item for item in known}
+    """Map each format's name to it, sorted; none imports a tensor library before it is used."""
+    found = provided("coldforge.checkpoint.formats", "FORMAT").values()
+    return {item.name: item for item in sorted(found, key=lambda item: str(item.name))}
 
 
 def find_format(name: str) -> Format:
@@ -34,12 +24,16 @@ def find_format(name: str) -> Format:
 
 def format_of(settings: Settings) -> Format:
     """Recognise a checkpoint by its quantization_config; raise ColdforgeError if we cannot."""
-    for item in formats().values():
-        if item.matches(settings):
-            return item
-    method = settings.get("quant_method") or "nobody knows what"
+    found = [item for item in formats().values() if item.matches(settings)]
+    if len(found) == 1:
+        return found[0]
+    method = settings.get("quant_method") or "an unnamed method"
     form = settings.get("format") or settings.get("checkpoint_format") or settings.get("version")
-    raise ColdforgeError(
-        f"the checkpoint is quantised as {method}{f'/{form}' if form else ''}",
-        f"formats that can be read: {', '.join(formats())}",
-    )
+    what = f"the checkpoint is quantised as {method}{f'/{form}' if form else ''}"
+    if found:
+        names = ", ".join(item.name for item in found)
+        raise ColdforgeError(
+            f"{what}, which several formats recognise: {names}",
+            "one of them recognises too much: correct its `matches`",
+        )
+    raise ColdforgeError(what, f"formats that can be read: {', '.join(formats())}")

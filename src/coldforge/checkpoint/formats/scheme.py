@@ -6,16 +6,17 @@ names, patterns, classes (compressed_tensors.utils.match.match_targets, release 
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from coldforge.checkpoint.formats.format import Settings
+from coldforge.checkpoint.formats import rules
+from coldforge.checkpoint.formats.format import Settings, Width
 from coldforge.errors import ColdforgeError
 
 METHOD = "compressed-tensors"
 
 
 def is_form(settings: Settings, form: str) -> bool:
-    """Tell whether a checkpoint is one of the library's, in this form."""
+    """Tell whether compressed-tensors wrote the checkpoint in this form."""
     return settings.get("quant_method") == METHOD and settings.get("format") == form
 
 
@@ -37,7 +38,7 @@ def scheme_of(layer: str, settings: Settings) -> Mapping[str, Any]:
     for name in ("Linear", "Conv1D"):
         if name in targets:
             return targets[name]
-    raise ColdforgeError(f"no config group has the layer {layer} as a target", "copy it again")
+    raise ColdforgeError(f"no config group targets the layer {layer}", "copy the model again")
 
 
 def weights_of(layer: str, settings: Settings) -> Mapping[str, Any]:
@@ -47,20 +48,20 @@ def weights_of(layer: str, settings: Settings) -> Mapping[str, Any]:
     if kind != "int" or strategy not in {None, "tensor", "channel", "group"}:
         raise ColdforgeError(
             f"the weights of {layer} are quantised as {kind} by {strategy}",
-            "whole numbers by tensor, channel or group can be read",
+            "integers by tensor, channel or group can be read",
         )
     return dict(weights)
 
 
-def inputs_of(layer: str, settings: Settings) -> str | None:
+def inputs_of(layer: str, settings: Settings) -> Literal["static", "dynamic"] | None:
     """Tell how a layer's inputs are quantised: None, "static" or "dynamic"."""
     found = scheme_of(layer, settings).get("input_activations")
     if not found:
         return None
-    wanted = {"num_bits": 8, "type": "int", "symmetric": True}
+    expected = {"num_bits": 8, "type": "int", "symmetric": True}
     dynamic = bool(found.get("dynamic"))
     strategy = found.get("strategy") or "tensor"
-    plain = all(found.get(name, value) == value for name, value in wanted.items())
+    plain = all(found.get(name, value) == value for name, value in expected.items())
     if not plain or strategy != ("token" if dynamic else "tensor"):
         raise ColdforgeError(
             f"the inputs of {layer} are quantised as {dict(found)}",
@@ -69,14 +70,30 @@ def inputs_of(layer: str, settings: Settings) -> str | None:
     return "dynamic" if dynamic else "static"
 
 
+def width(layer: str, settings: Settings) -> Width | None:
+    """Say how a layer is stored; None for one that is ignored."""
+    for name in settings.get("ignore") or []:
+        if _matches(layer, str(name)):
+            return None
+    found = weights_of(layer, settings)
+    rounded = inputs_of(layer, settings) is not None
+    return Width(
+        int(found.get("num_bits", 8)),
+        rules.group_size(found.get("group_size")),
+        zeros=not rounded,
+        inputs=rounded,
+        middle=bool(found.get("symmetric", True)),
+    )
+
+
 def arguments(bits: int, group_size: int, symmetric: bool) -> dict[str, Any]:
     """Describe quantised weights as the library does."""
-    whole = group_size < 1
+    per_channel = group_size < 1
     return {
         "dynamic": False,
-        "group_size": None if whole else group_size,
+        "group_size": None if per_channel else group_size,
         "num_bits": bits,
-        "strategy": "channel" if whole else "group",
+        "strategy": "channel" if per_channel else "group",
         "symmetric": symmetric,
         "type": "int",
     }

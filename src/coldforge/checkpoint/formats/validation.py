@@ -1,4 +1,4 @@
-"""What every format refuses: tensors that are missing, misshapen or no numbers."""
+"""Checks that formats share: missing tensors, wrong shapes, NaN."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from coldforge.checkpoint.formats.format import Shapes
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.errors import ColdforgeError
 
-REMEDY = "copy the checkpoint again, or make it anew"
+REMEDY = "copy the checkpoint again, or quantise the model again"
 
 
 def shapes_of(tensors: Mapping[str, Any]) -> dict[str, list[int]]:
@@ -16,19 +16,19 @@ def shapes_of(tensors: Mapping[str, Any]) -> dict[str, list[int]]:
 
 
 def need(layer: str, shapes: Shapes, *parts: str) -> None:
-    """Raise ColdforgeError naming the first part that is missing or is no matrix."""
+    """Raise ColdforgeError naming the first part that is missing or is not a matrix."""
     for part in parts:
         if part not in shapes:
             raise ColdforgeError(f"the layer {layer} lacks {part}", REMEDY)
         if len(shapes[part]) != 2 or min(shapes[part]) < 1:
-            raise ColdforgeError(f"{layer}{part} is no matrix: {_spell(shapes[part])}", REMEDY)
+            raise ColdforgeError(f"{layer}{part} is not a matrix: {_spell(shapes[part])}", REMEDY)
 
 
-def fit(layer: str, part: str, shapes: Shapes, *wanted: int) -> None:
-    """Raise ColdforgeError unless a part, where it is there, has the wanted shape."""
-    if part in shapes and list(shapes[part]) != list(wanted):
+def fit(layer: str, part: str, shapes: Shapes, *expected: int) -> None:
+    """Raise ColdforgeError unless a part, if present, has the expected shape."""
+    if part in shapes and list(shapes[part]) != list(expected):
         raise ColdforgeError(
-            f"{layer}{part} is {_spell(shapes[part])}, its layer needs {_spell(wanted)}", REMEDY
+            f"{layer}{part} is {_spell(shapes[part])}, its layer needs {_spell(expected)}", REMEDY
         )
 
 
@@ -46,7 +46,7 @@ def read_order(layer: str, part: str, index: Any, groups: int) -> Any:  # noqa: 
         return None
     index = index.to(torch.int32)
     if int(index.min()) < 0 or int(index.max()) >= groups:
-        raise ColdforgeError(f"{layer}{part} names a group that is not there", REMEDY)
+        raise ColdforgeError(f"{layer}{part} names a group that does not exist", REMEDY)
     size = len(index) // groups
     if len(index) % groups == 0 and torch.equal(index.long(), torch.arange(len(index)) // size):
         return None

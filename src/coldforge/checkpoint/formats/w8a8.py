@@ -1,27 +1,37 @@
 """compressed-tensors' "int-quantized": int8 weights, int8 inputs.
 
-A layer is .weight int8 (outputs, inputs), .weight_scale (outputs, 1) or by group, asymmetric also
-.weight_zero_point int8 of the same shape, and for static inputs .input_scale (1,).
+A layer is .weight int8 (out_features, in_features), .weight_scale (out_features, 1) or by group; if
+asymmetric, .weight_zero_point int8 of the same shape; for static inputs, .input_scale (1,).
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from coldforge.checkpoint.formats import int8_common, scheme, validation
-from coldforge.checkpoint.formats.format import Settings, Shape, Shapes, Tensors
+from coldforge.checkpoint.formats.format import (
+    Format,
+    Inputs,
+    Settings,
+    Shape,
+    Shapes,
+    Tensors,
+    Width,
+)
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.errors import ColdforgeError
 
 FORM = "int-quantized"
 
 
-class W8a8:
+class W8a8(Format):
     """The library's layout for quantised inputs."""
 
     name = "w8a8"
     parts: tuple[str, ...] = (
         ".weight_scale", ".weight", ".weight_zero_point", ".input_scale", ".input_zero_point",
     )  # fmt: skip
+
+    conv1d = False
 
     def matches(self, settings: Settings) -> bool:
         """Tell whether a checkpoint is in this form."""
@@ -65,9 +75,9 @@ class W8a8:
             signed = (item.zeros - int8_common.MIDDLE).to(torch.int8)
             tensors[".weight_zero_point"] = signed.T.contiguous()
         elif not item.symmetric:
-            raise validation.refuse(layer, self.name, "its zero points are not in the middle")
+            raise validation.refuse(layer, self.name, "its zero points are not the middle code")
         if item.input_scale is not None:
-            # Layers with one input share its step; safetensors refuses tensors that share memory.
+            # Layers of one input share its scale; safetensors refuses tensors that share memory.
             tensors[".input_scale"] = item.input_scale.clone()
         return tensors
 
@@ -75,9 +85,20 @@ class W8a8:
         """Write the quantization_config as the library does."""
         return scheme.config(FORM, settings)
 
+    def width(self, layer: str, settings: Settings) -> Width | None:
+        """Read the scheme of a layer."""
+        return scheme.width(layer, settings)
+
+    def inputs(self, layer: str, settings: Settings) -> Inputs:
+        """Read the scheme of a layer's inputs."""
+        return scheme.inputs_of(layer, settings)
+
+
+FORMAT = W8a8()
+
 
 def _input_scale(layer: str, tensors: Mapping[str, Any], settings: Settings) -> Any:  # noqa: ANN401
-    """Return the step of static inputs, float32 (1,); None for others."""
+    """Return the scale of static inputs, float32 (1,); None for others."""
     import torch
 
     if scheme.inputs_of(layer, settings) != "static":

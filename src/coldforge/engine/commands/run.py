@@ -16,7 +16,7 @@ from coldforge.engine.generate.prompt_file import read_prompts
 from coldforge.errors import ColdforgeError
 from coldforge.files.jsonlines import appending, read_lines
 from coldforge.model.card_facts import circumstances
-from coldforge.model.generation.command import spoken
+from coldforge.model.generation.generate import printed
 from coldforge.model.runtime import prepare
 from coldforge.model.tokens import ModelTokens
 from coldforge.progress import Step, step
@@ -72,7 +72,7 @@ def run_generate(
 
     runner, tokens = load_runner(found), ModelTokens(found.folder)
     chosen = stream_answer(runner, tokens.encode([prompt])[0], max_new_tokens, tokens.end)
-    text = spoken(prompt, pieces(tokens, chosen), stream)
+    text = printed(prompt, pieces(tokens, chosen), stream)
     facts = {"engine": model, "prompt": prompt, "text": text}
     return {**facts, **circumstances("generate", started)}
 

@@ -4,14 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from coldforge.engine.memory.widths import HEAD, Width, Widths
+from coldforge.checkpoint.formats.format import HEAD, Width
+from coldforge.engine.memory.widths import Widths
 from coldforge.model.families.dimensions import Dimensions
-
-STEMS = {"gpt2": "transformer.h"}
-"""Where a family keeps its blocks; model.layers unless it stands here."""
-BY_INPUTS = ("o_proj", "down_proj", "c_proj")
-"""Layers that tensor parallelism cuts by their inputs; the others by their outputs."""
-QUERY = frozenset({"q_proj", "k_proj", "v_proj"})
 
 
 @dataclass(frozen=True)
@@ -23,6 +18,9 @@ class Layer:
     outputs: int
     width: Width | None
     bias: bool
+    gives: str
+    """What its outputs are: hidden, query, key_value, joint or intermediate, see `Features`; or
+    vocab."""
 
     @property
     def weights(self) -> int:
@@ -45,36 +43,30 @@ class Outline:
 
     def blocks(self) -> Iterator[Layer]:
         """Go through the linear layers of all blocks."""
-        stem = STEMS.get(self.size.kind, "model.layers")
+        family, sides = self.size.family, self.size.linears()
         for block in range(self.size.layers):
-            for short, (inputs, outputs) in self.size.linears().items():
-                name = f"{stem}.{block}.{short}"
-                yield Layer(name, inputs, outputs, self.widths(name), self._bias(short))
+            for stage in family.stages:
+                for short, gives in stage.projections.items():
+                    name = f"{family.blocks}.{block}.{short}"
+                    bias = family.has_bias(short, self.config)
+                    yield Layer(name, *sides[short], self.widths(name), bias, gives)
 
     def head(self) -> Layer:
         """Describe the head; the embedding where they are tied, which is never quantised."""
         width = None if self.size.tied else self.widths(HEAD)
-        return Layer(HEAD, self.size.hidden, self.size.vocab, width, bias=False)
+        return Layer(HEAD, self.size.hidden, self.size.vocab, width, bias=False, gives="vocab")
 
     @property
     def norms(self) -> int:
         """Count the numbers of all norms: two in a block, and the last."""
-        each = self.size.hidden * (1 if self.size.gated else 2)
+        each = self.size.hidden * (1 if self.size.family.norm == "rms" else 2)
         return (2 * self.size.layers + 1) * each
 
     @property
     def places(self) -> int:
         """Count the numbers of learned positions."""
-        return 0 if self.size.gated else self.size.positions * self.size.hidden
-
-    def _bias(self, short: str) -> bool:
-        """Tell whether a layer of a block has a bias; Llama's config says, Qwen2's need not."""
-        if not self.size.gated:
-            return True
-        part = short.rpartition(".")[2]
-        if self.size.kind == "qwen2":
-            return part in QUERY
-        return bool(self.config.get("attention_bias" if "attn" in short else "mlp_bias"))
+        learned = self.size.family.positions == "learned"
+        return self.size.positions * self.size.hidden if learned else 0
 
 
 def precision(outline: Outline, plain: str) -> str:

@@ -8,10 +8,10 @@ file, and count as far as they were touched.
 
 import math
 
+from coldforge.checkpoint.formats.format import Width
 from coldforge.engine.memory.outline import Layer, Outline, precision
 from coldforge.engine.memory.prediction import Prediction
 from coldforge.engine.memory.settings import MemorySettings
-from coldforge.engine.memory.widths import Width
 from coldforge.engine.onnxruntime.graph.matmul_nbits import LEAST, MOST
 
 FLOAT = 4
@@ -116,7 +116,7 @@ def _small(outline: Outline) -> int:
     """Bytes of norms, biases and rotary tables, float32."""
     size = outline.size
     biases = sum(layer.outputs for layer in outline.blocks() if layer.bias)
-    tables = size.positions * size.head_dim if size.gated else 0
+    tables = size.positions * size.head_dim if size.family.positions == "rotary" else 0
     return FLOAT * (outline.norms + biases + tables)
 
 
@@ -133,7 +133,7 @@ def _workspace(
     tokens = settings.max_batch_size * settings.max_input_len
     query, keys = size.heads * size.head_dim, size.kv_heads * size.head_dim
     numbers = 7 * size.hidden // 2 + 4 * query + 5 * keys + 3 * size.intermediate
-    if size.gated:
+    if not size.family.joint:
         numbers += query + 2 * keys  # q, k and v of one product, taken apart again
     if any(item.twice for item in stored):
         numbers += 2 * (size.hidden + size.intermediate)

@@ -10,7 +10,7 @@ Sources, in the releases' own files:
   blocks, sized by the longest input. What is live at once within a block is our estimate.
 """
 
-from coldforge.engine.memory.outline import BY_INPUTS, Layer, Outline, precision
+from coldforge.engine.memory.outline import Layer, Outline, precision
 from coldforge.engine.memory.prediction import Prediction
 from coldforge.engine.memory.settings import MemorySettings
 from coldforge.errors import ColdforgeError
@@ -116,12 +116,12 @@ def _bytes(layer: Layer, outline: Outline, settings: MemorySettings) -> int:
 def _share(layer: Layer, outline: Outline, tp: int) -> tuple[int, int]:
     """Cut a layer for one card: (in_features, out_features). KV heads are never split."""
     size = outline.size
-    if layer.part in BY_INPUTS:
+    if layer.gives == "hidden":
         return layer.inputs // tp, layer.outputs
     keys = -(-size.kv_heads // tp) * size.head_dim
-    if layer.part in {"k_proj", "v_proj"}:
+    if layer.gives == "key_value":
         return layer.inputs, keys
-    if layer.part == "c_attn":
+    if layer.gives == "joint":
         return layer.inputs, size.heads // tp * size.head_dim + 2 * keys
     return layer.inputs, layer.outputs // tp
 
@@ -134,7 +134,7 @@ def _workspace(outline: Outline, settings: MemorySettings) -> dict[str, int]:
     # The stream, its norm, q k v and what attention gives.
     attending = tokens * element * (2 * size.hidden + 2 * query + 2 * keys) + buffers
     # The stream, its norm, gate, up, their product, and what a quantised layer keeps of its input.
-    widest = (4 if size.gated else 3) * (size.intermediate // tp)
+    widest = (4 if size.family.gated else 3) * (size.intermediate // tp)
     feeding = tokens * element * (2 * size.hidden + widest) + CUBLAS
     logits = settings.max_batch_size * -(-size.vocab // tp) * tp * 4
     return {

@@ -15,6 +15,7 @@ from coldforge.files.digest import sha256_json
 from coldforge.files.notes import read_note, write_note
 from coldforge.files.output import read_card
 from coldforge.model.card_facts import sizes
+from coldforge.model.families.blocks import linear_inputs
 from coldforge.model.runtime import versions
 from coldforge.quantize.calibration.find import identify
 from coldforge.quantize.preflight import check
@@ -118,7 +119,7 @@ class Subject:
 
         settings = find_method(way.method).settings(dict(way.asked))
         check(self.original, "float32", "", way.prune, settings)
-        for name, width in self.original.linear_inputs().items():
+        for name, width in linear_inputs(self.original).items():
             if way.prune == "2:4" and width % 4:
                 raise ColdforgeError(f"2:4 needs inputs in fours, {name} has {width}")
 

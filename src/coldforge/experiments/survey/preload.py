@@ -3,7 +3,7 @@
 from contextlib import suppress
 from importlib import import_module
 
-from coldforge.model.families.architecture import ARCHITECTURES
+from coldforge.model.families.registry import families
 from coldforge.model.runtime import prepare
 
 
@@ -15,7 +15,7 @@ def warm() -> None:
         # Transformers imports its parts when they are asked for.
         for name in ("AutoConfig", "AutoModelForCausalLM", "AutoTokenizer"):
             getattr(import_module("transformers"), name)
-        for family in ARCHITECTURES:
+        for family in families():
             import_module(f"transformers.models.{family}.modeling_{family}")
         for name in ("model.loading.load", "quantize.registry", "quantize.quantize"):
             import_module(f"coldforge.{name}")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
+from coldforge.demo.architectures import KINDS as ALL_KINDS
 from coldforge.demo.make import run_demo
 from coldforge.errors import ColdforgeError
 from coldforge.evaluate.evaluate import LIMIT
@@ -21,7 +22,7 @@ from coldforge.progress import say
 from coldforge.quantize.preflight import check
 
 SURVEY = "survey"
-KINDS = ("llama", "gqa", "gpt2")
+KINDS = tuple(name for name, kind in ALL_KINDS.items() if kind.surveyed)
 """Demo models, each in a folder of its name."""
 
 

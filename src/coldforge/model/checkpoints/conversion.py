@@ -1,4 +1,4 @@
-"""One checkpoint format into another without changing a weight; or out of all, into float16."""
+"""Lossless transfer of layers between formats, and what rounding to float16 loses."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,24 +15,24 @@ HALF_MAX = 65504.0
 
 
 @dataclass
-class Survey:
-    """What decoding the quantised layers, one at a time, told of all."""
+class LayerFacts:
+    """What is true of all quantised layers, gathered one at a time."""
 
     symmetric: bool = True
     ordered: bool = False
 
     def add(self, item: Quantized) -> None:
-        """Look at one more layer."""
+        """Count one more layer in."""
         self.symmetric = self.symmetric and item.symmetric
         self.ordered = self.ordered or item.order is not None
 
 
-def settings_for(linears: Mapping[str, Linear], found: Survey) -> dict[str, Any]:
-    """Write the settings a format's `config` takes: the commonest width and group, exceptions."""
+def settings_for(linears: Mapping[str, Linear], found: LayerFacts) -> dict[str, Any]:
+    """Return the settings a format's `config` takes: most frequent width and group, exceptions."""
     quantised = {name: item for name, item in linears.items() if item.format}
-    bits = _commonest(item.shape.bits for item in quantised.values())
+    bits = _most_frequent(item.shape.bits for item in quantised.values())
     sizes = [item.shape.group_size for item in quantised.values() if item.shape.groups > 1]
-    group_size = _commonest(sizes) if sizes else -1
+    group_size = _most_frequent(sizes) if sizes else -1
     dynamic: dict[str, dict[str, int] | None] = {}
     for name, item in linears.items():
         if item.format is None:
@@ -53,7 +53,7 @@ def settings_for(linears: Mapping[str, Linear], found: Survey) -> dict[str, Any]
 def transfer(
     layer: str, item: Quantized, target: Format, settings: Settings, config: Settings
 ) -> Tensors:
-    """Store a layer in another format; raise ColdforgeError unless it decodes to the very same."""
+    """Store a layer in another format; raise ColdforgeError unless it decodes to the same."""
     import torch
 
     if item.scales.dtype == torch.float32:
@@ -64,17 +64,17 @@ def transfer(
     again = target.decode(layer, tensors, config)
     if not torch.equal(item.codes, again.codes) or not torch.equal(item.weight(), again.weight()):
         raise ColdforgeError(
-            f"{target.name} does not give the layer {layer} back as it was", "keep the original"
+            f"{target.name} does not reproduce the layer {layer} exactly", "keep the original"
         )
     return tensors
 
 
 @dataclass
 class Rounding:
-    """What float16 lost."""
+    """What rounding to float16 loses."""
 
     tensors: int = 0
-    """Tensors of which some number was not a float16."""
+    """Tensors with a number that is not exactly a float16."""
     largest: float = 0.0
     """The largest change, as a share of the largest number of its tensor."""
 
@@ -82,14 +82,15 @@ class Rounding:
         """Round to float16; raise ColdforgeError if a number is too large for it."""
         if not tensor.is_floating_point():
             return tensor
-        whole = tensor.float()
-        top = float(whole.abs().max()) if whole.numel() else 0.0
+        wide = tensor.float()
+        top = float(wide.abs().max()) if wide.numel() else 0.0
         if not top <= HALF_MAX:
             raise ColdforgeError(
-                f"{name} holds {top:g}, which is no float16", "keep the quantised checkpoint"
+                f"{name} holds {top:g}, too large for float16",
+                "keep the quantised checkpoint",
             )
-        rounded = whole.half()
-        change = float((rounded.float() - whole).abs().max()) if whole.numel() else 0.0
+        rounded = wide.half()
+        change = float((rounded.float() - wide).abs().max()) if wide.numel() else 0.0
         self.tensors += change > 0
         self.largest = max(self.largest, change / top if top else 0.0)
         return rounded
@@ -99,13 +100,13 @@ def _change(item: Linear, bits: int, group_size: int) -> dict[str, int]:
     """Say what is different about a layer."""
     shape = item.shape
     change = {"bits": shape.bits} if shape.bits != bits else {}
-    whole = group_size == -1 or group_size >= shape.inputs
-    if shape.groups != (1 if whole else -(-shape.inputs // group_size)):
+    per_channel = group_size == -1 or group_size >= shape.inputs
+    if shape.groups != (1 if per_channel else -(-shape.inputs // group_size)):
         change["group_size"] = shape.group_size if shape.groups > 1 else -1
     return change
 
 
-def _commonest(values: Iterable[int]) -> int:
+def _most_frequent(values: Iterable[int]) -> int:
     """Return the most frequent value, the larger where two are equally frequent."""
     counts = Counter(values)
     return max(counts, key=lambda value: (counts[value], value))

@@ -1,4 +1,4 @@
-"""Convert a quantised checkpoint into another format, losslessly, or decode it to float16."""
+"""Convert a quantised checkpoint losslessly into another format, or decode it to float16."""
 
 import json
 import shutil
@@ -9,24 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
-from coldforge.checkpoint.formats.gptq import Gptq, older_config
-from coldforge.checkpoint.formats.int8 import Int8
-from coldforge.checkpoint.formats.registry import find_format
-from coldforge.checkpoint.formats.scheme import inputs_of
-from coldforge.checkpoint.formats.w8a8 import W8a8
+from coldforge.checkpoint.formats.registry import find_format, formats
 from coldforge.checkpoint.linear import IN_BLOCK, Linear
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.files.output import read_card, refuse_foreign, whole, write_card
 from coldforge.model.card_facts import circumstances, sizes
-from coldforge.model.checkpoints.conversion import Rounding, Survey, settings_for, transfer
+from coldforge.model.checkpoints.conversion import LayerFacts, Rounding, settings_for, transfer
 from coldforge.model.checkpoints.inspect import run_inspect
+from coldforge.model.loading.load import rounds_inputs
 from coldforge.model.loading.reading import Reader
 from coldforge.model.runtime import prepare
 from coldforge.progress import Step, step
 
 CONVERTED = "converted model"
 PLAIN = "fp16"
-TARGETS = ("gptq", "gptq_v2", "awq", "compressed-tensors", PLAIN)
 
 Store = Callable[[Linear], dict[str, Any]]
 """A quantised layer -> its new tensors by full name."""
@@ -35,8 +31,8 @@ Store = Callable[[Linear], dict[str, Any]]
 def run_convert(model: str, out: str, to: str) -> dict[str, Any]:
     """Convert `model` into `out`; raise ColdforgeError naming the first layer that cannot be."""
     started, place = time.monotonic(), Path(out)
-    if to not in TARGETS:
-        raise UnknownNameError("format to convert to", to, list(TARGETS))
+    if to not in (known := targets()):
+        raise UnknownNameError("format to convert to", to, known)
     checkpoint = read_checkpoint(Path(model))
     if checkpoint.format is None:
         raise ColdforgeError(
@@ -46,7 +42,7 @@ def run_convert(model: str, out: str, to: str) -> dict[str, Any]:
     refuse_foreign(place, CONVERTED)
     prepare()
     with whole(place, CONVERTED) as part:
-        told = _decode(checkpoint, part) if to == PLAIN else _move(checkpoint, part, to)
+        outcome = _decode(checkpoint, part) if to == PLAIN else _move(checkpoint, part, to)
         _copy(checkpoint, part)
         made = read_checkpoint(part)
         facts = {
@@ -55,7 +51,7 @@ def run_convert(model: str, out: str, to: str) -> dict[str, Any]:
             "origin": {"digest": checkpoint.digest, "card": read_card(checkpoint.folder)},
             "digest": made.digest,
             "warnings": run_inspect(str(part))["warnings"],
-            **told,
+            **outcome,
             **sizes(made),
             **circumstances("checkpoint.convert", started),
         }
@@ -63,12 +59,17 @@ def run_convert(model: str, out: str, to: str) -> dict[str, Any]:
     return {"model": model, "out": out, **facts}
 
 
+def targets() -> list[str]:
+    """Name what a checkpoint can be converted to."""
+    return [name for name, item in formats().items() if item.convertible] + [PLAIN]
+
+
 def _move(checkpoint: Checkpoint, out: Path, to: str) -> dict[str, Any]:
     """Write all layers in another format."""
     _refuse_inputs(checkpoint, to)
     target, reader = find_format(to), Reader(checkpoint)
     layers = [item for item in checkpoint.linears.values() if item.format]
-    found = Survey()
+    found = LayerFacts()
     with step("Reading the layers", len(layers), "layers") as work:
         for item in layers:
             found.add(reader.layer(item))
@@ -83,8 +84,8 @@ def _move(checkpoint: Checkpoint, out: Path, to: str) -> dict[str, Any]:
     with step(f"Converting to {to}", len(layers), "layers") as work:
         _write(reader, out, store, lambda _, tensor: tensor, work)
     _configure(checkpoint, out, quantization_config=config)
-    if isinstance(target, Gptq):
-        _json(out / "quantize_config.json", older_config(config))
+    for name, value in target.files(config).items():
+        _json(out / name, value)
     return {"layers": len(layers), "lossless": True}
 
 
@@ -102,17 +103,17 @@ def _decode(checkpoint: Checkpoint, out: Path) -> dict[str, Any]:
     _configure(checkpoint, out, dtype="float16")
     return {
         "layers": len(layers),
-        "lossless": not rounding.tensors and not _rounds(checkpoint),
+        "lossless": not rounding.tensors and not rounds_inputs(checkpoint),
         "rounded_tensors": rounding.tensors,
         "largest_rounding": rounding.largest,
-        "inputs": "no longer rounded to int8" if _rounds(checkpoint) else "as they were",
+        "inputs": "no longer rounded to int8" if rounds_inputs(checkpoint) else "as they were",
     }
 
 
 def _write(
     reader: Reader, out: Path, store: Store, keep: Callable[[str, Any], Any], work: Step
 ) -> None:
-    """Write block by block: quantised layers as `store` says, what else there is by `keep`."""
+    """Write block by block: quantised layers by `store`, all other tensors by `keep`."""
     from coldforge.checkpoint.shards import Shards
 
     linears = reader.checkpoint.linears
@@ -133,24 +134,16 @@ def _write(
 
 
 def _block(name: str) -> tuple[int, str]:
-    """Sort by block; what is outside of blocks comes first."""
+    """Return a key that sorts by block; tensors outside of blocks come first."""
     found = IN_BLOCK.search(name)
     return (int(found[0].strip(".")) if found else -1, name)
 
 
-def _rounds(checkpoint: Checkpoint) -> bool:
-    """Tell whether inputs are rounded too."""
-    if isinstance(checkpoint.format, W8a8):
-        names = (name for name, item in checkpoint.linears.items() if item.format)
-        return any(inputs_of(name, checkpoint.quantization) for name in names)
-    return isinstance(checkpoint.format, Int8)
-
-
 def _refuse_inputs(checkpoint: Checkpoint, to: str) -> None:
-    if _rounds(checkpoint):
+    if rounds_inputs(checkpoint):
         raise ColdforgeError(
-            f"{to} cannot say that inputs are rounded to int8, as those of {checkpoint.folder} are",
-            f"convert it with --to {PLAIN}, which keeps the weights alone",
+            f"{to} cannot store that inputs are rounded to int8: {checkpoint.folder}",
+            f"convert it with --to {PLAIN}, which keeps only the weights",
         )
 
 
@@ -163,7 +156,7 @@ def _configure(checkpoint: Checkpoint, out: Path, **changes: Any) -> None:  # no
 
 
 def _copy(checkpoint: Checkpoint, out: Path) -> None:
-    """Copy what goes with the weights."""
+    """Copy tokenizer and generation settings."""
     from coldforge.model.tokens import copy_files
 
     copy_files(checkpoint.folder, out)

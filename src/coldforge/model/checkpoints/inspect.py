@@ -1,22 +1,22 @@
-"""Say what a checkpoint holds, layer by layer; from headers alone, without a tensor library."""
+"""Describe or compare checkpoints from their files alone, without a tensor library."""
 
 from array import array
 from pathlib import Path
 from typing import Any
 
-from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
-from coldforge.checkpoint.linear import CONV1D, Linear
+from coldforge.checkpoint.checkpoint import Checkpoint, compare, read_checkpoint
+from coldforge.checkpoint.linear import Linear
 from coldforge.checkpoint.safetensors_file import data_start
+from coldforge.model.families.blocks import linear_layers
+from coldforge.model.families.registry import stores_transposed
 
-LINEAR_ALONE = frozenset({"awq", "compressed-tensors", "w8a8"})
-"""Formats whose own readers replace no other layers."""
 ORDERS = (".g_idx", ".weight_g_idx")
 
 
 def run_inspect(model: str) -> dict[str, Any]:
     """Describe `model`; raise ColdforgeError for a checkpoint that is not what its config says."""
     checkpoint = read_checkpoint(Path(model))
-    layers = [_layer(checkpoint, item) for item in checkpoint.linears.values()]
+    layers = [_layer(checkpoint, item) for item in linear_layers(checkpoint).values()]
     form = checkpoint.format
     return {
         "model": model,
@@ -33,14 +33,14 @@ def run_inspect(model: str) -> dict[str, Any]:
 
 
 def warnings(checkpoint: Checkpoint, layers: list[dict[str, Any]]) -> list[str]:
-    """Name what some reader of this checkpoint would get wrong."""
+    """List what some readers of this checkpoint get wrong."""
     form, settings = checkpoint.format, checkpoint.quantization
     if form is None:
         return []
     ordered = sum(layer["act_order"] for layer in layers)
     plain = sum(layer["format"] != form.name for layer in layers)
     uneven = any(layer["sym"] is False for layer in layers)
-    turned = checkpoint.config.get("model_type") in CONV1D
+    transposed = stores_transposed(checkpoint.config)
     gptq = settings.get("quant_method") == "gptq"
     stated = settings.get("checkpoint_format") or settings.get("format")
     found = {
@@ -52,9 +52,8 @@ def warnings(checkpoint: Checkpoint, layers: list[dict[str, Any]]) -> list[str]:
         "desc_act is set, but all groups run in order: the setting is not needed": gptq
         and settings.get("desc_act")
         and not ordered,
-        f"{form.name} is for nn.Linear: others do not load it into Conv1D layers": form.name
-        in LINEAR_ALONE
-        and turned,
+        f"{form.name} is for nn.Linear: others do not load it into Conv1D layers": not form.conv1d
+        and transposed,
         "asymmetric zero points: Transformers 5.23 with compressed-tensors 0.20 refuses "
         "them": form.name == "compressed-tensors" and uneven,
         f"{plain} linear layers inside blocks are not quantised": plain,
@@ -79,7 +78,7 @@ def _layer(checkpoint: Checkpoint, item: Linear) -> dict[str, Any]:
 
 
 def _symmetric(checkpoint: Checkpoint, item: Linear) -> bool:
-    """Tell whether all zero points are said to be in the middle."""
+    """Tell whether the config says that all zero points are the middle code."""
     if ".weight_scale" in item.tensors:
         return ".weight_zero_point" not in item.tensors
     settings = checkpoint.quantization
@@ -98,3 +97,8 @@ def _ordered(checkpoint: Checkpoint, item: Linear) -> bool:
             size = item.shape.group_size
             return any(group != at // size for at, group in enumerate(index))
     return False
+
+
+def run_diff(one: str, other: str) -> dict[str, Any]:
+    """Compare two model directories tensor by tensor."""
+    return compare(read_checkpoint(Path(one)), read_checkpoint(Path(other)))

@@ -1,4 +1,4 @@
-"""Put a sharded checkpoint into one file, which older readers want."""
+"""Put a sharded checkpoint into one file, as older readers need it."""
 
 import shutil
 import time
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import INDEX, read_checkpoint
-from coldforge.checkpoint.merge import write_tensors
+from coldforge.checkpoint.safetensors_file import write_tensors
 from coldforge.errors import ColdforgeError
 from coldforge.files.output import CARD, read_card, whole, write_card
 from coldforge.model.card_facts import circumstances
@@ -20,7 +20,7 @@ def run_join(model: str, out: str) -> dict[str, Any]:
     started = time.monotonic()
     checkpoint = read_checkpoint(Path(model))
     if len(checkpoint.files) == 1:
-        raise ColdforgeError(f"{model} is in one file already", "use it as it is")
+        raise ColdforgeError(f"{model} is already in one file", "use it as it is")
     entries = [
         (checkpoint.places[name], name, item) for name, item in sorted(checkpoint.tensors.items())
     ]

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.errors import ColdforgeError
-
-LLAMA_LIKE = frozenset({"llama", "mistral", "qwen2"})
+from coldforge.model.families.family import Family
+from coldforge.model.families.registry import family_of
 
 
 @dataclass(frozen=True)
 class Dimensions:
     """A decoder's numbers, whatever its family calls them."""
 
-    kind: str
-    """Its model_type."""
+    family: Family
     layers: int
     hidden: int
     heads: int
@@ -30,45 +29,38 @@ class Dimensions:
     """Whether the head is the embedding again."""
 
     @property
-    def gated(self) -> bool:
-        """Tell whether its MLP has a gate: three matrices instead of two."""
-        return self.kind in LLAMA_LIKE
+    def query(self) -> int:
+        """Count the features of all query heads."""
+        return self.heads * self.head_dim
+
+    @property
+    def key_value(self) -> int:
+        """Count the features of all key heads, or of all value heads."""
+        return self.kv_heads * self.head_dim
+
+    @property
+    def joint(self) -> int:
+        """Count the features of queries, keys and values together."""
+        return self.query + 2 * self.key_value
 
     def linears(self) -> dict[str, tuple[int, int]]:
-        """Map a block's linear layers to (inputs, outputs), as the family names them."""
-        query, value = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        if not self.gated:
-            return {
-                "attn.c_attn": (self.hidden, query + 2 * value),
-                "attn.c_proj": (query, self.hidden),
-                "mlp.c_fc": (self.hidden, self.intermediate),
-                "mlp.c_proj": (self.intermediate, self.hidden),
-            }
+        """Map a block's linear layers to (in_features, out_features)."""
         return {
-            "self_attn.q_proj": (self.hidden, query),
-            "self_attn.k_proj": (self.hidden, value),
-            "self_attn.v_proj": (self.hidden, value),
-            "self_attn.o_proj": (query, self.hidden),
-            "mlp.gate_proj": (self.hidden, self.intermediate),
-            "mlp.up_proj": (self.hidden, self.intermediate),
-            "mlp.down_proj": (self.intermediate, self.hidden),
+            layer: (getattr(self, stage.inputs), getattr(self, outputs))
+            for stage in self.family.stages
+            for layer, outputs in stage.projections.items()
         }
 
 
 def dimensions(config: Mapping[str, Any]) -> Dimensions:
-    """Read them; raise ColdforgeError for a family we do not know or a number that is missing."""
-    kind = str(config.get("model_type"))
+    """Read them; raise ColdforgeError for an unknown family or a number that is missing."""
+    family = family_of(config)
     try:
-        if kind == "gpt2":
-            return _gpt2(config)
-        if kind in LLAMA_LIKE:
-            return _llama(kind, config)
+        return _read(family, config)
     except (KeyError, TypeError, ValueError) as error:
         raise ColdforgeError(
             f"config.json does not say what an engine needs: {error}", "copy config.json again"
         ) from error
-    known = ", ".join(sorted(LLAMA_LIKE | {"gpt2"}))
-    raise ColdforgeError(f"no engine for models of type {kind!r}", f"known types: {known}")
 
 
 def read_dimensions(place: Path) -> Dimensions:
@@ -81,33 +73,20 @@ def read_dimensions(place: Path) -> Dimensions:
     return dimensions(config)
 
 
-def _llama(kind: str, config: Mapping[str, Any]) -> Dimensions:
-    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
+def _read(family: Family, config: Mapping[str, Any]) -> Dimensions:
+    names = family.fields
+    hidden, heads = int(config[names.hidden]), int(config[names.heads])
+    wider = family.expansion * hidden
+    intermediate = config.get(names.intermediate) or wider if wider else config[names.intermediate]
     return Dimensions(
-        kind=kind,
-        layers=int(config["num_hidden_layers"]),
+        family=family,
+        layers=int(config[names.layers]),
         hidden=hidden,
         heads=heads,
-        kv_heads=int(config.get("num_key_value_heads") or heads),
-        head_dim=int(config.get("head_dim") or hidden // heads),
-        intermediate=int(config["intermediate_size"]),
-        vocab=int(config["vocab_size"]),
-        positions=int(config["max_position_embeddings"]),
-        tied=bool(config.get("tie_word_embeddings", False)),
-    )
-
-
-def _gpt2(config: Mapping[str, Any]) -> Dimensions:
-    hidden, heads = int(config["n_embd"]), int(config["n_head"])
-    return Dimensions(
-        kind="gpt2",
-        layers=int(config["n_layer"]),
-        hidden=hidden,
-        heads=heads,
-        kv_heads=heads,
-        head_dim=hidden // heads,
-        intermediate=int(config.get("n_inner") or 4 * hidden),
-        vocab=int(config["vocab_size"]),
-        positions=int(config["n_positions"]),
-        tied=bool(config.get("tie_word_embeddings", True)),
+        kv_heads=int(config.get(names.kv_heads) or heads),
+        head_dim=int(config.get(names.head_dim) or hidden // heads),
+        intermediate=int(intermediate),
+        vocab=int(config[names.vocab]),
+        positions=int(config[names.positions]),
+        tied=bool(config.get("tie_word_embeddings", family.tied)),
     )

@@ -1,7 +1,7 @@
-"""Inputs of linear layers rounded to int8 as they pass, as compressed-tensors rounds them.
+"""Inputs of linear layers rounded to int8 in the forward pass, as compressed-tensors does.
 
-The rules are those of its lifecycle.forward and utils.calculate_qparams, release 0.20: steps of
-the largest magnitude over 127.5, rounding half to even, values from -128 to 127.
+Source: lifecycle.forward and utils.calculate_qparams of release 0.20. A scale is the largest
+magnitude over 127.5, rounding half to even, values from -128 to 127.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ def rounded(values: Any, scale: Any) -> Any:  # noqa: ANN401 - tensors
 
 
 def token_scales(values: Any) -> Any:  # noqa: ANN401 - tensors
-    """Return the step of each token: (..., 1) for values (..., inputs)."""
+    """Return the scale of each token: (..., 1) for values (..., in_features)."""
     import torch
 
     largest = values.abs().amax(-1, keepdim=True)
@@ -26,7 +26,7 @@ def token_scales(values: Any) -> Any:  # noqa: ANN401 - tensors
 
 
 def watch(module: Any, scale: Any) -> Any:  # noqa: ANN401 - a module, a tensor or None; a hook
-    """Let a module compute with rounded inputs: of step `scale`, or None for one each token.
+    """Let a module round its inputs by `scale`, or by a scale for each token if it is None.
 
     Return the hook, which can be removed.
     """

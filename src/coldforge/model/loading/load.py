@@ -1,21 +1,24 @@
-"""Load a model in float32, original or quantised in any format we know, without special kernels."""
+"""Load a model in float32, original or quantised in any known format, without special kernels."""
 
+import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
-from coldforge.checkpoint.formats.int8 import Int8
-from coldforge.checkpoint.formats.scheme import inputs_of
-from coldforge.checkpoint.formats.w8a8 import W8a8
+from coldforge.checkpoint.formats.format import Inputs
+from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.checkpoint.linear import Linear
 from coldforge.errors import ColdforgeError
 from coldforge.model.loading.reading import Reader, own_errors
 
+INT8_ZERO = 128
+"""The unsigned code of zero."""
 UNREADABLE = (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 
 
 def load_model(checkpoint: Checkpoint, *, rounding: bool = True) -> Any:  # noqa: ANN401
-    """Return the model ready to run; raise ColdforgeError if it cannot be loaded whole.
+    """Return the model ready to run; raise ColdforgeError if it cannot be loaded completely.
 
     A Transformers model, its weights float32. int8 inputs are rounded on their way into their
     layers, and coldforge-int8 layers become torch's own dynamic ones; without `rounding` all inputs
@@ -29,7 +32,7 @@ def load_model(checkpoint: Checkpoint, *, rounding: bool = True) -> Any:  # noqa
         raise ColdforgeError(
             f"{checkpoint.folder} cannot be loaded: {first}", "is it a causal language model?"
         ) from error
-    # Transformers fills what it does not find with random numbers and only remarks on it.
+    # Transformers fills missing tensors with random numbers and only warns.
     for kind in ("missing_keys", "mismatched_keys"):
         for key in sorted(map(str, info[kind])):
             raise ColdforgeError(
@@ -39,17 +42,18 @@ def load_model(checkpoint: Checkpoint, *, rounding: bool = True) -> Any:  # noqa
     if reader:
         _refuse_biases(reader, sorted(map(str, info["unexpected_keys"])))
         if rounding:
-            _finish(model, reader)
+            _round_inputs(model, reader)
     return model.eval()
 
 
 def rounds_inputs(checkpoint: Checkpoint) -> bool:
     """Tell whether a layer of the checkpoint was made for int8 inputs."""
-    return any(
-        isinstance(item.format, Int8)
-        or (isinstance(item.format, W8a8) and inputs_of(item.name, checkpoint.quantization))
-        for item in checkpoint.linears.values()
-    )
+    return any(map(partial(inputs_of, checkpoint), checkpoint.linears.values()))
+
+
+def inputs_of(checkpoint: Checkpoint, linear: Linear) -> Inputs:
+    """Say how a layer's inputs are rounded to int8, None if they are not."""
+    return linear.format.inputs(linear.name, checkpoint.quantization) if linear.format else None
 
 
 def _load(checkpoint: Checkpoint, reader: Reader | None) -> tuple[Any, dict[str, Any]]:
@@ -73,7 +77,7 @@ def _load(checkpoint: Checkpoint, reader: Reader | None) -> tuple[Any, dict[str,
 
 
 def _refuse_biases(reader: Reader, unexpected: list[str]) -> None:
-    """Raise ColdforgeError for a bias that the model has no place for, unless it is nothing.
+    """Raise ColdforgeError for a bias that the model has no parameter for, unless it is zero.
 
     AutoGPTQ stores a bias for every layer; where the model has none it is all zeros.
     """
@@ -82,29 +86,27 @@ def _refuse_biases(reader: Reader, unexpected: list[str]) -> None:
         stem, _, part = name.rpartition(".")
         if part == "bias" and stem in linears and bool(reader.tensor(name).any()):
             raise ColdforgeError(
-                f"the model has no place for {name}", "copy config.json of the checkpoint again"
+                f"the model has no parameter for {name}", "copy config.json of the checkpoint again"
             )
 
 
-def _finish(model: Any, reader: Reader) -> None:  # noqa: ANN401 - a Transformers model
-    """Give layers of quantised inputs what their format asks for."""
-    from coldforge.model.loading.dynamic import dynamic_linear
+def _round_inputs(model: Any, reader: Reader) -> None:  # noqa: ANN401 - a Transformers model
+    """Let layers round their inputs as their format says."""
     from coldforge.model.loading.inputs import watch
 
-    for linear, name in _places(model, reader.checkpoint):
-        if isinstance(linear.format, Int8):
+    for linear, name in _quantised_modules(model, reader.checkpoint):
+        kind = inputs_of(reader.checkpoint, linear)
+        if kind == "kernel":
             bias = getattr(model.get_submodule(name), "bias", None)
             made = dynamic_linear(reader.layer(linear), bias.detach() if bias is not None else None)
             model.set_submodule(name, made)
-        elif isinstance(linear.format, W8a8):
-            kind = inputs_of(linear.name, reader.checkpoint.quantization)
-            if kind:
-                scale = reader.layer(linear).input_scale if kind == "static" else None
-                watch(model.get_submodule(name), scale)
+        elif kind:
+            scale = reader.layer(linear).input_scale if kind == "static" else None
+            watch(model.get_submodule(name), scale)
 
 
-def _places(model: Any, checkpoint: Checkpoint) -> Iterator[tuple[Linear, str]]:  # noqa: ANN401
-    """Pair quantised layers with the model's own names; checkpoints may leave a prefix out."""
+def _quantised_modules(model: Any, checkpoint: Checkpoint) -> Iterator[tuple[Linear, str]]:  # noqa: ANN401
+    """Pair quantised layers with their modules' names; checkpoints may leave a prefix out."""
     for linear in checkpoint.linears.values():
         if linear.format:
             known = True
@@ -114,3 +116,35 @@ def _places(model: Any, checkpoint: Checkpoint) -> Iterator[tuple[Linear, str]]:
                 known = False
             prefix = "" if known else f"{model.base_model_prefix}."
             yield linear, prefix + linear.name
+
+
+def dynamic_linear(item: Quantized, bias: Any) -> Any:  # noqa: ANN401 - tensors and a module
+    """Return a torch.ao.nn.quantized.dynamic.Linear that computes with exactly these codes."""
+    import torch
+    from torch.ao.nn.quantized.dynamic import Linear
+
+    _choose_kernels()
+    inputs, outputs = item.codes.shape
+    codes = (item.codes.T.to(torch.int16) - INT8_ZERO).to(torch.int8).contiguous()
+    scales = item.scales[0]
+    with warnings.catch_warnings():
+        # torch warns that it will drop quantised tensors; the release we run on has them.
+        warnings.simplefilter("ignore")
+        if bool((scales == scales[0]).all()):
+            weight = torch._make_per_tensor_quantized_tensor(codes, float(scales[0]), 0)
+        else:
+            weight = torch._make_per_channel_quantized_tensor(
+                codes, scales.double(), torch.zeros(outputs, dtype=torch.long), 0
+            )
+        module = Linear(inputs, outputs)
+        module.set_weight_bias(weight, bias if bias is not None else torch.zeros(outputs))
+    return module
+
+
+def _choose_kernels() -> None:
+    """Choose a kernel library where torch has not."""
+    import torch
+
+    known = [name for name in torch.backends.quantized.supported_engines if name != "none"]
+    if torch.backends.quantized.engine == "none" and known:
+        torch.backends.quantized.engine = known[0]

@@ -1,4 +1,4 @@
-"""A checkpoint's tensors, read when asked for and not before; quantised layers decoded."""
+"""A checkpoint's tensors, read on demand; quantised layers decoded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,19 +6,20 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.checkpoint.formats.quantized import Quantized
-from coldforge.checkpoint.linear import CONV1D, IN_BLOCK, Linear
+from coldforge.checkpoint.linear import IN_BLOCK, Linear
 from coldforge.errors import ColdforgeError
+from coldforge.model.families.registry import stores_transposed
 
 
 class Reader:
-    """Mapped files: memory is taken by what is asked for alone."""
+    """Reads tensors from memory-mapped files: only what is asked for takes memory."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Open the files; raise ColdforgeError if one cannot be."""
         from safetensors import SafetensorError, safe_open
 
         self.checkpoint = checkpoint
-        self.turned = checkpoint.config.get("model_type") in CONV1D
+        self.transposed = stores_transposed(checkpoint.config)
         self._files: dict[Any, Any] = {}
         for path in checkpoint.files:
             try:
@@ -40,11 +41,11 @@ class Reader:
         return linear.format.decode(linear.name, parts, self.checkpoint.quantization)
 
     def weight(self, linear: Linear) -> Any:  # noqa: ANN401 - a tensor
-        """Decode a quantised layer's weight, float32, as its plain module holds it."""
+        """Decode a quantised layer's weight, float32, as its module stores it."""
         weight = self.layer(linear).weight()
-        # GPT-2 turns the layers of its blocks, not the head.
-        turned = self.turned and IN_BLOCK.search(linear.name)
-        return weight.T.contiguous() if turned else weight
+        # Conv1D layers are inside blocks; the head is an nn.Linear.
+        transposed = self.transposed and IN_BLOCK.search(linear.name)
+        return weight.T.contiguous() if transposed else weight
 
     def plain(self) -> dict[str, Any]:
         """Map names to tensors of the unquantised model, each read when it is indexed."""
@@ -53,26 +54,26 @@ class Reader:
             name + part for name, item in linears.items() if item.format for part in item.tensors
         }
         found = {
-            name: Later(lambda name=name: self.tensor(name))
+            name: LazyTensor(lambda name=name: self.tensor(name))
             for name in self.checkpoint.tensors
             if name not in stored
         }
         for name, item in linears.items():
             if item.format:
-                found[f"{name}.weight"] = Later(lambda item=item: self.weight(item))
+                found[f"{name}.weight"] = LazyTensor(lambda item=item: self.weight(item))
         return found
 
 
-class Later:
-    """Stands for a tensor as safetensors' slices do: indexing reads it."""
+class LazyTensor:
+    """A tensor that is read when it is indexed, like safetensors' slices."""
 
     def __init__(self, read: Any) -> None:  # noqa: ANN401 - a callable without arguments
-        """Keep what reads it."""
+        """Keep the function that reads it."""
         self._read = read
         self.error: ColdforgeError | None = None
 
     def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - as tensors are indexed
-        """Read the tensor, then index it; remember why it could not be read."""
+        """Read the tensor, then index it; keep the error if it cannot be read."""
         try:
             return self._read()[index]
         except ColdforgeError as error:
@@ -82,7 +83,7 @@ class Later:
 
 @contextmanager
 def own_errors(state: dict[str, Any]) -> Iterator[None]:
-    """Raise the error that kept a tensor from being read, whatever a library made of it."""
+    """Raise the error of a tensor that could not be read, not a library's error about it."""
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from coldforge.model.deterministic import Workers
-from coldforge.model.families.architecture import Stage
+from coldforge.model.families.family import Stage
 from coldforge.quantize.blockwise.activation_file import Activations
 from coldforge.quantize.blockwise.skeleton import Caught, Spine
 from coldforge.quantize.solver.hessian import Hessian

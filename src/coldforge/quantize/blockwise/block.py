@@ -5,7 +5,7 @@ from typing import Any
 
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.model.deterministic import Workers
-from coldforge.model.families.architecture import Stage
+from coldforge.model.families.family import Stage
 from coldforge.quantize.blockwise.activations_feed import Feed
 from coldforge.quantize.blockwise.skeleton import Spine
 
@@ -34,12 +34,12 @@ class Block:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """List the stages in the order in which the block computes."""
-        return self.spine.architecture.stages
+        return self.spine.family.stages
 
     @property
     def name(self) -> str:
         """Name the block as tensors do: model.layers.3."""
-        return f"{self.spine.architecture.blocks}.{self.index}"
+        return f"{self.spine.family.blocks}.{self.index}"
 
     def full(self, layer: str) -> str:
         """Name a layer as the checkpoint does: model.layers.3.mlp.up_proj."""
@@ -48,13 +48,13 @@ class Block:
     def weight(self, layer: str) -> Any:  # noqa: ANN401 - a tensor
         """Return a copy of a linear layer's weight, float32 (outputs, inputs)."""
         weight = self.spine.block.get_submodule(layer).weight.detach().float()
-        return (weight.T if self.spine.architecture.turned else weight).clone().contiguous()
+        return (weight.T if self.spine.family.transposed else weight).clone().contiguous()
 
     def put(self, layer: str, weight: Any) -> None:  # noqa: ANN401 - a tensor
         """Let the block compute with another weight, (outputs, inputs), from now on."""
         module = self.spine.block.get_submodule(layer)
-        turned = weight.T if self.spine.architecture.turned else weight
-        module.weight.data = turned.to(module.weight.dtype).contiguous()
+        stored = weight.T if self.spine.family.transposed else weight
+        module.weight.data = stored.to(module.weight.dtype).contiguous()
 
     def scale_input(self, stage: Stage, scales: Any) -> None:  # noqa: ANN401 - a tensor
         """Divide what enters a stage by `scales` (inputs,), fold it into what makes it.
@@ -67,8 +67,7 @@ class Block:
         if stage.norm:
             maker.weight.data = (maker.weight.float() / scales).to(kind)
         else:
-            turned = self.spine.architecture.turned
-            across = scales if turned else scales[:, None]
+            across = scales if self.spine.family.transposed else scales[:, None]
             maker.weight.data = (maker.weight.float() / across).to(kind)
         if getattr(maker, "bias", None) is not None:
             maker.bias.data = (maker.bias.float() / scales).to(kind)

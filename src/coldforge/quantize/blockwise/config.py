@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
-from coldforge.checkpoint.formats.gptq import older_config
+from coldforge.checkpoint.formats.registry import format_of
 from coldforge.quantize.blockwise.request import Result
-
-OLDER = "quantize_config.json"
-"""Where AutoGPTQ and its contemporaries look."""
 
 
 def write_configs(checkpoint: Checkpoint, folder: Path, result: Result) -> None:
@@ -19,9 +16,10 @@ def write_configs(checkpoint: Checkpoint, folder: Path, result: Result) -> None:
     config["dtype"] = result.dtype
     if result.quantization:
         config["quantization_config"] = result.quantization
+        beside = format_of(result.quantization).files(result.quantization)
+        for name, value in beside.items():
+            _write(folder / name, value)
     _write(folder / "config.json", config)
-    if result.quantization.get("quant_method") == "gptq":
-        _write(folder / OLDER, older_config(result.quantization))
     generation = checkpoint.folder / "generation_config.json"
     if generation.is_file():
         shutil.copyfile(generation, folder / generation.name)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from coldforge.model.families.architecture import Stage
+from coldforge.model.families.family import Stage
 from coldforge.quantize.blockwise.block import Block
 from coldforge.quantize.blockwise.unquantised import keep
 

@@ -9,7 +9,7 @@ from coldforge.checkpoint.formats.format import Format
 from coldforge.checkpoint.formats.rules import exactly
 from coldforge.checkpoint.shards import Shards
 from coldforge.model.deterministic import workers
-from coldforge.model.families.architecture import unknown_layers
+from coldforge.model.families.blocks import unknown_layers
 from coldforge.progress import say, step
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.progress import Flow
@@ -42,7 +42,7 @@ def walk(request: Request, quantise: Quantiser, form: Format | None, dtype: str 
     for name in unknown_layers(checkpoint):
         say(f"  {name} is a matrix of no known kind: left as it is")
     shards = Shards(request.out)
-    chosen, each = request.blocks or range(len(spine)), len(spine.architecture.layers)
+    chosen, each = request.blocks or range(len(spine)), len(spine.family.layers)
     with step("Quantising", len(chosen) * each, "layers") as work, workers() as pool:
         flow = Flow(request, spine, pool)
         reports = list(flow.reports)
@@ -97,7 +97,7 @@ def _one(block: Block, request: Request, quantise: Quantiser, to: _Writing) -> l
     plain = {names[key]: item for key, item in module.state_dict().items() if key in names}
     packed: dict[str, Any] = {}
     reports = []
-    for layer in spine.architecture.layers:
+    for layer in spine.family.layers:
         done, full = stored.get(layer) or Stored(None), block.full(layer)
         if done.item is None or to.form is None:
             reports.append(LayerReport(full, WIDE, WHOLE, done.error))
@@ -132,7 +132,7 @@ def each_layer(work: Callable[[Block, str], Stored]) -> Quantiser:
                 block.put(layer, done.item.weight())
             return done
 
-        layers = block.spine.architecture.layers
+        layers = block.spine.family.layers
         return dict(zip(layers, block.workers.map(one, layers), strict=True))
 
     return quantise

@@ -7,7 +7,8 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.model.families.architecture import Architecture, architecture_of, block_tensors
+from coldforge.model.families.blocks import block_tensors
+from coldforge.model.families.registry import family_of
 from coldforge.model.loading.inputs import watch
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -30,12 +31,12 @@ class Spine:
         import torch
 
         self.checkpoint = checkpoint
-        self.architecture: Architecture = architecture_of(checkpoint.config)
+        self.family = family_of(checkpoint.config)
         self.tensors = block_tensors(checkpoint)
         self.device, self._dtype = device, getattr(torch, dtype)
         self._model = _skeleton(checkpoint).float().to(device).eval()
         self._model.requires_grad_(False)
-        self.block = self._model.get_submodule(self.architecture.blocks)[0]
+        self.block = self._model.get_submodule(self.family.blocks)[0]
         self._options: dict[int, dict[str, Any]] = {}
         self._hooks: list[Any] = []
 
@@ -116,8 +117,8 @@ class Spine:
 
     def head(self) -> tuple[Any, Any]:
         """Return what stands after the blocks: the last norm, the head's matrix (words, width)."""
-        norm = self._model.get_submodule(self.architecture.norm)
-        for name, item in norm.named_parameters(prefix=self.architecture.norm):
+        norm = self._model.get_submodule(self.family.final_norm)
+        for name, item in norm.named_parameters(prefix=self.family.final_norm):
             item.data = self.read(_match(name, self.checkpoint, self._inside))
         if "lm_head.weight" in self.checkpoint.tensors:
             return norm, self.read("lm_head.weight")
@@ -134,7 +135,7 @@ class Spine:
         """Load what stands before the blocks: the embeddings."""
         import torch
 
-        prefix = self.architecture.blocks
+        prefix = self.family.blocks
         inside = self._inside
         table = self._model.get_input_embeddings()
         for name, item in self._model.named_parameters():

@@ -3,7 +3,7 @@
 from typing import Any
 
 from coldforge.checkpoint.formats.registry import find_format
-from coldforge.model.families.architecture import Stage
+from coldforge.model.families.family import Stage
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.fold import fold, foldable, storable
 from coldforge.quantize.blockwise.request import Request, Result

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.errors import ColdforgeError
+from coldforge.model.families.blocks import linear_inputs
 from coldforge.quantize.blockwise.request import Request, Result
 
 
@@ -30,7 +31,7 @@ def check_groups(checkpoint: Checkpoint, group_size: int) -> None:
     """Raise ColdforgeError naming the first linear layer the group size does not divide."""
     if group_size != -1 and group_size < 1:
         raise ColdforgeError(f"no group size of {group_size}", "choose 128, 64, 32, or -1 for rows")
-    for name, width in checkpoint.linear_inputs().items():
+    for name, width in linear_inputs(checkpoint).items():
         if group_size != -1 and width % group_size:
             raise ColdforgeError(
                 f"group size {group_size} does not divide the {width} inputs of {name}",

@@ -3,12 +3,13 @@ import pytest
 from coldforge.engine.tensorrt_llm.loader.failure import Crash
 from coldforge.engine.tensorrt_llm.loader.weight_layout import Target, slots
 from coldforge.model.families.dimensions import Dimensions
+from coldforge.model.families.llama import FAMILY
 
-SIZE = Dimensions("llama", 2, 512, 8, 2, 64, 1024, 100, 512, False)
+SIZE = Dimensions(FAMILY, 2, 512, 8, 2, 64, 1024, 100, 512, False)
 
 
 def target(tp: int, kv_heads: int = 2) -> Target:
-    size = Dimensions("llama", 2, 512, 8, kv_heads, 64, 1024, 100, 512, False)
+    size = Dimensions(FAMILY, 2, 512, 8, kv_heads, 64, 1024, 100, 512, False)
     return Target(size, 64, tp, 64)
 
 

@@ -13,11 +13,15 @@ from coldforge.engine.onnxruntime.graph.head import add_head
 from coldforge.engine.onnxruntime.graph.linear import Linears
 from coldforge.engine.onnxruntime.graph.llama import llama
 from coldforge.engine.onnxruntime.graph.weights import Weights
+from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import Dimensions, dimensions
+from coldforge.model.families.family import Family
 
-FAMILIES: dict[str, Callable[..., str]] = {
-    "gpt2": gpt2, "llama": llama, "mistral": llama, "qwen2": llama,
-}  # fmt: skip
+BUILDERS: dict[tuple[str, str, tuple[int, ...]], Callable[..., str]] = {
+    ("layer", "learned", (1, 1, 1, 1)): gpt2,
+    ("rms", "rotary", (3, 1, 2, 1)): llama,
+}
+"""Kind of norm, kind of positions, linear layers that share an input -> what adds the blocks."""
 
 
 def export(checkpoint: Checkpoint, folder: Path, int8_activations: bool = False) -> dict[str, str]:
@@ -28,14 +32,28 @@ def export(checkpoint: Checkpoint, folder: Path, int8_activations: bool = False)
     Raise ColdforgeError for what the graph cannot hold.
     """
     size = dimensions(checkpoint.config)
+    build = builder_of(size.family)
     graph = Graph(folder)
     linears = Linears(graph, Weights(checkpoint), int8_activations)
     with closing(graph.data):
-        states = FAMILIES[size.kind](graph, linears, Attention(graph, size), checkpoint.config)
+        states = build(graph, linears, Attention(graph, size), checkpoint.config)
         add_head(linears, states, size)
         graph.output("logits", "float32", [BATCH, LENGTH, size.vocab])
         graph.save()
     return linears.stored
+
+
+def builder_of(family: Family) -> Callable[..., str]:
+    """Find the graph of a family's kind; raise ColdforgeError if there is none."""
+    layout = tuple(len(stage.layers) for stage in family.stages)
+    found = BUILDERS.get((family.norm, family.positions, layout))
+    if found is None:
+        raise ColdforgeError(
+            f"ONNX Runtime engines of {family.name} models cannot be built: {family.norm} norms, "
+            f"{family.positions} positions, {layout} layers that share an input",
+            f"add a graph for it to {__name__}.BUILDERS",
+        )
+    return found
 
 
 def inputs_of(
@@ -54,7 +72,7 @@ def inputs_of(
     before = next(iter(past.values())).shape[2]
     mask = np.ones((len(ids), before + ids.shape[1]), dtype=np.int64)
     fed = {"input_ids": ids, "attention_mask": mask, **past}
-    if size.kind == "gpt2":
+    if size.family.positions == "learned":
         places = np.arange(before, mask.shape[1], dtype=np.int64)
         fed["position_ids"] = np.tile(places, (len(ids), 1))
     return fed

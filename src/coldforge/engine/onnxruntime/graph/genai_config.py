@@ -20,7 +20,7 @@ def write_genai(folder: Path, size: Dimensions, config: dict[str, Any]) -> None:
         "past_key_names": "past_key_values.%d.key",
         "past_value_names": "past_key_values.%d.value",
     }
-    if size.kind == "gpt2":
+    if size.family.positions == "learned":
         inputs["position_ids"] = "position_ids"
     model = {
         "context_length": size.positions,

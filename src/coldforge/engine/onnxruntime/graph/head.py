@@ -35,8 +35,7 @@ def head_weight(weights: Weights, size: Dimensions, int8_activations: bool) -> A
     if own and not size.tied:
         weight = weights.linear(HEAD)
     else:
-        embedding = "transformer.wte" if size.kind == "gpt2" else "model.embed_tokens"
-        weight = weights.array(f"{embedding}.weight").T
+        weight = weights.array(f"{size.family.embedding}.weight").T
     return rounded(weight) if int8_activations and not isinstance(weight, Quantized) else weight
 
 

@@ -1,4 +1,4 @@
-"""The graph of Llama, Mistral and Qwen2: RMS norms, rotary positions, a gated MLP."""
+"""The graph of decoders like Llama: RMS norms, rotary positions, a gated MLP."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from coldforge.engine.onnxruntime.graph.attention import Attention
 from coldforge.engine.onnxruntime.graph.graph import CONTRIB, Graph
 from coldforge.engine.onnxruntime.graph.linear import Linears
 from coldforge.errors import ColdforgeError
+from coldforge.model.families.family import Family
 
 FIXED = frozenset({"default", "linear", "llama3", "yarn"})
 """Rotary kinds whose angles do not depend on the length of the sequence."""
@@ -13,26 +14,28 @@ FIXED = frozenset({"default", "linear", "llama3", "yarn"})
 
 def llama(graph: Graph, linears: Linears, attention: Attention, config: dict[str, Any]) -> str:
     """Add everything from the token ids to the last norm; return the states' name."""
-    _refuse_other_than_silu(config)
+    family = attention.dimensions.family
+    _refuse_other_than_silu(family, config)
     ids = attention.begin()
     cosine, sine = rotary_tables(config, attention.dimensions.positions)
     attention.rotary = [graph.tensor("rotary.cosine", cosine), graph.tensor("rotary.sine", sine)]
-    attention.window = _window(config)
+    attention.window = _window(family, config)
     table = graph.tensor(
-        "embedding", linears.weights.array("model.embed_tokens.weight", exact=True)
+        "embedding", linears.weights.array(f"{family.embedding}.weight", exact=True)
     )
     states = graph.node("Gather", [table, ids], "embedded")
     states = graph.node("Cast", [states], "states", to=1)
-    norm = Norm(graph, linears, float(config.get("rms_norm_eps", 1e-6)))
-    state = norm.first("model.layers.0.input_layernorm", states)
+    norm = Norm(graph, linears, float(config.get(family.fields.epsilon, family.epsilon)))
+    attending, _, feeding, _ = family.stages
+    state = norm.first(f"{family.blocks}.0.{attending.norm}", states)
     for block in range(attention.dimensions.layers):
-        stem = f"model.layers.{block}"
+        stem = f"{family.blocks}.{block}"
         mixed = _attended(linears, attention, block, stem, state)
-        state, states = norm.added(f"{stem}.post_attention_layernorm", states, mixed)
-        grown = _mlp(graph, linears, stem, state)
-        following = f"model.layers.{block + 1}.input_layernorm"
+        state, states = norm.added(f"{stem}.{feeding.norm}", states, mixed)
+        grown = _mlp(graph, linears, family, stem, state)
+        following = f"{family.blocks}.{block + 1}.{attending.norm}"
         last = block + 1 == attention.dimensions.layers
-        state, states = norm.added("model.norm" if last else following, states, grown)
+        state, states = norm.added(family.final_norm if last else following, states, grown)
     return state
 
 
@@ -91,33 +94,35 @@ def rotary_tables(config: dict[str, Any], positions: int) -> tuple[Any, Any]:
 
 
 def _attended(linears: Linears, attention: Attention, block: int, stem: str, state: str) -> str:
-    names = [f"{stem}.self_attn.{part}" for part in ("q_proj", "k_proj", "v_proj")]
+    query_key_value, output, *_ = attention.dimensions.family.stages
+    names = [f"{stem}.{layer}" for layer in query_key_value.layers]
     if three := linears.together(names, state):
         mixed = attention.add(block, three)
     else:
         mixed = attention.add(block, *(linears.add(name, state, f"{name}.bias") for name in names))
-    return linears.add(f"{stem}.self_attn.o_proj", mixed, f"{stem}.self_attn.o_proj.bias")
+    name = f"{stem}.{output.layers[0]}"
+    return linears.add(name, mixed, f"{name}.bias")
 
 
-def _mlp(graph: Graph, linears: Linears, stem: str, state: str) -> str:
+def _mlp(graph: Graph, linears: Linears, family: Family, stem: str, state: str) -> str:
+    *_, gate_up, down = family.stages
     gate, up = (
-        linears.add(f"{stem}.mlp.{part}", state, f"{stem}.mlp.{part}.bias")
-        for part in ("gate_proj", "up_proj")
+        linears.add(f"{stem}.{layer}", state, f"{stem}.{layer}.bias") for layer in gate_up.layers
     )
     share = graph.node("Sigmoid", [gate], f"{stem}.mlp.sigmoid")
     silu = graph.node("Mul", [gate, share], f"{stem}.mlp.silu")
     both = graph.node("Mul", [silu, up], f"{stem}.mlp.gated")
-    return linears.add(f"{stem}.mlp.down_proj", both, f"{stem}.mlp.down_proj.bias")
+    name = f"{stem}.{down.layers[0]}"
+    return linears.add(name, both, f"{name}.bias")
 
 
-def _refuse_other_than_silu(config: dict[str, Any]) -> None:
-    if config.get("hidden_act", "silu") not in {"silu", "swish"}:
-        raise ColdforgeError(
-            f"no engine for the activation {config['hidden_act']!r}", "known: silu"
-        )
+def _refuse_other_than_silu(family: Family, config: dict[str, Any]) -> None:
+    kind = config.get(family.fields.activation, family.activation)
+    if kind not in {"silu", "swish"}:
+        raise ColdforgeError(f"no engine for the activation {kind!r}", "known: silu")
 
 
-def _window(config: dict[str, Any]) -> int:
+def _window(family: Family, config: dict[str, Any]) -> int:
     """Return how far a token sees back, 0 for all the way; raise ColdforgeError if it varies.
 
     Source: Transformers, which lets Mistral's blocks all do as sliding_window says, Qwen2's as
@@ -129,7 +134,7 @@ def _window(config: dict[str, Any]) -> int:
         raise ColdforgeError(
             "the attention windows of the blocks differ", "an engine needs the same one in all"
         )
-    slides = known.model_type == "mistral" or kinds == {"sliding_attention"}
+    slides = family.attention == "sliding" or kinds == {"sliding_attention"}
     return int(known.sliding_window or 0) if slides else 0
 
 

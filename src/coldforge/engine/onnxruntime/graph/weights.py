@@ -4,12 +4,11 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.errors import ColdforgeError
+from coldforge.model.families.registry import family_of
 from coldforge.model.loading.reading import Reader
 
 HEAD = "lm_head"
 """The layer from hidden states to logits; a plain nn.Linear in every family."""
-BASES = ("model.", "transformer.")
-"""Prefixes of the model without its head, which some checkpoints leave out."""
 
 
 class Weights:
@@ -19,11 +18,12 @@ class Weights:
         """Open the files."""
         self.reader = Reader(checkpoint)
         self.checkpoint = checkpoint
+        self._prefix = f"{family_of(checkpoint.config).base}."
         self._known = checkpoint.tensors.keys() | checkpoint.linears.keys()
 
     def find(self, name: str) -> str | None:
         """Return the checkpoint's name of a tensor or layer; None if it has none."""
-        bare = next((name.removeprefix(base) for base in BASES if name.startswith(base)), name)
+        bare = name.removeprefix(self._prefix)
         return next((one for one in (name, bare) if one in self._known), None)
 
     def array(self, name: str, *, exact: bool = False) -> Any:  # noqa: ANN401 - a numpy array
@@ -46,5 +46,5 @@ class Weights:
         if linear is not None and linear.format is not None:
             return self.reader.layer(linear)
         weight = self.array(f"{name}.weight")
-        turned = self.reader.turned and name != HEAD
-        return weight if turned else weight.T
+        transposed = self.reader.transposed and name != HEAD
+        return weight if transposed else weight.T

@@ -117,9 +117,9 @@ class LoadCheck:
             if name.endswith(UNUSED) or name == "lm_head.weight":
                 continue
             tensor = self.reader.tensor(name)
-            read = plain or name.endswith(READ) or self._bias(name) or not self.dims.gated
+            read = plain or name.endswith(READ) or self._bias(name) or not self.dims.family.gated
             yield cast(name, tensor, self.dtype) if read else left_out(name, tensor)
-        if self.dims.gated:
+        if self.dims.family.gated:
             yield self._head()
 
     def _bias(self, name: str) -> bool:

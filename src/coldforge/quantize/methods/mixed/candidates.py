@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.checkpoint.formats.bit_packing import BLOCK, words_of
 from coldforge.checkpoint.formats.format import Shape
-from coldforge.model.families.architecture import architecture_of, block_tensors
+from coldforge.model.families.blocks import block_tensors, linear_layers
+from coldforge.model.families.registry import family_of
 from coldforge.quantize.blockwise.run import WHOLE, WIDE
 from coldforge.quantize.methods.mixed.pareto import Option
 
@@ -15,10 +16,11 @@ WIDTHS = (8, 4, 3)
 
 def layer_shapes(checkpoint: Checkpoint) -> dict[str, Shape]:
     """Map the linear layers that can be quantised to their shapes, block by block."""
-    known = architecture_of(checkpoint.config).layers
+    known = family_of(checkpoint.config).layers
     names = [block[f"{layer}.weight"] for block in block_tensors(checkpoint) for layer in known]
     layers = [name.removesuffix(".weight") for name in names]
-    return {layer: checkpoint.linears[layer].shape for layer in layers}
+    measured = linear_layers(checkpoint)
+    return {layer: measured[layer].shape for layer in layers}
 
 
 def fitting(shape: Shape) -> tuple[int, ...]:

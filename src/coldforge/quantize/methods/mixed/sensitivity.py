@@ -68,7 +68,7 @@ def measure(request: Request, trial: Trial) -> Damages:
 def _run(request: Request, trial: Trial, streams: "_Streams", pool: Workers) -> list[LayerReport]:
     """Send all streams through the model; return which layer in which width each is of."""
     spine, untried = streams.spine, Trial({}, trial.store)
-    layers = len(spine.architecture.layers)
+    layers = len(spine.family.layers)
     with step("Measuring sensitivity", len(spine) * layers, "layers") as work:
         flow = Flow(replace(request, out=streams.folder), spine, pool)
         tried = [item for item in flow.reports if item.error is not None]
@@ -145,7 +145,7 @@ class _Streams:
 
 def _probe(block: Block, streams: _Streams, trial: Trial, before: int) -> list[LayerReport]:
     """Run all streams through a block, and start one for each of its layers in each width."""
-    layers = block.spine.architecture.layers
+    layers = block.spine.family.layers
     reports = [LayerReport(block.full(layer), WIDE, WHOLE, None) for layer in layers]
     with (
         closing(streams.enter(block, before)) as inputs,

@@ -4,8 +4,8 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from coldforge.checkpoint.linear import CONV1D
 from coldforge.model.deterministic import Workers
+from coldforge.model.families.registry import stores_transposed
 from coldforge.model.loading.load import load_model
 from coldforge.quantize.blockwise.request import Request
 
@@ -22,7 +22,7 @@ class Pair:
         # What deepcopy is told it has copied before, it shares.
         shared: dict[int, Any] = {id(item): item for item in self.teacher.parameters()}
         self.student = copy.deepcopy(self.teacher, shared)
-        self._turned = request.checkpoint.config.get("model_type") in CONV1D
+        self._transposed = stores_transposed(request.checkpoint.config)
         self._modules = {layer: self._module(layer) for layer in layers}
 
     def weight(self, layer: str) -> Any:  # noqa: ANN401 - a tensor
@@ -34,8 +34,8 @@ class Pair:
         import torch
 
         for layer, weight in weights.items():
-            turned = self._across(weight).contiguous()
-            self._modules[layer].weight = torch.nn.Parameter(turned)
+            stored = self._across(weight).contiguous()
+            self._modules[layer].weight = torch.nn.Parameter(stored)
 
     def gradients(self, windows: Sequence[Sequence[int]], pool: Workers) -> tuple[float, list[Any]]:
         """Return the mean divergence over windows, nats a token, and its gradient by layer.
@@ -66,7 +66,7 @@ class Pair:
         return float(loss), [self._across(item) for item in grads]
 
     def _across(self, weight: Any) -> Any:  # noqa: ANN401 - tensors
-        return weight.T if self._turned else weight
+        return weight.T if self._transposed else weight
 
     def _module(self, layer: str) -> Any:  # noqa: ANN401 - a torch module
         """Find a layer's module; checkpoints may leave the base model's prefix out."""

@@ -1,0 +1,5 @@
+"""GPTQ checkpoints, version 2: zero points are stored as they are."""
+
+from coldforge.checkpoint.formats.gptq import Gptq
+
+FORMAT = Gptq("gptq_v2", offset=0)
