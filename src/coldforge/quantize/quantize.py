@@ -35,11 +35,11 @@ def run_quantize(  # noqa: PLR0913 - a flag each
     """Quantise `model` into `out`; `asked` are the method's own flags that the user gave."""
     from coldforge.quantize.calibration.find import calibration_for
     from coldforge.quantize.preflight import check
-    from coldforge.quantize.registry import find_method
+    from coldforge.quantize.registry import find_method, settings_of
 
     started, place = time.monotonic(), Path(out)
     chosen = find_method(method)
-    settings = chosen.settings(asked or {})
+    settings = settings_of(method, asked or {})
     checkpoint = read_checkpoint(Path(model))
     refuse_foreign(place, QUANTISED)
     span = check(checkpoint, dtype, blocks, prune, settings)

@@ -8,8 +8,8 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.experiments.survey import model_run, survey
 from coldforge.experiments.survey.survey import name_models, run_survey
-from coldforge.experiments.survey.variants import Way
 from coldforge.files.output import read_card
+from coldforge.quantize.methods.method import Variant
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.model
@@ -61,12 +61,12 @@ def test_what_an_earlier_run_did_is_not_done_again(
 def test_a_way_that_cannot_be_is_skipped_and_a_broken_one_stops_no_other(
     demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ways = [
-        Way("odd", "rtn", {"group_size": 96}),
-        Way("strange", "nobody's"),
-        Way("fp16", "fp16"),
+    variants = [
+        Variant("odd", "rtn", {"group_size": 96}),
+        Variant("strange", "nobody's"),
+        Variant("fp16", "fp16"),
     ]
-    monkeypatch.setattr(survey, "choose_ways", lambda text: ways)
+    monkeypatch.setattr(survey, "choose_variants", lambda text: variants)
     result = run_survey([str(demo)], str(tmp_path / "out"), limit=1)
     odd, strange, fp16 = result["models"][0]["ways"]
     assert odd["status"] == "skipped"

@@ -47,7 +47,7 @@ def test_paths_are_relative_to_the_file(matrix: Path, tmp_path: Path) -> None:
 def test_a_method_is_named_by_what_was_asked_of_it(matrix: Path) -> None:
     methods = '["awq", {method = "gptq", bits = 3, sym = false, act_order = true, prune = "2:4"}]'
     write(matrix, MATRIX.replace('["fp16", {method = "rtn", bits = 8}]', methods))
-    plain, pruned = read_matrix(matrix).ways
+    plain, pruned = read_matrix(matrix).variants
     assert (plain.name, plain.asked, plain.prune) == ("awq", {}, "")
     assert pruned.name == "gptq-bits3-not_sym-act_order-pruned2of4"
     assert (pruned.asked, pruned.prune) == ({"bits": 3, "sym": False, "act_order": True}, "2:4")
@@ -62,7 +62,7 @@ def test_methods_that_differ_have_names_that_differ_and_fit_a_folder(
     (place / "one").mkdir()
     asked = ", ".join(map(toml, methods))
     write(place / "matrix.toml", f'models = ["one"]\nmethods = [{asked}]\n')
-    names = [way.name for way in read_matrix(place / "matrix.toml").ways]
+    names = [item.name for item in read_matrix(place / "matrix.toml").variants]
     assert len(set(names)) == len(methods)
     assert not any(set("/: ") & set(name) for name in names)
 

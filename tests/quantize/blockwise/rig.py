@@ -68,13 +68,13 @@ def quantised(checkpoint: Checkpoint, out: Path, method: str, **options: Any) ->
     from coldforge.quantize.blockwise.config import write_configs
     from coldforge.quantize.blockwise.request import Request
     from coldforge.quantize.calibration.calibration import Calibration
-    from coldforge.quantize.registry import find_method
+    from coldforge.quantize.registry import find_method, settings_of
 
     prune = options.pop("prune", "")
     chosen = find_method(method)
     drawn = Calibration(windows().tolist(), "none", {}) if chosen.calibrated else None
     out.mkdir(exist_ok=True)
-    request = Request(checkpoint, drawn, out, chosen.settings(options), prune=prune)
+    request = Request(checkpoint, drawn, out, settings_of(method, options), prune=prune)
     result = chosen.quantise(request)
     write_configs(checkpoint, out, result)
     (out / "tokenizer.json").write_text("{}", "utf-8")

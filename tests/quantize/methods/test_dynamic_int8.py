@@ -7,7 +7,7 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.quantize.registry import find_method
+from coldforge.quantize.registry import settings_of
 from tests.quantize.blockwise.rig import quantised, random_model, windows
 
 torch: Any = pytest.importorskip("torch")
@@ -57,4 +57,4 @@ def test_weights_that_are_all_zero_stay_zero() -> None:
 
 def test_it_takes_no_flags() -> None:
     with pytest.raises(ColdforgeError, match="--bits is not for dynamic-int8"):
-        find_method("dynamic-int8").settings({"bits": 8})
+        settings_of("dynamic-int8", {"bits": 8})

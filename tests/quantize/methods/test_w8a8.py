@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.quantize.registry import find_method
+from coldforge.quantize.registry import settings_of
 from tests.quantize.blockwise.rig import divergence, quantised, random_model, windows
 
 torch: Any = pytest.importorskip("torch")
@@ -115,4 +115,4 @@ def test_pruned_weights_stay_zero(tmp_path: Path) -> None:
 )
 def test_settings_that_mean_nothing_are_refused(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(ColdforgeError, match=message):
-        find_method("w8a8").settings(asked)
+        settings_of("w8a8", asked)

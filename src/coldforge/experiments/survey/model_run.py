@@ -10,13 +10,13 @@ from coldforge.experiments.survey.eta import Pace
 from coldforge.experiments.survey.judging import Protocol, judge_original, judge_way
 from coldforge.experiments.survey.report import brief
 from coldforge.experiments.survey.subprocess import alone
-from coldforge.experiments.survey.variants import Way
 from coldforge.files.digest import sha256_json
 from coldforge.files.notes import read_note, write_note
 from coldforge.files.output import read_card
 from coldforge.model.card_facts import sizes
 from coldforge.model.runtime import versions
 from coldforge.quantize.calibration.find import identify
+from coldforge.quantize.methods.method import Variant
 from coldforge.quantize.preflight import check
 from coldforge.quantize.quantize import SOLVER, run_quantize
 
@@ -32,7 +32,7 @@ ORIGINAL = "original"
 class Job:
     """What is asked of every model."""
 
-    ways: list[Way]
+    ways: list[Variant]
     samples: int | None
     calibration: str
     protocol: Protocol
@@ -91,7 +91,7 @@ class Subject:
         write_note(self.place / f"{ORIGINAL}.json", note)
         return note
 
-    def _way(self, way: Way) -> dict[str, Any]:
+    def _way(self, way: Variant) -> dict[str, Any]:
         """Return what a way's row says."""
         try:
             self._fits(way)
@@ -112,11 +112,11 @@ class Subject:
             write_note(path, judged)
         return {"status": "made", **judged["made"], **judged["judged"]}
 
-    def _fits(self, way: Way) -> None:
+    def _fits(self, way: Variant) -> None:
         """Raise ColdforgeError if the way cannot apply to this model."""
-        from coldforge.quantize.registry import find_method
+        from coldforge.quantize.registry import settings_of
 
-        settings = find_method(way.method).settings(dict(way.asked))
+        settings = settings_of(way.method, way.asked)
         check(self.original, "float32", "", way.prune, settings)
         for name, width in self.original.linear_inputs().items():
             if way.prune == "2:4" and width % 4:
@@ -134,13 +134,13 @@ class Subject:
             )
         return str(self.calibration)
 
-    def _quantised(self, way: Way, note: dict[str, Any]) -> dict[str, Any]:
+    def _quantised(self, way: Variant, note: dict[str, Any]) -> dict[str, Any]:
         """Return a note of the way's checkpoint, quantised now unless an earlier run did."""
-        from coldforge.quantize.registry import find_method
+        from coldforge.quantize.registry import find_method, settings_of
 
         folder = self.place / way.name
         method = find_method(way.method)
-        how = [method.name, method.settings(dict(way.asked)), way.prune, SOLVER, versions()]
+        how = [method.name, settings_of(way.method, way.asked), way.prune, SOLVER, versions()]
         made_by = sha256_json([*how, self.original.digest, self.calibration.name])
         known = note.get("made", {}).get("digest", "none")
         there = note.get("made_by") == made_by and known == read_card(folder).get("digest")
@@ -161,7 +161,7 @@ class Subject:
         }
         return {"made_by": made_by, "made": made}
 
-    def _judged(self, way: Way, note: dict[str, Any]) -> dict[str, Any]:
+    def _judged(self, way: Variant, note: dict[str, Any]) -> dict[str, Any]:
         """Return the note with a judgement, done now unless an earlier run did."""
         made = read_checkpoint(self.place / way.name)
         judged_by = sha256_json([made.digest, made.config, self.judged_by])

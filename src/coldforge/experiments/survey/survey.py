@@ -13,7 +13,7 @@ from coldforge.experiments.survey.judging import Protocol
 from coldforge.experiments.survey.model_run import ORIGINAL, Job, Subject
 from coldforge.experiments.survey.report import write_report
 from coldforge.experiments.survey.subprocess import alone
-from coldforge.experiments.survey.variants import choose_ways
+from coldforge.experiments.survey.variants import choose_variants
 from coldforge.files.output import read_card, refuse_foreign, write_card
 from coldforge.model.card_facts import DEMO, WINDOW, circumstances
 from coldforge.model.runtime import prepare
@@ -37,12 +37,12 @@ def run_survey(  # noqa: PLR0913 - a flag each
     limit: int = LIMIT,
     steps: int | None = None,
 ) -> dict[str, Any]:
-    """Survey `models`, and demo models trained for `steps`, into `out`; see `choose_ways`.
+    """Survey `models`, and demo models trained for `steps`, into `out`; see `choose_variants`.
 
     The result lists under `failed` what went wrong; all else is there nevertheless.
     """
     started, place = time.monotonic(), Path(out).absolute()
-    job = Job(choose_ways(methods), samples, calibration, Protocol(text, WINDOW, limit))
+    job = Job(choose_variants(methods), samples, calibration, Protocol(text, WINDOW, limit))
     named = name_models(models, KINDS if demo else ())
     refuse_foreign(place, SURVEY)
     for folder in named.values():

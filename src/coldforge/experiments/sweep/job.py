@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from coldforge.experiments.survey.judging import Protocol
-from coldforge.experiments.survey.variants import Way
 from coldforge.experiments.sweep.matrix import Backend, Benching, Calibrating, Matrix
 from coldforge.files.digest import sha256_json
 from coldforge.model.runtime import versions
 from coldforge.quantize.calibration.find import identify
+from coldforge.quantize.methods.method import Variant
 
 FORMAT = 1
 """Raised when the same cell would give other numbers than before."""
@@ -40,7 +40,7 @@ class Job:
     """The sweep's folder."""
     model: str
     source: Path
-    way: Way
+    variant: Variant
     backends: tuple[Backend, ...]
     calibration: Calibrating
     judging: Protocol
@@ -50,7 +50,7 @@ class Job:
     @property
     def name(self) -> str:
         """Name it for people, folders and files."""
-        return f"{self.model}-{self.way.name}"
+        return f"{self.model}-{self.variant.name}"
 
     @property
     def checkpoint(self) -> Path:
@@ -77,10 +77,10 @@ class Job:
     @property
     def settings(self) -> dict[str, Any]:
         """Fill in the method's defaults."""
-        from coldforge.quantize.registry import find_method
+        from coldforge.quantize.registry import settings_of
 
-        settings = find_method(self.way.method).settings(dict(self.way.asked))
-        return {**settings, "prune": self.way.prune}
+        settings = settings_of(self.variant.method, self.variant.asked)
+        return {**settings, "prune": self.variant.prune}
 
     def made_of(self) -> list[Any]:
         """List all that decides the checkpoint's bytes, without drawing the calibration."""
@@ -88,10 +88,10 @@ class Job:
         from coldforge.quantize.registry import find_method
 
         drawn = None
-        if find_method(self.way.method).calibrated:
+        if find_method(self.variant.method).calibrated:
             asked = self.calibration
             drawn = [asked.samples, asked.length, asked.seed, self.seen.drawn]
-        how = [FORMAT, SOLVER, versions(), self.way.method, self.settings, drawn]
+        how = [FORMAT, SOLVER, versions(), self.variant.method, self.settings, drawn]
         return [*how, self.seen.weights]
 
     def cell(self, backend: Backend | None) -> str:
@@ -104,8 +104,8 @@ def jobs_of(matrix: Matrix, place: Path, weights: dict[str, str]) -> list[Job]:
     """List a matrix's jobs, model by model; `weights` are the digests of the models' weights."""
     drawn, judged = identify(matrix.calibration.text), matrix.judging.digest()
     return [
-        Job(place, name, source, way, tuple(matrix.backends), matrix.calibration,
+        Job(place, name, source, variant, tuple(matrix.backends), matrix.calibration,
             matrix.judging, matrix.bench, Seen(weights[name], drawn, judged))
         for name, source in matrix.models.items()
-        for way in matrix.ways
+        for variant in matrix.variants
     ]  # fmt: skip

@@ -1,7 +1,7 @@
 """What a sweep is asked for: models, methods and backends, in a TOML file."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -12,28 +12,15 @@ from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.evaluate.evaluate import LIMIT
 from coldforge.experiments.survey.judging import Protocol
 from coldforge.experiments.survey.survey import name_models
-from coldforge.experiments.survey.variants import Way
 from coldforge.model.card_facts import WINDOW
+from coldforge.quantize.blockwise.prune import share
+from coldforge.quantize.methods.method import Variant
+from coldforge.quantize.registry import all_settings, settings_of
 from coldforge.tomlfile import read_toml
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 FLOAT32 = "float32"
-
-
-class _Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A method with its own flags, named as `quantize` names them."""
-
-    method: str
-    bits: int | None = None
-    group_size: int | None = None
-    sym: bool | None = None
-    act_order: bool | None = None
-    activations: str | None = None
-    alpha: float | None = None
-    budget: float | None = None
-    max_kl: float | None = None
-    steps: int | None = None
-    prune: str = ""
+M = TypeVar("M")
 
 
 class Backend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,9 +65,9 @@ class Benching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Asked(**msgspec.structs.asdict(self))
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _File(msgspec.Struct, Generic[M], frozen=True, forbid_unknown_fields=True):
     models: Annotated[list[str], msgspec.Meta(min_length=1)]
-    methods: Annotated[list[str | _Method], msgspec.Meta(min_length=1)]
+    methods: Annotated[list[str | M], msgspec.Meta(min_length=1)]
     backends: list[str | Backend] = []
     calibration: Calibrating = Calibrating()
     evaluate: _Evaluating = _Evaluating()
@@ -91,7 +78,7 @@ class Matrix(msgspec.Struct, frozen=True):
     """A sweep's cells as its rows and columns; every path absolute."""
 
     models: dict[str, Path]
-    ways: list[Way]
+    variants: list[Variant]
     backends: list[Backend]
     calibration: Calibrating
     judging: Protocol
@@ -105,7 +92,8 @@ class Matrix(msgspec.Struct, frozen=True):
 
 def read_matrix(path: Path) -> Matrix:
     """Read a matrix; raise ColdforgeError or UnknownNameError naming what is wrong with it."""
-    found = read_toml(path, _File)
+    shape: Any = _File  # of a method's table, which is known only now
+    found: _File[Any] = read_toml(path, shape[_method_table()])
     base = path.resolve().parent
     backends = [Backend(item) if isinstance(item, str) else item for item in found.backends]
     _check(backends)
@@ -116,13 +104,13 @@ def read_matrix(path: Path) -> Matrix:
     judged = found.evaluate
     matrix = Matrix(
         name_models([str(base / model) for model in found.models], ()),
-        [_way(item) for item in found.methods],
+        [_variant(item) for item in found.methods],
         backends,
         calibration,
         Protocol(_absolute(base, judged.text), judged.window, judged.limit),
         found.bench,
     )
-    _refuse_twice([way.name for way in matrix.ways], "methods", path)
+    _refuse_twice([item.name for item in matrix.variants], "methods", path)
     _refuse_twice([backend.name for backend in backends], "backends", path)
     for place in matrix.reads():
         if not place.exists():
@@ -130,27 +118,35 @@ def read_matrix(path: Path) -> Matrix:
     return matrix
 
 
-def _way(item: str | _Method) -> Way:
-    """Name a method by what was asked of it; raise for a flag that is not its own."""
-    from coldforge.quantize.blockwise.prune import share
-    from coldforge.quantize.registry import find_method
+def _method_table() -> Any:  # noqa: ANN401 - a struct type
+    """Make the type of a method's table: its name, the settings that methods declare, pruning."""
+    settings = [(name, item.kind | None, None) for name, item in all_settings().items()]
+    return msgspec.defstruct(
+        "Method",
+        [("method", str), *settings, ("prune", str, "")],
+        frozen=True,
+        forbid_unknown_fields=True,
+        omit_defaults=True,
+    )
 
-    asked: dict[str, Any] = {} if isinstance(item, str) else msgspec.to_builtins(item)
-    method = item if isinstance(item, str) else asked.pop("method")
-    prune = asked.pop("prune", "")
-    find_method(method).settings(dict(asked))
-    said = [_spell(name, value) for name, value in asked.items()]
+
+def _variant(item: Any) -> Variant:  # noqa: ANN401 - a name or a method's table
+    """Name a method by its settings; raise for a setting that is not its own."""
+    asked: dict[str, Any] = {"method": item} if isinstance(item, str) else msgspec.to_builtins(item)
+    method, prune = asked.pop("method"), asked.pop("prune", "")
+    settings_of(method, asked)
+    parts = [method, *(_spell(name, value) for name, value in asked.items())]
     if prune:
         share(prune)
-        said.append(f"pruned{prune.replace(':', 'of')}")
-    return Way("-".join([method, *said]), method, asked, prune)
+        parts.append(f"pruned{prune.replace(':', 'of')}")
+    return Variant("-".join(parts), method, asked, prune)
 
 
-def _spell(flag: str, value: object) -> str:
-    """Write a flag as a part of a name: bits8, act_order, not_sym, static."""
+def _spell(setting: str, value: object) -> str:
+    """Write a setting as a part of a name: bits8, act_order, not_sym, static."""
     if isinstance(value, bool):
-        return flag if value else f"not_{flag}"
-    return value if isinstance(value, str) else f"{flag}{value}"
+        return setting if value else f"not_{setting}"
+    return value if isinstance(value, str) else f"{setting}{value}"
 
 
 def _check(backends: list[Backend]) -> None:

@@ -173,7 +173,7 @@ def _blank(job: Job, backend: Backend | None) -> dict[str, Any]:
     """Say what a cell is, nothing of it done yet."""
     return {
         "model": job.model,
-        "method": job.way.method,
+        "method": job.variant.method,
         "name": job.name,
         "parameters": job.settings,
         "backend": backend.name if backend else None,

@@ -20,13 +20,13 @@ def quantise(job: Job) -> Found:
         run_quantize,
         str(job.source),
         str(job.checkpoint),
-        method=job.way.method,
-        asked=dict(job.way.asked),
+        method=job.variant.method,
+        asked=dict(job.variant.asked),
         calibration=drawn.text or None,
         samples=drawn.samples,
         length=drawn.length,
         seed=drawn.seed,
-        prune=job.way.prune,
+        prune=job.variant.prune,
     ).value
 
 

@@ -1,5 +1,6 @@
 """AWQ: weights that meet large inputs are rounded on a finer grid."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from coldforge.checkpoint.formats.registry import find_format
@@ -8,7 +9,8 @@ from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.fold import fold, foldable, storable
 from coldforge.quantize.blockwise.request import Request, Result
 from coldforge.quantize.blockwise.run import walk
-from coldforge.quantize.methods.method import check_groups, choose
+from coldforge.quantize.methods.method import Variant, check_groups
+from coldforge.quantize.settings import grouped, setting, symmetric
 from coldforge.quantize.solver.hessian import Hessian
 from coldforge.quantize.solver.ranges import coarse, ranged
 from coldforge.quantize.solver.smoothquant import aware
@@ -18,6 +20,15 @@ BITS = 4
 ALPHAS = tuple(step / 20 for step in range(20))
 SAMPLE = 1024
 """Outputs of a layer, evenly spread, that choose its scales."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What AutoAWQ's files can hold."""
+
+    bits: int = setting(BITS, "Width of a weight", choices=(BITS,))
+    group_size: int = grouped()
+    sym: bool = symmetric(default=False, choices=(False,))
 
 
 class Awq:
@@ -30,17 +41,17 @@ class Awq:
     name = "awq"
     summary = "AWQ: inputs scaled by their size, ranges searched; AutoAWQ gemm files"
     calibrated = True
-
-    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Fill in defaults; raise ColdforgeError for what is not for this method."""
-        defaults = {"bits": BITS, "group_size": 128, "sym": False}
-        return choose(self.name, asked, defaults, bits=(BITS,), sym=(False,))
+    settings = Settings
+    variants = (Variant("awq-4", "awq", {"bits": BITS}),)
 
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
         size = request.settings["group_size"]
         check_groups(request.checkpoint, size)
         return walk(request, lambda block: _quantised(block, size), find_format("awq"))
+
+
+METHOD = Awq()
 
 
 def _quantised(block: Block, size: int) -> dict[str, Stored]:

@@ -1,5 +1,6 @@
 """One bit a weight: its sign, times the mean magnitude of its group. To show why not."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from coldforge.checkpoint.formats.quantized import Quantized
@@ -7,7 +8,15 @@ from coldforge.checkpoint.formats.registry import find_format
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.request import Request, Result
 from coldforge.quantize.blockwise.run import each_layer, walk
-from coldforge.quantize.methods.method import check_groups, choose
+from coldforge.quantize.methods.method import Variant, check_groups
+from coldforge.quantize.settings import grouped
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The weights that share a scale."""
+
+    group_size: int = grouped()
 
 
 class Binary:
@@ -16,10 +25,8 @@ class Binary:
     name = "binary"
     summary = "sign times scale, one bit a weight: what too few bits cost; own format"
     calibrated = False
-
-    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Fill in defaults; raise ColdforgeError for what is not for this method."""
-        return choose(self.name, asked, {"group_size": 128})
+    settings = Settings
+    variants = (Variant("binary", "binary"),)
 
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
@@ -30,6 +37,9 @@ class Binary:
             return Stored(signs(block.weight(layer), size))
 
         return walk(request, each_layer(one), find_format("coldforge-binary"))
+
+
+METHOD = Binary()
 
 
 def signs(weight: Any, group_size: int) -> Quantized:  # noqa: ANN401 - a tensor

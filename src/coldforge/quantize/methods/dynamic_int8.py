@@ -7,7 +7,7 @@ from coldforge.checkpoint.formats.registry import find_format
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.request import Request, Result
 from coldforge.quantize.blockwise.run import each_layer, walk
-from coldforge.quantize.methods.method import choose
+from coldforge.quantize.methods.method import BOTH, NoSettings, Variant
 
 LOW, HIGH, MIDDLE = -128, 127, 128
 
@@ -22,10 +22,8 @@ class DynamicInt8:
     name = "dynamic-int8"
     summary = "torch's dynamic int8, inputs rounded as they come; own format, torch's own layers"
     calibrated = False
-
-    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Take no flag; raise ColdforgeError for any."""
-        return choose(self.name, asked, {})
+    settings = NoSettings
+    variants = (Variant("dynamic-int8", "dynamic-int8", kind=BOTH),)
 
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`."""
@@ -34,6 +32,9 @@ class DynamicInt8:
             return Stored(rounded(block.weight(layer)))
 
         return walk(request, each_layer(one), find_format("coldforge-int8"))
+
+
+METHOD = DynamicInt8()
 
 
 def rounded(weight: Any) -> Quantized:  # noqa: ANN401 - a tensor

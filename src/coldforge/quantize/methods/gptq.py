@@ -1,15 +1,24 @@
 """GPTQ: spread each input's rounding error over the inputs not yet rounded."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.request import Request, Result
 from coldforge.quantize.blockwise.run import walk
-from coldforge.quantize.methods.method import check_groups, choose
-from coldforge.quantize.methods.rtn import BITS
+from coldforge.quantize.methods.method import Variant, check_groups
+from coldforge.quantize.methods.rtn import BITS, Rounding
+from coldforge.quantize.settings import setting
 from coldforge.quantize.solver.gptq import Columns, solve
 from coldforge.quantize.solver.hessian import Hessian
+
+
+@dataclass(frozen=True)
+class Settings(Rounding):
+    """How a weight is stored, and in which order it is rounded."""
+
+    act_order: bool = setting(False, "Most important inputs first, groups unmoved (static)")
 
 
 class Gptq:
@@ -21,17 +30,22 @@ class Gptq:
     name = "gptq"
     summary = "GPTQ: error spread by the inverse Hessian; AutoGPTQ v1 files"
     calibrated = True
-
-    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Fill in defaults; raise ColdforgeError for what is not for this method."""
-        defaults = {"bits": 4, "group_size": 128, "sym": True, "act_order": False}
-        return choose(self.name, asked, defaults, bits=BITS)
+    settings = Settings
+    variants = (
+        *(Variant(f"gptq-{bits}", "gptq", {"bits": bits}) for bits in BITS),
+        Variant("gptq-4-act-order", "gptq", {"bits": 4, "act_order": True}),
+        Variant("gptq-4-asym", "gptq", {"bits": 4, "sym": False}),
+        Variant("gptq-4-pruned", "gptq", {"bits": 4}, prune="2:4"),
+    )
 
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
         check_groups(request.checkpoint, request.settings["group_size"])
         how = Columns(**request.settings)
         return walk(request, Solving(lambda layer: how), find_format("gptq"))
+
+
+METHOD = Gptq()
 
 
 class Solving:

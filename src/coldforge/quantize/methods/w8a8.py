@@ -1,17 +1,17 @@
 """W8A8: int8 weights and activations, their ranges evened out before by SmoothQuant."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from coldforge.checkpoint.formats.registry import find_format
-from coldforge.errors import ColdforgeError
 from coldforge.model.families.architecture import Stage
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.fold import fold, foldable, storable
 from coldforge.quantize.blockwise.request import Request, Result
 from coldforge.quantize.blockwise.run import walk
-from coldforge.quantize.methods.method import choose
+from coldforge.quantize.methods.method import BOTH, Variant
+from coldforge.quantize.settings import setting
 from coldforge.quantize.solver.gptq import Columns, solve
 from coldforge.quantize.solver.hessian import Hessian
 from coldforge.quantize.solver.smoothquant import smooth
@@ -30,6 +30,23 @@ SHARES = tuple(1 - step / 20 for step in range(11))
 """Of the largest activation, tried as the end of a static range; what is beyond is clipped."""
 
 
+@dataclass(frozen=True)
+class Settings:
+    """How activations are rounded, and how much of their range the weights take."""
+
+    activations: str = setting(
+        "dynamic",
+        "Scale of activations, one a token or one from calibration",
+        choices=("dynamic", "static"),
+    )
+    alpha: float | None = setting(
+        None,
+        "Share of the activations' range moved into the weights; else searched",
+        valid=lambda alpha: 0 <= alpha <= 1,
+        hint="choose from 0 to 1",
+    )
+
+
 class W8a8:
     """SmoothQuant (Xiao et al. 2022), weights rounded by GPTQ's solver.
 
@@ -40,19 +57,18 @@ class W8a8:
     name = "w8a8"
     summary = "SmoothQuant: int8 weights and activations; compressed-tensors files"
     calibrated = True
-
-    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Fill in defaults; raise ColdforgeError for what is not for this method."""
-        defaults = {"activations": "dynamic", "alpha": None}
-        chosen = choose(self.name, asked, defaults, activations=("dynamic", "static"))
-        alpha = chosen["alpha"]
-        if alpha is not None and not 0 <= alpha <= 1:
-            raise ColdforgeError(f"{self.name} does not take --alpha {alpha}", "choose from 0 to 1")
-        return chosen
+    settings = Settings
+    variants = tuple(
+        Variant(f"w8a8-{how}", "w8a8", {"activations": how}, kind=BOTH)
+        for how in ("dynamic", "static")
+    )
 
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`."""
         return walk(request, _Smoothing(**request.settings), find_format(self.name))
+
+
+METHOD = W8a8()
 
 
 class _Smoothing:

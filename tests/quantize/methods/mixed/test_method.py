@@ -6,7 +6,7 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.quantize.registry import find_method
+from coldforge.quantize.registry import find_method, settings_of
 from tests.quantize.blockwise.rig import divergence, quantised, random_model, windows
 
 torch: Any = pytest.importorskip("torch")
@@ -126,13 +126,13 @@ def test_with_some_blocks_only_the_others_stay_as_they_are(uneven: Any, tmp_path
     drawn = Calibration(windows().tolist(), "none", {})
     out = tmp_path / "q"
     out.mkdir()
-    request = Request(uneven, drawn, out, method.settings({"budget": 0.64}), blocks=range(1))
+    request = Request(uneven, drawn, out, settings_of("mixed", {"budget": 0.64}), blocks=range(1))
     result = method.quantise(request)
     assert {item.bits for item in result.layers[7:]} == {16}
     assert min(item.bits for item in result.layers[:7]) < 8
     assert result.extra["sensitivity"]["measured_kl"] is None
     with pytest.raises(ColdforgeError, match=r"no choice of precisions takes 0\.3 of"):
-        method.quantise(replace(request, settings=method.settings({"budget": 0.3})))
+        method.quantise(replace(request, settings=settings_of("mixed", {"budget": 0.3})))
 
 
 @pytest.mark.parametrize(
@@ -146,4 +146,4 @@ def test_with_some_blocks_only_the_others_stay_as_they_are(uneven: Any, tmp_path
 )
 def test_limits_that_make_no_sense_are_refused(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(ColdforgeError, match=message):
-        find_method("mixed").settings(asked)
+        settings_of("mixed", asked)

@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.quantize.registry import find_method
+from coldforge.quantize.registry import settings_of
 from tests.quantize.blockwise.rig import quantised, random_model
 
 torch: Any = pytest.importorskip("torch")
@@ -89,4 +89,4 @@ def test_gpt2s_turned_layers_learn_too_and_pruned_weights_stay_zero(tmp_path: Pa
 )
 def test_what_it_cannot_do_is_refused(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(ColdforgeError, match=message):
-        find_method("qat").settings(asked)
+        settings_of("qat", asked)

@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.errors import ColdforgeError
@@ -15,11 +14,12 @@ from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.request import Request, Result
 from coldforge.quantize.blockwise.run import WIDE, walk
 from coldforge.quantize.methods.gptq import Solving, solved
-from coldforge.quantize.methods.method import check_groups, choose
+from coldforge.quantize.methods.method import Variant, check_groups
 from coldforge.quantize.methods.mixed.candidates import fitting, layer_shapes, options_of
 from coldforge.quantize.methods.mixed.pareto import Mix, Option, frontier, sparing, within
 from coldforge.quantize.methods.mixed.report import picture, rows, table
 from coldforge.quantize.methods.mixed.sensitivity import STATE, Trial, drift, measure, state
+from coldforge.quantize.settings import grouped, setting
 from coldforge.quantize.solver.gptq import Columns
 from coldforge.quantize.solver.hessian import Hessian
 
@@ -27,6 +27,30 @@ UNIFORM = 4
 """Bits whose bytes are the budget where no limit is given."""
 TRIES, SLACK = 4, 0.9
 """To stay below --max-kl; how much further than predicted the next one goes."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One limit; without any, the bytes are those of 4 bits throughout."""
+
+    group_size: int = grouped()
+    budget: float | None = setting(
+        None,
+        "Bytes to spend, as a share of fp16's, such as 0.35",
+        valid=lambda share: 0 < share <= 1,
+        hint="choose a share of fp16's bytes, such as 0.35",
+    )
+    max_kl: float | None = setting(
+        None,
+        "Divergence to stay below, such as 0.002",
+        valid=lambda limit: limit > 0,
+        hint="choose a number above 0, such as 0.002",
+    )
+
+    def __post_init__(self) -> None:
+        """Raise ColdforgeError for two limits."""
+        if self.budget is not None and self.max_kl is not None:
+            raise ColdforgeError("--budget and --max-kl exclude each other", "give one of them")
 
 
 class Mixed:
@@ -39,22 +63,8 @@ class Mixed:
     name = "mixed"
     summary = "a precision per layer by measured sensitivity, within --budget or --max-kl"
     calibrated = True
-
-    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Fill in defaults; raise ColdforgeError for what is not for this method.
-
-        With neither limit, the bytes are those of 4 bits throughout.
-        """
-        defaults = {"group_size": 128, "budget": None, "max_kl": None}
-        found = choose(self.name, asked, defaults)
-        budget, limit = found["budget"], found["max_kl"]
-        if budget is not None and limit is not None:
-            raise ColdforgeError("--budget and --max-kl are two aims", "give one of them")
-        if budget is not None and not 0 < budget <= 1:
-            raise ColdforgeError(f"a budget of {budget} is no share", "write --budget 0.35")
-        if limit is not None and not limit > 0:
-            raise ColdforgeError(f"no model has a KL below {limit}", "write --max-kl 0.002")
-        return found
+    settings = Settings
+    variants = (Variant("mixed", "mixed"),)
 
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`; raise ColdforgeError if no choice of precisions is within limits."""
@@ -69,6 +79,9 @@ class Mixed:
         mixes = frontier(list(options.values()))
         made = _frugal(request, mixes, options) if limit else _affordable(request, mixes, options)
         return _explained(request, options, made)
+
+
+METHOD = Mixed()
 
 
 @dataclass(frozen=True)

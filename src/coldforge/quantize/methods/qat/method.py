@@ -1,17 +1,25 @@
 """Quantisation-aware training: the model learns to live with its rounded weights."""
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from coldforge.checkpoint.formats.registry import find_format
-from coldforge.errors import ColdforgeError
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.request import Request, Result
 from coldforge.quantize.blockwise.run import each_layer, walk
-from coldforge.quantize.methods.method import check_groups, choose
+from coldforge.quantize.methods.method import Variant, check_groups
 from coldforge.quantize.methods.qat.initial import begin
 from coldforge.quantize.methods.qat.train import train
-from coldforge.quantize.methods.rtn import BITS
+from coldforge.quantize.methods.rtn import Rounding
+from coldforge.quantize.settings import setting
+
+
+@dataclass(frozen=True)
+class Settings(Rounding):
+    """How a weight is stored, and how long it is trained."""
+
+    steps: int = setting(
+        100, "Training steps", valid=lambda steps: steps > 0, hint="choose 1 or more, such as 100"
+    )
 
 
 class Qat:
@@ -24,14 +32,8 @@ class Qat:
     name = "qat"
     summary = "quantisation-aware training from GPTQ's solution; AutoGPTQ v1 files"
     calibrated = True
-
-    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Fill in defaults; raise ColdforgeError for what is not for this method."""
-        defaults = {"bits": 4, "group_size": 128, "sym": True, "steps": 100}
-        found = choose(self.name, asked, defaults, bits=BITS)
-        if found["steps"] < 1:
-            raise ColdforgeError("qat learns nothing in no steps", "write --steps 100")
-        return found
+    settings = Settings
+    variants = (Variant("qat-4", "qat", {"bits": 4}),)
 
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
@@ -45,3 +47,6 @@ class Qat:
         plain = replace(request, calibration=None, prune="")
         result = walk(plain, each_layer(one), find_format("gptq"))
         return replace(result, extra={"training": {"kl": trained.losses}})
+
+
+METHOD = Qat()
