@@ -7,7 +7,7 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.evaluate.workers.worker import Child, children, in_turn
+from coldforge.evaluate.workers.worker import Worker, in_turn, start_workers
 from coldforge.model.card_facts import circumstances
 from coldforge.model.process_stats import spread
 from coldforge.progress import amount, step
@@ -36,7 +36,7 @@ def run_compare(
         )
     started = time.monotonic()
     folders = [read_checkpoint(Path(place)).folder for place in (model, quantized)]
-    with children(*folders) as sides:
+    with start_workers(*folders) as sides:
         facts = _facts(sides)
         measured = _measured(sides, prompt, max_new_tokens, repeats)
     first, second = measured[0].pop("runs")[0], measured[1].pop("runs")[0]
@@ -77,7 +77,7 @@ def flow(found: dict[str, Any]) -> str:
     return " → ".join(steps)
 
 
-def _facts(sides: list[Child]) -> list[Answer]:
+def _facts(sides: list[Worker]) -> list[Answer]:
     """Import both sides' libraries at once; return what is known before loading."""
     with step("Starting both sides"):
         for side in sides:
@@ -89,7 +89,7 @@ def _facts(sides: list[Child]) -> list[Answer]:
     return facts
 
 
-def _measured(sides: list[Child], prompt: str, most: int, repeats: int) -> list[Answer]:
+def _measured(sides: list[Worker], prompt: str, most: int, repeats: int) -> list[Answer]:
     """Load, warm up, time, note the memory; only then load again, for that would add to it."""
     asked = {"prompt": prompt, "most": most}
     with step("Loading both", len(sides), "models") as work:

@@ -36,7 +36,7 @@ def run_evaluate(
         refuse_changed(item)
     prepare()
     from coldforge.evaluate.perplexity import score
-    from coldforge.evaluate.protocol import cut_corpus, judged_corpus
+    from coldforge.evaluate.protocol import cut_corpus, evaluation_corpus
     from coldforge.model.loading.load import load_model
     from coldforge.model.tokens import ModelTokens
 
@@ -45,7 +45,7 @@ def run_evaluate(
         raise ColdforgeError(
             f"{model} and {reference} have different tokenizers", "name its origin"
         )
-    cut = cut_corpus(tokens, judged_corpus(text), window, limit)
+    cut = cut_corpus(tokens, evaluation_corpus(text), window, limit)
     with step("Judging the model", cut.tokens, "tokens") as judging:
         theirs = load_model(original) if original else None
         found = score(load_model(checkpoint), cut.windows, theirs, judging.advance)

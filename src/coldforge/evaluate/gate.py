@@ -120,7 +120,7 @@ def check_gate(conditions: list[Condition], names: list[str], compared: bool) ->
             raise GateError(f"the gate's {condition} needs an original", "give --reference")
 
 
-def judge(conditions: list[Condition], measured: dict[str, Measure]) -> list[Outcome]:
+def check_conditions(conditions: list[Condition], measured: dict[str, Measure]) -> list[Outcome]:
     """Hold each condition against what was measured; all must be there, see `check_gate`."""
     return [_outcome(condition, measured[condition.metric]) for condition in conditions]
 

@@ -23,7 +23,7 @@ class Cut:
         return sum(len(window) - 1 for window in self.windows)
 
 
-def judged_corpus(text: str | None) -> Corpus:
+def evaluation_corpus(text: str | None) -> Corpus:
     """Read the text file or folder, else the default corpus's held-out files."""
     return read_texts(Path(text)) if text else standard_library().split()[1]
 

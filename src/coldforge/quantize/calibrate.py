@@ -14,7 +14,7 @@ from coldforge.model.tokens import ModelTokens
 from coldforge.progress import say, step
 from coldforge.quantize.calibration.calibration import LENGTH, SAMPLES, Calibration, draw
 from coldforge.quantize.calibration.frozen import refuse_other, write_frozen
-from coldforge.quantize.calibration.generator import Author, Plan
+from coldforge.quantize.calibration.generator import Generator, Plan
 from coldforge.quantize.calibration.questions import read_questions, seeds
 from coldforge.quantize.calibration.sampling import Sampler, ends_of
 from coldforge.quantize.calibration.self_generated import write
@@ -66,4 +66,4 @@ def _written(checkpoint: Checkpoint, questions: str | None, plan: Plan, place: P
     model = load_model(checkpoint)
     sampler = Sampler(model, ends_of(model, tokens.end), plan.temperature)
     sidecar = place.with_name(f"{place.name}.answers")
-    return write(Author(sampler, tokens, asked, plan), checkpoint.digest, sidecar)
+    return write(Generator(sampler, tokens, asked, plan), checkpoint.digest, sidecar)

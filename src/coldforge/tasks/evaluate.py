@@ -139,9 +139,9 @@ def _close(
     as_json: bool,
 ) -> None:
     """Print the result; name broken conditions on stderr and exit with 1 if there are any."""
-    from coldforge.evaluate.gate import judge
+    from coldforge.evaluate.gate import check_conditions
 
-    outcomes = judge(conditions, measured)
+    outcomes = check_conditions(conditions, measured)
     if outcomes:
         found = found | {"gate": [outcome.json() for outcome in outcomes]}
     held = [str(outcome) for outcome in outcomes if outcome.holds]

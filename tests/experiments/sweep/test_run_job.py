@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.experiments.sweep.folder import held
+from coldforge.experiments.sweep.folder import exclusive
 from coldforge.experiments.sweep.run_job import MADE_BY, run_job
 from tests.experiments.sweep.conftest import Killed, Pretender, do, jobs_in, said
 from tests.smallmodels import PLAIN, safetensors
@@ -177,7 +177,7 @@ def test_a_job_waits_for_the_worker_that_was_given_up(
 ) -> None:
     monkeypatch.setattr("coldforge.experiments.sweep.run_job.PATIENCE", 0.0)
     job = jobs_in(matrix, tmp_path / "out")[0]
-    with held(job.place, job.name):
+    with exclusive(job.place, job.name):
         (cell,) = run_job(job, pretender.verbs).cells
     assert cell["error"]["message"] == "another run is at one-fp16"
     (cell,) = run_job(job, pretender.verbs).cells

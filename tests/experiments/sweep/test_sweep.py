@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.experiments.sweep.folder import SWEEP, held
+from coldforge.experiments.sweep.folder import SWEEP, exclusive
 from coldforge.experiments.sweep.sweep import run_sweep
 from tests.experiments.sweep.conftest import Pretender
 
@@ -49,10 +49,16 @@ def test_progress_is_said_cell_by_cell(
 
 
 def test_a_second_sweep_at_once_is_refused(matrix: Path, tmp_path: Path) -> None:
-    with held(tmp_path / "out", SWEEP), pytest.raises(ColdforgeError, match="not made as a sweep"):
+    with (
+        exclusive(tmp_path / "out", SWEEP),
+        pytest.raises(ColdforgeError, match="not made as a sweep"),
+    ):
         run_sweep(str(matrix), str(tmp_path / "out"), verbs=Pretender().verbs)
     run_sweep(str(matrix), str(tmp_path / "ours"), verbs=Pretender().verbs)
-    with held(tmp_path / "ours", SWEEP), pytest.raises(ColdforgeError, match="another run is at"):
+    with (
+        exclusive(tmp_path / "ours", SWEEP),
+        pytest.raises(ColdforgeError, match="another run is at"),
+    ):
         run_sweep(str(matrix), str(tmp_path / "ours"), verbs=Pretender().verbs)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.quantize.calibration.calibration import Calibration
-from coldforge.quantize.calibration.generator import BATCH, ROUNDS, Author, Plan
+from coldforge.quantize.calibration.generator import BATCH, ROUNDS, Generator, Plan
 from coldforge.quantize.calibration.journal import Pairs
 from coldforge.quantize.calibration.questions import Questions, seeds
 from coldforge.quantize.calibration.sampling import Row
@@ -59,7 +59,7 @@ class Babbler:
 def author(questions: Questions = ASKED, plan: Plan = PLAN, **other: Any) -> Any:
     sampler: Any = other.get("sampler", Babbler())
     tokens: Any = other.get("tokens", Letters())
-    return other.get("kind", Author)(sampler, tokens, questions, plan)
+    return other.get("kind", Generator)(sampler, tokens, questions, plan)
 
 
 def made(tmp_path: Path, by: Any) -> Calibration:
@@ -103,7 +103,7 @@ def test_the_number_of_cores_decides_nothing(
     assert found[0] == found[1]
 
 
-class Killed(Author):
+class Killed(Generator):
     """Dies at its third batch."""
 
     def batch(self, number: int) -> Pairs:

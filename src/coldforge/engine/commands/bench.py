@@ -15,7 +15,7 @@ from coldforge.engine.bench.timing import PERCENTILES, base_of, speeds, speedups
 from coldforge.engine.cores import cores
 from coldforge.engine.runtimes import runtimes
 from coldforge.errors import ColdforgeError
-from coldforge.evaluate.workers.worker import Child, children, in_turn
+from coldforge.evaluate.workers.worker import Worker, in_turn, start_workers
 from coldforge.files.atomic import write_file
 from coldforge.model.card_facts import circumstances
 from coldforge.progress import step
@@ -36,7 +36,7 @@ def run_bench(engines: list[str], asked: Asked, out: str = "") -> Answer:
     started = time.monotonic()
     planned = plan(engines, asked)
     refuse_file(out)
-    with children(*(engine.folder for engine in planned.engines), module=SIDE) as sides:
+    with start_workers(*(engine.folder for engine in planned.engines), module=SIDE) as sides:
         with step("Loading the engines", len(sides), "engines") as work:
             loads = in_turn(sides, 1, work.advance, "load", threads=asked.threads)
         cells = [_cell(sides, planned, cell) for cell in planned.cells]
@@ -60,7 +60,7 @@ def refuse_file(out: str) -> None:
         raise ColdforgeError(f"{out} is not a directory", "name another --out")
 
 
-def _cell(sides: list[Child], planned: Plan, cell: Cell) -> list[Answer]:
+def _cell(sides: list[Worker], planned: Plan, cell: Cell) -> list[Answer]:
     """Have every engine answer the same prompts; keep what each measured after the warm-up."""
     (tokens_in, count), asked = cell, planned.asked
     drawn = prompts(planned.vocab, tokens_in, asked.batch_size, SEED)

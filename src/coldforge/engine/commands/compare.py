@@ -11,7 +11,7 @@ from coldforge.engine.card import read_engine
 from coldforge.engine.generate.load import load_libraries, refuse_damaged
 from coldforge.engine.runtimes import runtimes
 from coldforge.errors import ColdforgeError
-from coldforge.evaluate.protocol import judged_corpus
+from coldforge.evaluate.protocol import evaluation_corpus
 from coldforge.model.card_facts import circumstances, refuse_changed
 from coldforge.model.families.dimensions import dimensions
 from coldforge.model.runtime import prepare
@@ -51,7 +51,7 @@ def run_compare(  # noqa: PLR0913 - a flag each
     words = ModelTokens(sides.checkpoint.folder)
     _refuse_other_tokens(sides, words)
     room = dimensions(sides.checkpoint.config).positions - tokens
-    cut = cut_prompts(words, judged_corpus(text or None), prompts, room)
+    cut = cut_prompts(words, evaluation_corpus(text or None), prompts, room)
     lossless = sides.engine.card["settings"]["activations"] == "float32"
     limit = tolerance or (LOSSLESS if lossless else INT8_INPUTS)
     work = Comparison(sides, cut.ids, limit)

@@ -17,7 +17,7 @@ from coldforge.model.process_stats import peak_rss, rss
 from coldforge.model.runtime import prepare
 
 
-class Side:
+class ModelWorker:
     """A model directory, and the model once it is loaded."""
 
     def __init__(self, folder: str) -> None:
@@ -79,7 +79,7 @@ class Side:
 
 def main() -> None:
     """Serve the model directory that the command line names."""
-    serve_here(partial(Side, sys.argv[1]))
+    serve_here(partial(ModelWorker, sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ from typing import IO, Any
 import coldforge
 from coldforge.errors import ColdforgeError
 
-SIDE = "coldforge.evaluate.workers.model_worker"
+MODEL_WORKER = "coldforge.evaluate.workers.model_worker"
 SOURCES = Path(coldforge.__file__).parents[1]
 
 
-class Child:
+class Worker:
     """A process that measures one model, see `side`, or what another module of its kind does."""
 
-    def __init__(self, folder: Path, module: str = SIDE) -> None:
+    def __init__(self, folder: Path, module: str = MODEL_WORKER) -> None:
         """Start it."""
         paths = [str(SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.folder = folder
@@ -69,11 +69,11 @@ class Child:
 
 
 @contextmanager
-def children(*folders: Path, module: str = SIDE) -> Iterator[list[Child]]:
+def start_workers(*folders: Path, module: str = MODEL_WORKER) -> Iterator[list[Worker]]:
     """Yield a process for each folder; end them all."""
-    started: list[Child] = []
+    started: list[Worker] = []
     try:
-        started.extend(Child(folder, module) for folder in folders)
+        started.extend(Worker(folder, module) for folder in folders)
         yield started
     finally:
         for child in started:
@@ -81,7 +81,7 @@ def children(*folders: Path, module: str = SIDE) -> Iterator[list[Child]]:
 
 
 def in_turn(
-    sides: list[Child], rounds: int, advance: Callable[[int], None], do: str, **request: object
+    sides: list[Worker], rounds: int, advance: Callable[[int], None], do: str, **request: object
 ) -> list[list[dict[str, Any]]]:
     """Have each side do it `rounds` times, one side at a time; return each side's answers.
 

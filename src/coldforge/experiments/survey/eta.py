@@ -16,7 +16,7 @@ def seconds_left(known: Mapping[str, float], waiting: Iterable[str]) -> float | 
     return sum(known.get(name, usual) for name in waiting)
 
 
-class Pace:
+class Eta:
     """Says what begins and what came of it, a line each."""
 
     def __init__(self, waiting: list[str]) -> None:

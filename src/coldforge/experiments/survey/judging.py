@@ -5,19 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
-from coldforge.evaluate.protocol import Cut, cut_corpus, judged_corpus
-from coldforge.experiments.survey.logits_file import Recorded, Recording
+from coldforge.evaluate.protocol import Cut, cut_corpus, evaluation_corpus
+from coldforge.experiments.survey.logits_file import LogitsReader, LogitsWriter
 from coldforge.files.digest import sha256_json
 from coldforge.model.runtime import versions
 from coldforge.model.tokens import ModelTokens
 from coldforge.progress import step
 
-JUDGE = 1
+EVALUATION = 1
 """Raised when the same judgement would give other numbers than before."""
 
 
 @dataclass(frozen=True)
-class Protocol:
+class EvaluationProtocol:
     """On what models are judged; `text` of nothing is the default corpus's held-out files."""
 
     text: str
@@ -26,11 +26,15 @@ class Protocol:
 
     def digest(self) -> str:
         """Identify the text, the windows and the libraries that compute."""
-        how = {**asdict(self), "text": judged_corpus(self.text or None).digest, "judge": JUDGE}
+        how = {
+            **asdict(self),
+            "text": evaluation_corpus(self.text or None).digest,
+            "judge": EVALUATION,
+        }
         return sha256_json([how, versions()])
 
 
-def judge_original(model: str, protocol: Protocol, logits: str) -> dict[str, Any]:
+def evaluate_original(model: str, protocol: EvaluationProtocol, logits: str) -> dict[str, Any]:
     """Judge the original and keep its logits in a file."""
     from coldforge.evaluate.perplexity import score
     from coldforge.model.loading.load import load_model
@@ -38,13 +42,13 @@ def judge_original(model: str, protocol: Protocol, logits: str) -> dict[str, Any
     checkpoint = read_checkpoint(Path(model))
     cut = _cut(checkpoint, protocol)
     with step("Judging the original", cut.tokens, "tokens") as judging:
-        with Recording(load_model(checkpoint), cut.windows, Path(logits)) as recording:
+        with LogitsWriter(load_model(checkpoint), cut.windows, Path(logits)) as recording:
             found = score(recording, cut.windows, advance=judging.advance)
         judging.result = f"perplexity {found.perplexity:,.3f}"
     return {"perplexity": found.perplexity_estimate.json(), "protocol": cut.facts}
 
 
-def judge_way(model: str, protocol: Protocol, logits: str) -> dict[str, Any]:
+def evaluate_variant(model: str, protocol: EvaluationProtocol, logits: str) -> dict[str, Any]:
     """Judge what a way made, beside the original's logits."""
     from coldforge.evaluate.perplexity import score
     from coldforge.model.loading.load import load_model
@@ -52,7 +56,7 @@ def judge_way(model: str, protocol: Protocol, logits: str) -> dict[str, Any]:
     checkpoint = read_checkpoint(Path(model))
     cut = _cut(checkpoint, protocol)
     with step("Judging", cut.tokens, "tokens") as judging:
-        reference = Recorded(cut.windows, Path(logits))
+        reference = LogitsReader(cut.windows, Path(logits))
         found = score(load_model(checkpoint), cut.windows, reference, judging.advance)
         judging.result = f"KL {found.kl.value:.6f}"
     return {
@@ -63,6 +67,6 @@ def judge_way(model: str, protocol: Protocol, logits: str) -> dict[str, Any]:
     }
 
 
-def _cut(checkpoint: Checkpoint, protocol: Protocol) -> Cut:
-    corpus = judged_corpus(protocol.text or None)
+def _cut(checkpoint: Checkpoint, protocol: EvaluationProtocol) -> Cut:
+    corpus = evaluation_corpus(protocol.text or None)
     return cut_corpus(ModelTokens(checkpoint.folder), corpus, protocol.window, protocol.limit)

@@ -13,7 +13,7 @@ SPARE = 1 << 30
 """Bytes to leave free on the disk."""
 
 
-class Recording:
+class LogitsWriter:
     """A model that notes its logits while it is judged; the file is there when all are in it."""
 
     def __init__(self, model: Any, cut: list[list[int]], path: Path) -> None:  # noqa: ANN401
@@ -28,7 +28,7 @@ class Recording:
                 "free some space, or judge fewer windows: --limit",
             )
 
-    def __enter__(self) -> "Recording":
+    def __enter__(self) -> "LogitsWriter":
         """Open the file."""
         self.stream = part_of(self.path).open("wb")
         return self
@@ -52,7 +52,7 @@ class Recording:
         return found
 
 
-class Recorded:
+class LogitsReader:
     """A model that knows its answer to some windows."""
 
     def __init__(self, cut: list[list[int]], path: Path) -> None:

@@ -6,10 +6,14 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.experiments.survey.eta import Pace
-from coldforge.experiments.survey.judging import Protocol, judge_original, judge_way
+from coldforge.experiments.survey.eta import Eta
+from coldforge.experiments.survey.judging import (
+    EvaluationProtocol,
+    evaluate_original,
+    evaluate_variant,
+)
 from coldforge.experiments.survey.report import brief
-from coldforge.experiments.survey.subprocess import alone
+from coldforge.experiments.survey.subprocess import run_in_subprocess
 from coldforge.files.digest import sha256_json
 from coldforge.files.notes import read_note, write_note
 from coldforge.files.output import read_card
@@ -29,23 +33,23 @@ ORIGINAL = "original"
 
 
 @dataclass(frozen=True)
-class Job:
+class SurveyPlan:
     """What is asked of every model."""
 
     ways: list[Variant]
     samples: int | None
     calibration: str
-    protocol: Protocol
+    protocol: EvaluationProtocol
 
     def drawn(self) -> list[Any]:
         """Identify what calibrates, without drawing it."""
         return [self.samples, identify(self.calibration)]
 
 
-class Subject:
+class ModelRun:
     """One model under survey."""
 
-    def __init__(self, place: Path, original: Checkpoint, job: Job, pace: Pace) -> None:
+    def __init__(self, place: Path, original: Checkpoint, job: SurveyPlan, pace: Eta) -> None:
         """Survey `original` into `place`."""
         self.place, self.original, self.job, self.pace = place, original, job, pace
         judged_by = sha256_json([original.digest, job.protocol.digest()])
@@ -86,7 +90,7 @@ class Subject:
     def _record(self) -> dict[str, Any]:
         """Judge the original and leave its logits."""
         folder = str(self.original.folder)
-        done = alone(judge_original, folder, self.job.protocol, str(self.logits))
+        done = run_in_subprocess(evaluate_original, folder, self.job.protocol, str(self.logits))
         note = {"judged_by": self.judged_by, **done.value}
         write_note(self.place / f"{ORIGINAL}.json", note)
         return note
@@ -125,7 +129,7 @@ class Subject:
     def _drawn(self) -> str:
         """Draw the calibration that all ways share, unless an earlier run did."""
         if not self.calibration.is_file():
-            alone(
+            run_in_subprocess(
                 freeze,
                 str(self.original.folder),
                 self.job.calibration or None,
@@ -146,7 +150,7 @@ class Subject:
         there = note.get("made_by") == made_by and known == read_card(folder).get("digest")
         if there and read_checkpoint(folder).digest == known:
             return note
-        done = alone(
+        done = run_in_subprocess(
             run_quantize,
             str(self.original.folder),
             str(folder),
@@ -169,7 +173,9 @@ class Subject:
             return note
         if not self.logits.is_file():
             self._record()
-        done = alone(judge_way, str(made.folder), self.job.protocol, str(self.logits))
+        done = run_in_subprocess(
+            evaluate_variant, str(made.folder), self.job.protocol, str(self.logits)
+        )
         judged = {
             **done.value,
             "judging": {"seconds": done.seconds, "peak_rss_bytes": done.peak_rss_bytes},

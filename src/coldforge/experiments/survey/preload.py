@@ -16,9 +16,9 @@ def preload() -> None:
     """
     prepare()
     try:
-        import coldforge.evaluate.perplexity  # noqa: F401
-        import coldforge.model.loading.load  # noqa: F401
-        import coldforge.model.tokens  # noqa: F401
+        import coldforge.evaluate.perplexity
+        import coldforge.model.loading.load
+        import coldforge.model.tokens
         import coldforge.quantize.quantize  # noqa: F401
         from coldforge.quantize.registry import methods
 

@@ -17,7 +17,7 @@ from typing import Any
 from coldforge.errors import ColdforgeError
 from coldforge.model.process_stats import peak_rss
 
-WARM = "coldforge.experiments.survey.preload"
+PRELOAD = "coldforge.experiments.survey.preload"
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Done:
     peak_rss_bytes: int
 
 
-def alone(work: Callable[..., dict[str, Any]], *args: Any, **named: Any) -> Done:  # noqa: ANN401
+def run_in_subprocess(work: Callable[..., dict[str, Any]], *args: Any, **named: Any) -> Done:  # noqa: ANN401
     """Do `work`, a function of a module, in a process of its own; raise ColdforgeError if it fails.
 
     An error nobody foresaw prints its traceback there.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([WARM])
+    context.set_forkserver_preload([PRELOAD])
     ours, theirs = context.Pipe(duplex=False)
     child = context.Process(target=_run, args=(theirs, work, args, named), daemon=True)
     child.start()

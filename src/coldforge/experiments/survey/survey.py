@@ -8,11 +8,11 @@ from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.demo.make import run_demo
 from coldforge.errors import ColdforgeError
 from coldforge.evaluate.evaluate import LIMIT
-from coldforge.experiments.survey.eta import Pace
-from coldforge.experiments.survey.judging import Protocol
-from coldforge.experiments.survey.model_run import ORIGINAL, Job, Subject
+from coldforge.experiments.survey.eta import Eta
+from coldforge.experiments.survey.judging import EvaluationProtocol
+from coldforge.experiments.survey.model_run import ORIGINAL, ModelRun, SurveyPlan
 from coldforge.experiments.survey.report import write_report
-from coldforge.experiments.survey.subprocess import alone
+from coldforge.experiments.survey.subprocess import run_in_subprocess
 from coldforge.experiments.survey.variants import choose_variants
 from coldforge.files.output import read_card, refuse_foreign, write_card
 from coldforge.model.card_facts import DEMO, WINDOW, circumstances
@@ -42,7 +42,9 @@ def run_survey(  # noqa: PLR0913 - a flag each
     The result lists under `failed` what went wrong; all else is there nevertheless.
     """
     started, place = time.monotonic(), Path(out).absolute()
-    job = Job(choose_variants(methods), samples, calibration, Protocol(text, WINDOW, limit))
+    job = SurveyPlan(
+        choose_variants(methods), samples, calibration, EvaluationProtocol(text, WINDOW, limit)
+    )
     named = name_models(models, KINDS if demo else ())
     refuse_foreign(place, SURVEY)
     for folder in named.values():
@@ -50,10 +52,10 @@ def run_survey(  # noqa: PLR0913 - a flag each
     prepare()
     place.mkdir(parents=True, exist_ok=True)
     write_card(place, SURVEY, {})
-    pace = Pace([way.name for _ in range(len(named) + demo * len(KINDS)) for way in job.ways])
+    pace = Eta([way.name for _ in range(len(named) + demo * len(KINDS)) for way in job.ways])
     folders = [(kind, _trained(place, kind, steps)) for kind in KINDS if demo]
     subjects = [
-        Subject(place / name, read_checkpoint(folder), job, pace)
+        ModelRun(place / name, read_checkpoint(folder), job, pace)
         for name, folder in [*folders, *named.items()]
     ]
     found = [subject.run() for subject in subjects]
@@ -94,5 +96,5 @@ def _trained(place: Path, kind: str, steps: int | None) -> Path:
     if tuple(card.get(name) for name in ("kind", "architecture", "steps", "seed")) == wanted:
         say(f"{kind} was trained before")
     else:
-        alone(run_demo, str(folder), steps=steps, kind=kind)
+        run_in_subprocess(run_demo, str(folder), steps=steps, kind=kind)
     return folder

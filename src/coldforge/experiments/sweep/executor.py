@@ -19,7 +19,7 @@ class Executor(Protocol):
         """Yield each job's place in `jobs` and its outcome; a job that is lost is failed."""
 
 
-class Here:
+class LocalExecutor:
     """One machine, ours: so many jobs at a time, every heavy step in a process of its own."""
 
     def __init__(self, at_once: int = 1) -> None:

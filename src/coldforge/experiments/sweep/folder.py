@@ -22,7 +22,7 @@ def claim(place: Path) -> None:
 
 
 @contextmanager
-def held(place: Path, name: str, patience: float = 0.0) -> Iterator[None]:
+def exclusive(place: Path, name: str, patience: float = 0.0) -> Iterator[None]:
     """Hold a name within a sweep's folder; the lock goes with the process, however it ends.
 
     Raise ColdforgeError if another still holds it after `patience` seconds.

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from coldforge.experiments.survey.judging import Protocol
+from coldforge.experiments.survey.judging import EvaluationProtocol
 from coldforge.experiments.sweep.matrix import Backend, Benching, Calibrating, Matrix
 from coldforge.files.digest import sha256_json
 from coldforge.model.runtime import versions
@@ -21,7 +21,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Seen:
+class InputDigests:
     """Digests of what a job reads, taken once by who hands jobs out."""
 
     weights: str
@@ -43,9 +43,9 @@ class Job:
     variant: Variant
     backends: tuple[Backend, ...]
     calibration: Calibrating
-    judging: Protocol
+    judging: EvaluationProtocol
     bench: Benching
-    seen: Seen
+    seen: InputDigests
 
     @property
     def name(self) -> str:
@@ -105,7 +105,7 @@ def jobs_of(matrix: Matrix, place: Path, weights: dict[str, str]) -> list[Job]:
     drawn, judged = identify(matrix.calibration.text), matrix.judging.digest()
     return [
         Job(place, name, source, variant, tuple(matrix.backends), matrix.calibration,
-            matrix.judging, matrix.bench, Seen(weights[name], drawn, judged))
+            matrix.judging, matrix.bench, InputDigests(weights[name], drawn, judged))
         for name, source in matrix.models.items()
         for variant in matrix.variants
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from coldforge.engine.bench.plan import Asked
 from coldforge.engine.card import ONNXRUNTIME
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.evaluate.evaluate import LIMIT
-from coldforge.experiments.survey.judging import Protocol
+from coldforge.experiments.survey.judging import EvaluationProtocol
 from coldforge.experiments.survey.survey import name_models
 from coldforge.model.card_facts import WINDOW
 from coldforge.quantize.blockwise.prune import share
@@ -81,7 +81,7 @@ class Matrix(msgspec.Struct, frozen=True):
     variants: list[Variant]
     backends: list[Backend]
     calibration: Calibrating
-    judging: Protocol
+    judging: EvaluationProtocol
     bench: Benching
 
     def reads(self) -> list[Path]:
@@ -107,7 +107,7 @@ def read_matrix(path: Path) -> Matrix:
         [_variant(item) for item in found.methods],
         backends,
         calibration,
-        Protocol(_absolute(base, judged.text), judged.window, judged.limit),
+        EvaluationProtocol(_absolute(base, judged.text), judged.window, judged.limit),
         found.bench,
     )
     _refuse_twice([item.name for item in matrix.variants], "methods", path)

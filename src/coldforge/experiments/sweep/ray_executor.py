@@ -22,7 +22,7 @@ RETRIES = 3
 """Times that Ray does a job again whose worker died; what it had finished is not done anew."""
 
 
-class OnRay:
+class RayExecutor:
     """A cluster's workers, one processor a job."""
 
     def __init__(self, ray: Any, place: Path, nonce: str) -> None:  # noqa: ANN401 - the module
@@ -71,7 +71,7 @@ class OnRay:
 
 
 @contextmanager
-def on_ray(address: str, place: Path) -> Iterator[OnRay]:
+def connected(address: str, place: Path) -> Iterator[RayExecutor]:
     """Join the cluster at `address`, with a sweep's folder that exists; leave it at the end.
 
     Raise ColdforgeError if it cannot be reached, has no workers, or one lacks the folder.
@@ -92,7 +92,7 @@ def on_ray(address: str, place: Path) -> Iterator[OnRay]:
                 address=address, _node_ip_address=own, log_to_driver=False, logging_level="ERROR",
                 configure_logging=False, namespace="coldforge",
             )  # fmt: skip
-            executor = OnRay(ray, place, nonce)
+            executor = RayExecutor(ray, place, nonce)
             executor.check()
             yield executor
         finally:

@@ -12,10 +12,10 @@ from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.engine.card import read_engine
 from coldforge.engine.runtimes import runtimes
 from coldforge.errors import ColdforgeError
-from coldforge.experiments.sweep.folder import held
+from coldforge.experiments.sweep.folder import exclusive
 from coldforge.experiments.sweep.job import FORMAT, Job
 from coldforge.experiments.sweep.matrix import Backend
-from coldforge.experiments.sweep.steps import Found, Verbs
+from coldforge.experiments.sweep.steps import Facts, Steps
 from coldforge.files.digest import sha256_json
 from coldforge.files.notes import read_note, write_note
 from coldforge.model.runtime import versions
@@ -37,11 +37,11 @@ class Outcome:
     node: str = ""
 
 
-def run_job(job: Job, verbs: Verbs | None = None) -> Outcome:
+def run_job(job: Job, verbs: Steps | None = None) -> Outcome:
     """Do what of a job is not done yet; what fails is said in its cells, nothing is raised."""
-    run = _Run(job, verbs or Verbs())
+    run = _Run(job, verbs or Steps())
     try:
-        with held(job.place, job.name, PATIENCE):
+        with exclusive(job.place, job.name, PATIENCE):
             cells = run.cells()
     except (ColdforgeError, OSError) as error:
         return failed(job, error)
@@ -57,10 +57,10 @@ def failed(job: Job, error: Exception) -> Outcome:
 class _Run:
     """One job under way."""
 
-    def __init__(self, job: Job, verbs: Verbs) -> None:
+    def __init__(self, job: Job, verbs: Steps) -> None:
         self.job, self.verbs = job, verbs
         self.done: list[str] = []
-        self.found: dict[str, Found] = {}
+        self.found: dict[str, Facts] = {}
         self.at = ""
 
     def cells(self) -> list[dict[str, Any]]:
@@ -96,7 +96,7 @@ class _Run:
         runs_on = {**versions(), **runtimes()}
         built_of = [FORMAT, checkpoint.digest, checkpoint.config, backend.name, runs_on]
 
-        def stands(note: Found) -> object:
+        def stands(note: Facts) -> object:
             return (read_engine(job.engine(backend)).card["digest"]) == note["digest"]
 
         engine = self._step(
@@ -105,19 +105,19 @@ class _Run:
         timed = [FORMAT, engine["digest"], msgspec.to_builtins(job.bench), runs_on]
         self._step("bench", backend, timed, partial(self.verbs.measure, job, backend))
 
-    def _quantised(self) -> Found:
+    def _quantised(self) -> Facts:
         job = self.job
         _same(identify(job.calibration.text), job.seen.drawn, job.calibration.text)
         found = self.verbs.quantise(job)
         _same(found["model_digest"], job.seen.weights, job.source)
         return {name: value for name, value in found.items() if name != "kind"}
 
-    def _judged(self) -> Found:
+    def _judged(self) -> Facts:
         job = self.job
         _same(job.judging.digest(), job.seen.judged, job.judging.text or "Python's library")
         return self.verbs.judge(job)
 
-    def _checkpoint_stands(self, note: Found) -> bool:
+    def _checkpoint_stands(self, note: Facts) -> bool:
         return read_checkpoint(self.job.checkpoint).digest == str(note["digest"])
 
     def _step(
@@ -125,9 +125,9 @@ class _Run:
         name: str,
         backend: Backend | None,
         decided_by: list[Any],
-        work: Callable[[], Found],
-        stands: Callable[[Found], object] = bool,
-    ) -> Found:
+        work: Callable[[], Facts],
+        stands: Callable[[Facts], object] = bool,
+    ) -> Facts:
         """Return a step's note, made now unless what an earlier run made still `stands`."""
         self.at = name
         path, key = self.job.note(name, backend), sha256_json(decided_by)
@@ -139,7 +139,7 @@ class _Run:
         self.found[name] = note
         return note
 
-    def _do(self, work: Callable[[], Found], backend: Backend | None) -> Found:
+    def _do(self, work: Callable[[], Facts], backend: Backend | None) -> Facts:
         """Do a step; if it fails, what an earlier run found of other inputs goes: it misleads."""
         try:
             return work()
@@ -158,7 +158,7 @@ def _same(found: str | None, expected: str | None, what: object) -> None:
         )
 
 
-def _holds(stands: Callable[[Found], object], note: Found) -> bool:
+def _holds(stands: Callable[[Facts], object], note: Facts) -> bool:
     try:
         return bool(stands(note))
     except ColdforgeError:

@@ -4,19 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from coldforge.experiments.survey.subprocess import alone
+from coldforge.experiments.survey.subprocess import run_in_subprocess
 from coldforge.experiments.sweep.job import Job
 from coldforge.experiments.sweep.matrix import Backend
 
-Found = dict[str, Any]
+Facts = dict[str, Any]
 
 
-def quantise(job: Job) -> Found:
+def quantise(job: Job) -> Facts:
     """Make the job's checkpoint."""
     from coldforge.quantize.quantize import run_quantize
 
     drawn = job.calibration
-    return alone(
+    return run_in_subprocess(
         run_quantize,
         str(job.source),
         str(job.checkpoint),
@@ -30,24 +30,24 @@ def quantise(job: Job) -> Found:
     ).value
 
 
-def judge(job: Job) -> Found:
+def evaluate(job: Job) -> Facts:
     """Judge the checkpoint beside its original."""
     from coldforge.evaluate.evaluate import run_evaluate
 
     how = job.judging
     asked = (how.text or None, how.window, how.limit)
-    return alone(run_evaluate, str(job.checkpoint), str(job.source), *asked).value
+    return run_in_subprocess(run_evaluate, str(job.checkpoint), str(job.source), *asked).value
 
 
-def build(job: Job, backend: Backend) -> Found:
+def build(job: Job, backend: Backend) -> Facts:
     """Build an engine of the checkpoint."""
     from coldforge.engine.commands.build import run_build
 
     out = str(job.engine(backend))
-    return alone(run_build, str(job.checkpoint), out, backend.activations).value
+    return run_in_subprocess(run_build, str(job.checkpoint), out, backend.activations).value
 
 
-def measure(job: Job, backend: Backend) -> Found:
+def measure(job: Job, backend: Backend) -> Facts:
     """Measure how fast the engine is, and what it holds in memory."""
     from coldforge.engine.commands.bench import run_bench
 
@@ -55,10 +55,10 @@ def measure(job: Job, backend: Backend) -> Found:
 
 
 @dataclass(frozen=True)
-class Verbs:
+class Steps:
     """The four; tests bring their own."""
 
-    quantise: Callable[[Job], Found] = quantise
-    judge: Callable[[Job], Found] = judge
-    build: Callable[[Job, Backend], Found] = build
-    measure: Callable[[Job, Backend], Found] = measure
+    quantise: Callable[[Job], Facts] = quantise
+    evaluate: Callable[[Job], Facts] = evaluate
+    build: Callable[[Job, Backend], Facts] = build
+    measure: Callable[[Job, Backend], Facts] = measure

@@ -10,12 +10,12 @@ from typing import Any
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
 from coldforge.experiments.survey.eta import span
-from coldforge.experiments.sweep.executor import Executor, Here
-from coldforge.experiments.sweep.folder import SWEEP, claim, held
+from coldforge.experiments.sweep.executor import Executor, LocalExecutor
+from coldforge.experiments.sweep.folder import SWEEP, claim, exclusive
 from coldforge.experiments.sweep.job import Job, jobs_of
 from coldforge.experiments.sweep.matrix import Matrix, read_matrix
 from coldforge.experiments.sweep.run_job import Outcome, run_job
-from coldforge.experiments.sweep.steps import Verbs
+from coldforge.experiments.sweep.steps import Steps
 from coldforge.experiments.sweep.table import brief
 from coldforge.files.notes import write_note
 from coldforge.model.card_facts import circumstances
@@ -25,7 +25,7 @@ from coldforge.quantize.preflight import check
 
 
 def run_sweep(
-    matrix: str, out: str, *, at_once: int = 1, ray: str = "", verbs: Verbs | None = None
+    matrix: str, out: str, *, at_once: int = 1, ray: str = "", verbs: Steps | None = None
 ) -> dict[str, Any]:
     """Do every cell of a matrix into `out`, on a Ray cluster if `ray` names one, HOST:PORT.
 
@@ -38,7 +38,7 @@ def run_sweep(
     asked = read_matrix(Path(matrix))
     claim(place)
     prepare()
-    with held(place, SWEEP), _executor(ray, place, at_once) as executor:
+    with exclusive(place, SWEEP), _executor(ray, place, at_once) as executor:
         jobs = jobs_of(asked, place, _weights(asked))
         outcomes = _all(executor, jobs, verbs)
         cells = [cell for outcome in outcomes for cell in outcome.cells]
@@ -50,11 +50,11 @@ def run_sweep(
 @contextmanager
 def _executor(ray: str, place: Path, at_once: int) -> Iterator[Executor]:
     if not ray:
-        yield Here(at_once)
+        yield LocalExecutor(at_once)
         return
-    from coldforge.experiments.sweep.ray_executor import on_ray
+    from coldforge.experiments.sweep.ray_executor import connected
 
-    with on_ray(ray, place) as executor:
+    with connected(ray, place) as executor:
         yield executor
 
 
@@ -70,7 +70,7 @@ def _weights(matrix: Matrix) -> dict[str, str]:
     return digests
 
 
-def _all(executor: Executor, jobs: list[Job], verbs: Verbs | None) -> list[Outcome]:
+def _all(executor: Executor, jobs: list[Job], verbs: Steps | None) -> list[Outcome]:
     """Do the jobs; return their outcomes in the jobs' order, whichever came first."""
     ended: dict[int, Outcome] = {}
     before = time.monotonic()

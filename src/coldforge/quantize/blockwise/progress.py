@@ -17,7 +17,7 @@ from coldforge.quantize.blockwise.request import LayerReport, Request
 from coldforge.quantize.blockwise.skeleton import Spine
 
 
-class Flow:
+class Progress:
     """Opens and closes blocks one after the other."""
 
     def __init__(self, request: Request, spine: Spine, pool: Workers) -> None:

@@ -12,7 +12,7 @@ from coldforge.model.deterministic import workers
 from coldforge.model.families.architecture import unknown_layers
 from coldforge.progress import say, step
 from coldforge.quantize.blockwise.block import Block, Stored
-from coldforge.quantize.blockwise.progress import Flow
+from coldforge.quantize.blockwise.progress import Progress
 from coldforge.quantize.blockwise.prune import pruned
 from coldforge.quantize.blockwise.request import LayerReport, Request, Result
 from coldforge.quantize.blockwise.skeleton import Spine
@@ -44,7 +44,7 @@ def walk(request: Request, quantise: Quantiser, form: Format | None, dtype: str 
     shards = Shards(request.out)
     chosen, each = request.blocks or range(len(spine)), len(spine.architecture.layers)
     with step("Quantising", len(chosen) * each, "layers") as work, workers() as pool:
-        flow = Flow(request, spine, pool)
+        flow = Progress(request, spine, pool)
         reports = list(flow.reports)
         work.advance(each * sum(index in chosen for index in range(flow.finished)))
         for index in range(flow.finished, len(spine)):

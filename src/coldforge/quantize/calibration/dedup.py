@@ -13,7 +13,7 @@ ALIKE = 0.7  # shared shingles over all shingles of two answers (Jaccard); above
 Shingles = frozenset[tuple[int, ...]]
 
 
-class Sieve:
+class AnswerFilter:
     """Keeps the answers that are worth it, and counts why others are not."""
 
     def __init__(self) -> None:

@@ -40,7 +40,7 @@ class Plan:
             )
 
 
-class Author:
+class Generator:
     """A model that answers questions, batch by batch; a batch depends on its number alone."""
 
     def __init__(

@@ -12,7 +12,7 @@ Pairs = list[tuple[list[int], list[int]]]
 """Ids of questions and of their answers."""
 
 
-class Notebook:
+class Journal:
     """The batches answered so far for one purpose, by number; thread-safe to write."""
 
     def __init__(self, path: Path, purpose: str) -> None:

@@ -14,12 +14,12 @@ from coldforge.model.deterministic import workers
 from coldforge.model.runtime import versions
 from coldforge.progress import Step, step
 from coldforge.quantize.calibration.calibration import Calibration
-from coldforge.quantize.calibration.dedup import Sieve
-from coldforge.quantize.calibration.generator import Author
-from coldforge.quantize.calibration.journal import Notebook, Pairs
+from coldforge.quantize.calibration.dedup import AnswerFilter
+from coldforge.quantize.calibration.generator import Generator
+from coldforge.quantize.calibration.journal import Journal, Pairs
 
 
-def write(author: Author, model_digest: str, sidecar: Path) -> Calibration:
+def write(author: Generator, model_digest: str, sidecar: Path) -> Calibration:
     """Ask until there is enough; `sidecar` keeps the answers of a run that is killed.
 
     Raise ColdforgeError if all answers worth keeping do not fill one window. Fewer windows than
@@ -34,8 +34,8 @@ def write(author: Author, model_digest: str, sidecar: Path) -> Calibration:
         "way": "self-generated",
         **asdict(plan),
     }
-    notebook = Notebook(sidecar, sha256_json([made, tokenizer, versions()]))
-    sieve, wanted = Sieve(), plan.samples * plan.length
+    notebook = Journal(sidecar, sha256_json([made, tokenizer, versions()]))
+    sieve, wanted = AnswerFilter(), plan.samples * plan.length
     with step("Answering questions", wanted, "tokens") as asking:
         answered = _collect(author, notebook, sieve, asking)
         asking.result = f"{len(sieve.kept)} of {answered} answers kept, {sieve.tokens:,} tokens"
@@ -46,7 +46,7 @@ def write(author: Author, model_digest: str, sidecar: Path) -> Calibration:
     return Calibration(windows, tokenizer, {**made, **counts})
 
 
-def _collect(author: Author, notebook: Notebook, sieve: Sieve, asking: Step) -> int:
+def _collect(author: Generator, notebook: Journal, sieve: AnswerFilter, asking: Step) -> int:
     """Sift batches in their order until the windows are full; return how many were answered."""
     wanted, answered = author.plan.samples * author.plan.length, 0
     for batch in _batches(author, notebook):
@@ -60,7 +60,7 @@ def _collect(author: Author, notebook: Notebook, sieve: Sieve, asking: Step) -> 
     return answered
 
 
-def _batches(author: Author, notebook: Notebook) -> Iterator[Pairs]:
+def _batches(author: Generator, notebook: Journal) -> Iterator[Pairs]:
     """Yield the batches in order: as many are answered at once as there are cores.
 
     What they are does not depend on the cores: a batch knows its number only.
@@ -78,7 +78,7 @@ def _batches(author: Author, notebook: Notebook) -> Iterator[Pairs]:
                 yield notebook.batches[number]
 
 
-def _cut(sieve: Sieve, author: Author, dropped: dict[str, int]) -> list[list[int]]:
+def _cut(sieve: AnswerFilter, author: Generator, dropped: dict[str, int]) -> list[list[int]]:
     length = author.plan.length
     stream = [item for ids in sieve.kept for item in ids]
     count = min(author.plan.samples, len(stream) // length)

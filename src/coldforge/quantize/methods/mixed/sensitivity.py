@@ -19,7 +19,7 @@ from coldforge.progress import step
 from coldforge.quantize.blockwise.activation_file import Activations
 from coldforge.quantize.blockwise.activations_feed import Feed
 from coldforge.quantize.blockwise.block import Block, Stored
-from coldforge.quantize.blockwise.progress import Flow
+from coldforge.quantize.blockwise.progress import Progress
 from coldforge.quantize.blockwise.request import LayerReport, Request
 from coldforge.quantize.blockwise.run import WHOLE, WIDE
 from coldforge.quantize.blockwise.skeleton import Spine
@@ -70,7 +70,7 @@ def _run(request: Request, trial: Trial, streams: "_Streams", pool: Workers) -> 
     spine, untried = streams.spine, Trial({}, trial.store)
     layers = len(spine.architecture.layers)
     with step("Measuring sensitivity", len(spine) * layers, "layers") as work:
-        flow = Flow(replace(request, out=streams.folder), spine, pool)
+        flow = Progress(replace(request, out=streams.folder), spine, pool)
         tried = [item for item in flow.reports if item.error is not None]
         work.advance(flow.finished * layers)
         for index in range(flow.finished, len(spine)):
