@@ -16,25 +16,12 @@ CONFIG = "tokenizer_config.json"
 
 def train_tokenizer(corpus: Corpus, kind: str, vocabulary: int, out: Path) -> ModelTokens:
     """Train a tokenizer of `vocabulary` tokens, the end token first, into the folder `out`."""
-    from tokenizers import Tokenizer, decoders, models, trainers
-    from tokenizers.pre_tokenizers import ByteLevel
     from transformers import PreTrainedTokenizerFast
 
     qwen = kind == "qwen2"
     end = QWEN_END if qwen else END
     with step("Training the tokenizer") as training:
-        tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
-        tokenizer.decoder = decoders.ByteLevel()
-        if qwen:
-            _prepare_as_qwen(tokenizer)
-        trainer = trainers.BpeTrainer(
-            vocab_size=vocabulary,
-            special_tokens=[end],
-            initial_alphabet=sorted(ByteLevel.alphabet()),
-            show_progress=False,
-        )
-        tokenizer.train_from_iterator(corpus.texts, trainer)
+        tokenizer = _trained(corpus, vocabulary, end, qwen)
         fast = PreTrainedTokenizerFast(
             tokenizer_object=tokenizer,
             bos_token=end,
@@ -49,12 +36,32 @@ def train_tokenizer(corpus: Corpus, kind: str, vocabulary: int, out: Path) -> Mo
     return ModelTokens(out)
 
 
+def _trained(corpus: Corpus, vocabulary: int, end: str, qwen: bool) -> Any:  # noqa: ANN401
+    """Train a byte-level BPE; return a tokenizers.Tokenizer."""
+    from tokenizers import Tokenizer, decoders, models, trainers
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    if qwen:
+        _prepare_as_qwen(tokenizer)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[end],
+        initial_alphabet=sorted(ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(corpus.texts, trainer)
+    return tokenizer
+
+
 def _prepare_as_qwen(tokenizer: Any) -> None:  # noqa: ANN401 - a Tokenizer
-    """Cut text as Qwen2 does: Transformers cuts it so for every Qwen2, whatever the file says."""
+    """Split text as Qwen2 does: Transformers does so for every Qwen2, whatever the file says."""
     from transformers import Qwen2Tokenizer
 
-    theirs = Qwen2Tokenizer().backend_tokenizer
-    tokenizer.normalizer, tokenizer.pre_tokenizer = theirs.normalizer, theirs.pre_tokenizer
+    qwen = Qwen2Tokenizer().backend_tokenizer
+    tokenizer.normalizer, tokenizer.pre_tokenizer = qwen.normalizer, qwen.pre_tokenizer
 
 
 def _name_class(path: Path, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Put an original and its quantised version side by side: time, memory, disk, text."""
+"""Put an original and its quantised version worker by worker: time, memory, disk, text."""
 
 import time
 from dataclasses import asdict
@@ -36,9 +36,9 @@ def run_compare(
         )
     started = time.monotonic()
     folders = [read_checkpoint(Path(place)).folder for place in (model, quantized)]
-    with start_workers(*folders) as sides:
-        facts = _facts(sides)
-        measured = _measured(sides, prompt, max_new_tokens, repeats)
+    with start_workers(*folders) as workers:
+        facts = _facts(workers)
+        measured = _measured(workers, prompt, max_new_tokens, repeats)
     first, second = measured[0].pop("runs")[0], measured[1].pop("runs")[0]
     result: dict[str, Any] = {
         "original": _side(facts[0], first, measured[0]),
@@ -77,28 +77,28 @@ def flow(found: dict[str, Any]) -> str:
     return " → ".join(steps)
 
 
-def _facts(sides: list[Worker]) -> list[Answer]:
-    """Import both sides' libraries at once; return what is known before loading."""
-    with step("Starting both sides"):
-        for side in sides:
-            side.tell("facts")
-        facts = [side.hear() for side in sides]
+def _facts(workers: list[Worker]) -> list[Answer]:
+    """Import both workers' libraries at once; return what is known before loading."""
+    with step("Starting both workers"):
+        for worker in workers:
+            worker.tell("facts")
+        facts = [worker.hear() for worker in workers]
     if len({fact["tokenizer"] for fact in facts}) > 1:
-        names = " and ".join(str(side.folder) for side in sides)
+        names = " and ".join(str(worker.folder) for worker in workers)
         raise ColdforgeError(f"{names} have different tokenizers", "name the original")
     return facts
 
 
-def _measured(sides: list[Worker], prompt: str, most: int, repeats: int) -> list[Answer]:
+def _measured(workers: list[Worker], prompt: str, most: int, repeats: int) -> list[Answer]:
     """Load, warm up, time, note the memory; only then load again, for that would add to it."""
     asked = {"prompt": prompt, "most": most}
-    with step("Loading both", len(sides), "models") as work:
-        first = in_turn(sides, 1, work.advance, "load")
-    with step("Continuing the prompt", (repeats + 1) * len(sides), "runs") as work:
-        runs = in_turn(sides, repeats + 1, work.advance, "infer", **asked)
-    memory = [side.ask("memory") for side in sides]
-    with step("Loading both again", LOADS * len(sides), "models") as work:
-        again = in_turn(sides, LOADS, work.advance, "load")
+    with step("Loading both", len(workers), "models") as work:
+        first = in_turn(workers, 1, work.advance, "load")
+    with step("Continuing the prompt", (repeats + 1) * len(workers), "runs") as work:
+        runs = in_turn(workers, repeats + 1, work.advance, "infer", **asked)
+    memory = [worker.ask("memory") for worker in workers]
+    with step("Loading both again", LOADS * len(workers), "models") as work:
+        again = in_turn(workers, LOADS, work.advance, "load")
     return [
         {
             "runs": runs[at],
@@ -107,7 +107,7 @@ def _measured(sides: list[Worker], prompt: str, most: int, repeats: int) -> list
             "first_load_seconds": first[at][0]["seconds"],
             "load_seconds": asdict(spread([load["seconds"] for load in again[at]])),
         }
-        for at in range(len(sides))
+        for at in range(len(workers))
     ]
 
 

@@ -55,7 +55,7 @@ def test_what_an_earlier_run_did_is_not_done_again(
     assert worked == []
     assert again["models"] == before["models"]
     run_survey([str(demo)], str(place), methods="rtn-4", samples=2, limit=1)
-    assert worked == ["judge_original", "judge_way"]
+    assert worked == ["evaluate_original", "evaluate_variant"]
 
 
 def test_a_way_that_cannot_be_is_skipped_and_a_broken_one_stops_no_other(
@@ -92,7 +92,7 @@ def test_a_demo_model_that_is_there_is_surveyed_as_it_is(
 def test_models_of_one_name_and_no_model_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ColdforgeError, match="no model to survey"):
         name_models([], ())
-    with pytest.raises(ColdforgeError, match="two models are called x"):
+    with pytest.raises(ColdforgeError, match="two models are named x"):
         name_models([str(tmp_path / "a" / "x"), str(tmp_path / "b" / "x")], ())
     assert list(name_models([str(tmp_path / "x"), str(tmp_path / "x")], ())) == ["x"]
 

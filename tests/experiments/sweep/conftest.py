@@ -1,4 +1,4 @@
-"""Sweeps of models written by hand, by verbs that only pretend."""
+"""Sweeps of models written by hand, by steps that only pretend."""
 
 import hashlib
 import shutil
@@ -47,7 +47,7 @@ class Pretender:
     """Seconds that a job's first step takes."""
 
     @property
-    def verbs(self) -> Steps:
+    def steps(self) -> Steps:
         return Steps(self.quantise, self.judge, self.build, self.measure)
 
     def quantise(self, job: Job) -> Facts:
@@ -68,7 +68,7 @@ class Pretender:
         self._leave()
         found = int(read_checkpoint(job.checkpoint).digest[:4], 16)
         return {
-            "task": "evaluate", "perplexity": found + job.judging.limit, "bits_per_weight": 4.0,
+            "task": "evaluate", "perplexity": found + job.evaluation.limit, "bits_per_weight": 4.0,
             "disk_bytes": 1000, "reference": {"kl": found / 65536},
         }  # fmt: skip
 
@@ -140,9 +140,9 @@ def jobs_in(matrix: Path, place: Path) -> list[Job]:
     return jobs_of(asked, place, weights)
 
 
-def do(jobs: list[Job], verbs: Steps) -> list[Outcome]:
+def do(jobs: list[Job], steps: Steps) -> list[Outcome]:
     """Do jobs one after another in this very thread."""
-    return [run_job(job, verbs) for job in jobs]
+    return [run_job(job, steps) for job in jobs]
 
 
 def said(outcomes: list[Outcome]) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ def test_two_at_one_name_are_refused_and_at_two_names_are_not(tmp_path: Path) ->
     with ExitStack() as stack:
         stack.enter_context(exclusive(tmp_path, "sweep"))
         stack.enter_context(exclusive(tmp_path, "one-rtn"))
-        with pytest.raises(ColdforgeError, match="another run is at sweep"):
+        with pytest.raises(ColdforgeError, match="another run works on sweep"):
             stack.enter_context(exclusive(tmp_path, "sweep"))
     with exclusive(tmp_path, "sweep"):
         pass

@@ -40,7 +40,7 @@ def _sorted(asked: dict[str, object]) -> str:
 def test_paths_are_relative_to_the_file(matrix: Path, tmp_path: Path) -> None:
     found = read_matrix(matrix)
     assert found.models == {"one": tmp_path / "one", "two": tmp_path / "two"}
-    assert found.judging.text == str(tmp_path / "held.txt")
+    assert found.evaluation.text == str(tmp_path / "held.txt")
     assert found.reads() == [tmp_path / "one", tmp_path / "two", tmp_path / "held.txt"]
 
 
@@ -71,8 +71,8 @@ def test_methods_that_differ_have_names_that_differ_and_fit_a_folder(
     ("before", "after", "message"),
     [
         ('["one", "two"]', "[]", "Expected `array` of length >= 1"),
-        ('["one", "two"]', '["three"]', "names .*/three, which is not there"),
-        ('["one", "two"]', '["one", "sub/one"]', "two models are called one"),
+        ('["one", "two"]', '["three"]', "names .*/three, which does not exist"),
+        ('["one", "two"]', '["one", "sub/one"]', "two models are named one"),
         ('"fp16"', '"int5"', "unknown method 'int5'"),
         ("bits = 8", "bits = 5", "rtn does not take --bits 5"),
         ("bits = 8", 'bits = "8"', "Expected `int | null`, got `str`"),
@@ -82,7 +82,7 @@ def test_methods_that_differ_have_names_that_differ_and_fit_a_folder(
         ('"fp16"', '{method = "rtn", bits = 8}', "two methods are rtn-bits8"),
         ('["onnxruntime"]', '["tensorrt-llm"]', "unknown backend of a sweep 'tensorrt-llm'"),
         ('["onnxruntime"]', '["onnxruntime", "onnxruntime"]', "two backends are onnxruntime"),
-        ('"onnxruntime"', '{backend = "onnxruntime", activations = "int4"}', "no activations"),
+        ('"onnxruntime"', '{backend = "onnxruntime", activations = "int4"}', "unknown activations"),
         ("limit = 64", "limit = 0", "Expected `int` >= 1"),
         ("limit = 64", "limits = 64", "unknown field `limits`"),
         ("limit = 64", "limit = 64\n[bench]\ngrid = '8'", "grid"),

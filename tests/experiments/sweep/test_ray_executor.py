@@ -68,7 +68,7 @@ def place(tmp_path: Path) -> Path:
 def test_whatever_comes_back_first_the_same_comes_out(
     matrix: Path, tmp_path: Path, place: Path
 ) -> None:
-    expected = said(do(jobs_in(matrix, tmp_path / "here"), Pretender().verbs))
+    expected = said(do(jobs_in(matrix, tmp_path / "here"), Pretender().steps))
     jobs = jobs_in(matrix, place)
     came = list(RayExecutor(Cluster(), place, "known").run(pretending(), jobs))
     assert [at for at, _ in came] == [3, 2, 1, 0]
@@ -96,7 +96,9 @@ def test_a_worker_of_other_versions_is_named(place: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(
         "coldforge.experiments.sweep.ray_executor.versions", lambda: next(ours, theirs)
     )
-    with pytest.raises(ColdforgeError, match=f"has python {theirs['python']}, we have others"):
+    with pytest.raises(
+        ColdforgeError, match=f"has python {theirs['python']}, this machine has other versions"
+    ):
         executor.check()
 
 
@@ -111,7 +113,7 @@ def test_a_job_lost_with_its_worker_is_failed_and_the_others_are_not(
     def work(job: Any) -> Any:
         if job.name == "one-fp16":
             raise LostError("The worker died unexpectedly\nand more")
-        return run_job(job, Pretender().verbs)
+        return run_job(job, Pretender().steps)
 
     came = dict(RayExecutor(Cluster(), place, "known").run(work, jobs_in(matrix, place)))
     (lost,) = came[0].cells
@@ -133,4 +135,4 @@ def test_where_ray_is_not_installed_that_is_said(
 
 
 def pretending() -> Work:
-    return lambda job: run_job(job, Pretender().verbs)
+    return lambda job: run_job(job, Pretender().steps)

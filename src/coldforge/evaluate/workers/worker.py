@@ -17,7 +17,7 @@ SOURCES = Path(coldforge.__file__).parents[1]
 
 
 class Worker:
-    """A process that measures one model, see `side`, or what another module of its kind does."""
+    """A process that measures one model, see `worker`, or what another module of its kind does."""
 
     def __init__(self, folder: Path, module: str = MODEL_WORKER) -> None:
         """Start it."""
@@ -76,22 +76,22 @@ def start_workers(*folders: Path, module: str = MODEL_WORKER) -> Iterator[list[W
         started.extend(Worker(folder, module) for folder in folders)
         yield started
     finally:
-        for child in started:
-            child.end()
+        for worker in started:
+            worker.end()
 
 
 def in_turn(
-    sides: list[Worker], rounds: int, advance: Callable[[int], None], do: str, **request: object
+    workers: list[Worker], rounds: int, advance: Callable[[int], None], do: str, **request: object
 ) -> list[list[dict[str, Any]]]:
-    """Have each side do it `rounds` times, one side at a time; return each side's answers.
+    """Have each worker do it `rounds` times, one worker at a time; return each worker's answers.
 
-    Every other round goes backwards, so that neither side is always the first.
+    Every other round goes backwards, so that neither worker is always the first.
     """
-    answers: list[list[dict[str, Any]]] = [[] for _ in sides]
+    answers: list[list[dict[str, Any]]] = [[] for _ in workers]
     for at in range(rounds):
-        order = list(range(len(sides)))
-        for side in order if at % 2 == 0 else reversed(order):
-            answers[side].append(sides[side].ask(do, **request))
+        order = list(range(len(workers)))
+        for worker in order if at % 2 == 0 else reversed(order):
+            answers[worker].append(workers[worker].ask(do, **request))
             advance(1)
     return answers
 

@@ -1,4 +1,4 @@
-"""Judge a model against its original's recorded logits."""
+"""Evaluate a model against its original's recorded logits."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,12 +13,12 @@ from coldforge.model.tokens import ModelTokens
 from coldforge.progress import step
 
 EVALUATION = 1
-"""Raised when the same judgement would give other numbers than before."""
+"""Raised when the same evaluation would give other numbers than before."""
 
 
 @dataclass(frozen=True)
 class EvaluationProtocol:
-    """On what models are judged; `text` of nothing is the default corpus's held-out files."""
+    """What models are evaluated on; an empty `text` means the default corpus's held-out files."""
 
     text: str
     window: int
@@ -35,30 +35,30 @@ class EvaluationProtocol:
 
 
 def evaluate_original(model: str, protocol: EvaluationProtocol, logits: str) -> dict[str, Any]:
-    """Judge the original and keep its logits in a file."""
+    """Evaluate the original and keep its logits in a file."""
     from coldforge.evaluate.perplexity import score
     from coldforge.model.loading.load import load_model
 
     checkpoint = read_checkpoint(Path(model))
     cut = _cut(checkpoint, protocol)
-    with step("Judging the original", cut.tokens, "tokens") as judging:
+    with step("Evaluating the original", cut.tokens, "tokens") as work:
         with LogitsWriter(load_model(checkpoint), cut.windows, Path(logits)) as recording:
-            found = score(recording, cut.windows, advance=judging.advance)
-        judging.result = f"perplexity {found.perplexity:,.3f}"
+            found = score(recording, cut.windows, advance=work.advance)
+        work.result = f"perplexity {found.perplexity:,.3f}"
     return {"perplexity": found.perplexity_estimate.json(), "protocol": cut.facts}
 
 
 def evaluate_variant(model: str, protocol: EvaluationProtocol, logits: str) -> dict[str, Any]:
-    """Judge what a way made, beside the original's logits."""
+    """Evaluate a variant against the original's logits."""
     from coldforge.evaluate.perplexity import score
     from coldforge.model.loading.load import load_model
 
     checkpoint = read_checkpoint(Path(model))
     cut = _cut(checkpoint, protocol)
-    with step("Judging", cut.tokens, "tokens") as judging:
+    with step("Evaluating", cut.tokens, "tokens") as work:
         reference = LogitsReader(cut.windows, Path(logits))
-        found = score(load_model(checkpoint), cut.windows, reference, judging.advance)
-        judging.result = f"KL {found.kl.value:.6f}"
+        found = score(load_model(checkpoint), cut.windows, reference, work.advance)
+        work.result = f"KL {found.kl.value:.6f}"
     return {
         "perplexity": found.perplexity_estimate.json(),
         "perplexity_ratio": found.ratio.json(),

@@ -1,4 +1,4 @@
-"""Store models in every way there is and judge each; killed, the same call goes on."""
+"""Make and evaluate every variant of some models; killed, the same call continues."""
 
 import time
 from pathlib import Path
@@ -39,10 +39,10 @@ def run_survey(  # noqa: PLR0913 - a flag each
 ) -> dict[str, Any]:
     """Survey `models`, and demo models trained for `steps`, into `out`; see `choose_variants`.
 
-    The result lists under `failed` what went wrong; all else is there nevertheless.
+    The result lists under `failed` the variants that failed; the others are complete.
     """
     started, place = time.monotonic(), Path(out).absolute()
-    job = SurveyPlan(
+    plan = SurveyPlan(
         choose_variants(methods), samples, calibration, EvaluationProtocol(text, WINDOW, limit)
     )
     named = name_models(models, KINDS if demo else ())
@@ -52,18 +52,20 @@ def run_survey(  # noqa: PLR0913 - a flag each
     prepare()
     place.mkdir(parents=True, exist_ok=True)
     write_card(place, SURVEY, {})
-    pace = Eta([way.name for _ in range(len(named) + demo * len(KINDS)) for way in job.ways])
+    eta = Eta(
+        [variant.name for _ in range(len(named) + demo * len(KINDS)) for variant in plan.variants]
+    )
     folders = [(kind, _trained(place, kind, steps)) for kind in KINDS if demo]
-    subjects = [
-        ModelRun(place / name, read_checkpoint(folder), job, pace)
+    runs = [
+        ModelRun(place / name, read_checkpoint(folder), plan, eta)
         for name, folder in [*folders, *named.items()]
     ]
-    found = [subject.run() for subject in subjects]
+    found = [run.run() for run in runs]
     failed = [
-        f"{model['name']} {way['way']}"
+        f"{model['name']} {variant['way']}"
         for model in found
-        for way in model["ways"]
-        if way["status"] == "failed"
+        for variant in model["ways"]
+        if variant["status"] == "failed"
     ]
     result = {"models": found, "failed": failed, **circumstances("survey", started)}
     write_report(place, result)
@@ -71,7 +73,7 @@ def run_survey(  # noqa: PLR0913 - a flag each
 
 
 def name_models(models: list[str], taken: tuple[str, ...]) -> dict[str, Path]:
-    """Name models by their folders; raise ColdforgeError for none, or two of one name."""
+    """Map folder names to models; raise ColdforgeError for none, or two of one name."""
     if not models and not taken:
         raise ColdforgeError("no model to survey", "name one: --model DIR, or train some: --demo")
     named: dict[str, Path] = {}
@@ -79,7 +81,7 @@ def name_models(models: list[str], taken: tuple[str, ...]) -> dict[str, Path]:
         folder = Path(model).resolve()
         if folder.name in taken or named.get(folder.name, folder) != folder:
             raise ColdforgeError(
-                f"two models are called {folder.name}", "rename a folder, or survey them apart"
+                f"two models are named {folder.name}", "rename a folder, or survey them separately"
             )
         named[folder.name] = folder
     return named

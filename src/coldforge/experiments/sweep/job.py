@@ -1,6 +1,6 @@
-"""A job: one model by one method, judged, and the engines made of it; what a worker does at once.
+"""A job: one variant of a model, its evaluation and its engines, done by one worker.
 
-Cells that share a checkpoint are one job, so no two workers ever make the same one.
+Cells that share a checkpoint are one job, so two workers never make the same one.
 """
 
 from dataclasses import dataclass
@@ -22,19 +22,19 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class InputDigests:
-    """Digests of what a job reads, taken once by who hands jobs out."""
+    """Digests of what a job reads, computed once where jobs are made."""
 
     weights: str
     """Of the original."""
-    drawn: str | None
-    """Of the calibration's text or set; None for the default one."""
-    judged: str
-    """Of the text, the windows and the libraries that judge."""
+    calibration: str | None
+    """Of the calibration text or set; None for the default corpus."""
+    evaluation: str
+    """Of the text, the windows and the libraries that compute."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to do, and where; every path absolute and the same on every machine."""
+    """What to do, and where; all paths are absolute and the same on every machine."""
 
     place: Path
     """The sweep's folder."""
@@ -43,31 +43,31 @@ class Job:
     variant: Variant
     backends: tuple[Backend, ...]
     calibration: Calibrating
-    judging: EvaluationProtocol
+    evaluation: EvaluationProtocol
     bench: Benching
-    seen: InputDigests
+    inputs: InputDigests
 
     @property
     def name(self) -> str:
-        """Name it for people, folders and files."""
+        """Return its name, for people, folders and files."""
         return f"{self.model}-{self.variant.name}"
 
     @property
     def checkpoint(self) -> Path:
-        """Where its checkpoint lies."""
+        """Return the folder of its checkpoint."""
         return self.place / "checkpoints" / self.name
 
     def engine(self, backend: Backend) -> Path:
-        """Where an engine of it lies."""
+        """Return the folder of one of its engines."""
         return self.place / "engines" / f"{self.name}-{backend.name}"
 
     def note(self, step: str, backend: Backend | None = None) -> Path:
-        """Where the result of a step lies, for `report` too."""
+        """Return the file of a step's result, which `report` reads too."""
         middle = f"-{backend.name}" if backend else ""
         return self.place / "runs" / f"{self.name}{middle}-{step}.json"
 
     def from_on(self, step: str, backend: Backend | None) -> list[Path]:
-        """List the notes of a step and of all that build on it."""
+        """List the results of a step and of all that depend on it."""
         if step == "quantize":
             engines = [item for each in self.backends for item in self.from_on("engine", each)]
             return [self.note(step), self.note("evaluate"), *engines]
@@ -90,22 +90,23 @@ class Job:
         drawn = None
         if find_method(self.variant.method).calibrated:
             asked = self.calibration
-            drawn = [asked.samples, asked.length, asked.seed, self.seen.drawn]
+            drawn = [asked.samples, asked.length, asked.seed, self.inputs.calibration]
         how = [FORMAT, SOLVER, versions(), self.variant.method, self.settings, drawn]
-        return [*how, self.seen.weights]
+        return [*how, self.inputs.weights]
 
     def cell(self, backend: Backend | None) -> str:
-        """Identify one of its cells by all that went in; hex sha256."""
+        """Identify one of its cells by all its inputs; hex sha256."""
         tail = [backend.name, msgspec.to_builtins(self.bench)] if backend else []
-        return sha256_json([*self.made_of(), self.seen.judged, *tail])
+        return sha256_json([*self.made_of(), self.inputs.evaluation, *tail])
 
 
 def jobs_of(matrix: Matrix, place: Path, weights: dict[str, str]) -> list[Job]:
     """List a matrix's jobs, model by model; `weights` are the digests of the models' weights."""
-    drawn, judged = identify(matrix.calibration.text), matrix.judging.digest()
+    calibration, evaluation = identify(matrix.calibration.text), matrix.evaluation.digest()
     return [
         Job(place, name, source, variant, tuple(matrix.backends), matrix.calibration,
-            matrix.judging, matrix.bench, InputDigests(weights[name], drawn, judged))
+            matrix.evaluation, matrix.bench,
+            InputDigests(weights[name], calibration, evaluation))
         for name, source in matrix.models.items()
         for variant in matrix.variants
     ]  # fmt: skip

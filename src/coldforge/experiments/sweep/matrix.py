@@ -1,4 +1,4 @@
-"""What a sweep is asked for: models, methods and backends, in a TOML file."""
+"""The matrix of a sweep: models, methods and backends, in a TOML file."""
 
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
@@ -37,7 +37,7 @@ class Backend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Calibrating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What calibrates; a text or a frozen set, relative to the file."""
+    """Calibration data: a text or a frozen set, relative to the file."""
 
     text: str = ""
     samples: Count | None = None
@@ -52,7 +52,7 @@ class _Evaluating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Benching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How engines are measured: lengths in and out, "128,64;64,128", and how often."""
+    """How engines are measured: lengths in and out, "128,64;64,128", and repetitions."""
 
     grid: str = "128,128"
     batch_size: Count = Asked.batch_size
@@ -61,7 +61,7 @@ class Benching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: Annotated[int, msgspec.Meta(ge=0)] = Asked.threads
 
     def asked(self) -> Asked:
-        """Say it as `bench` takes it."""
+        """Convert it to what `bench` takes."""
         return Asked(**msgspec.structs.asdict(self))
 
 
@@ -75,23 +75,23 @@ class _File(msgspec.Struct, Generic[M], frozen=True, forbid_unknown_fields=True)
 
 
 class Matrix(msgspec.Struct, frozen=True):
-    """A sweep's cells as its rows and columns; every path absolute."""
+    """The models, variants and backends of a sweep; all paths are absolute."""
 
     models: dict[str, Path]
     variants: list[Variant]
     backends: list[Backend]
     calibration: Calibrating
-    judging: EvaluationProtocol
+    evaluation: EvaluationProtocol
     bench: Benching
 
     def reads(self) -> list[Path]:
         """List what a sweep reads besides the matrix itself."""
-        texts = (self.calibration.text, self.judging.text)
+        texts = (self.calibration.text, self.evaluation.text)
         return [*self.models.values(), *(Path(text) for text in texts if text)]
 
 
 def read_matrix(path: Path) -> Matrix:
-    """Read a matrix; raise ColdforgeError or UnknownNameError naming what is wrong with it."""
+    """Read a matrix; raise ColdforgeError or UnknownNameError for what is wrong in it."""
     shape: Any = _File  # of a method's table, which is known only now
     found: _File[Any] = read_toml(path, shape[_method_table()])
     base = path.resolve().parent
@@ -101,20 +101,22 @@ def read_matrix(path: Path) -> Matrix:
     calibration = msgspec.structs.replace(
         found.calibration, text=_absolute(base, found.calibration.text)
     )
-    judged = found.evaluate
+    evaluate = found.evaluate
     matrix = Matrix(
         name_models([str(base / model) for model in found.models], ()),
         [_variant(item) for item in found.methods],
         backends,
         calibration,
-        EvaluationProtocol(_absolute(base, judged.text), judged.window, judged.limit),
+        EvaluationProtocol(_absolute(base, evaluate.text), evaluate.window, evaluate.limit),
         found.bench,
     )
-    _refuse_twice([item.name for item in matrix.variants], "methods", path)
-    _refuse_twice([backend.name for backend in backends], "backends", path)
+    _refuse_duplicates([item.name for item in matrix.variants], "methods", path)
+    _refuse_duplicates([backend.name for backend in backends], "backends", path)
     for place in matrix.reads():
         if not place.exists():
-            raise ColdforgeError(f"{path.name} names {place}, which is not there", f"mend {path}")
+            raise ColdforgeError(
+                f"{path.name} names {place}, which does not exist", f"correct {path}"
+            )
     return matrix
 
 
@@ -155,11 +157,11 @@ def _check(backends: list[Backend]) -> None:
             raise UnknownNameError("backend of a sweep", item.backend, [ONNXRUNTIME])
         if item.activations not in {FLOAT32, "int8"}:
             raise ColdforgeError(
-                f"no activations {item.activations!r}", f"choose {FLOAT32} or int8"
+                f"unknown activations {item.activations!r}", f"choose {FLOAT32} or int8"
             )
 
 
-def _refuse_twice(names: list[str], what: str, path: Path) -> None:
+def _refuse_duplicates(names: list[str], what: str, path: Path) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ColdforgeError(f"{path.name}: two {what} are {name}", f"remove one from {path}")

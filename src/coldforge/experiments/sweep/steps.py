@@ -1,4 +1,4 @@
-"""What a sweep does with a model: four verbs, each in a process of its own."""
+"""The four steps of a sweep, each in a process of its own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ def quantise(job: Job) -> Facts:
 
 
 def evaluate(job: Job) -> Facts:
-    """Judge the checkpoint beside its original."""
+    """Evaluate the checkpoint against its original."""
     from coldforge.evaluate.evaluate import run_evaluate
 
-    how = job.judging
+    how = job.evaluation
     asked = (how.text or None, how.window, how.limit)
     return run_in_subprocess(run_evaluate, str(job.checkpoint), str(job.source), *asked).value
 
@@ -48,7 +48,7 @@ def build(job: Job, backend: Backend) -> Facts:
 
 
 def measure(job: Job, backend: Backend) -> Facts:
-    """Measure how fast the engine is, and what it holds in memory."""
+    """Measure the engine's speed and memory."""
     from coldforge.engine.commands.bench import run_bench
 
     return run_bench([str(job.engine(backend))], job.bench.asked())
@@ -56,7 +56,7 @@ def measure(job: Job, backend: Backend) -> Facts:
 
 @dataclass(frozen=True)
 class Steps:
-    """The four; tests bring their own."""
+    """The four steps; tests replace them."""
 
     quantise: Callable[[Job], Facts] = quantise
     evaluate: Callable[[Job], Facts] = evaluate

@@ -1,4 +1,4 @@
-"""Models by methods by backends; killed, the same call goes on."""
+"""Run every cell of a matrix of models, methods and backends; killed, the same call continues."""
 
 import time
 from collections.abc import Iterator
@@ -25,22 +25,22 @@ from coldforge.quantize.preflight import check
 
 
 def run_sweep(
-    matrix: str, out: str, *, at_once: int = 1, ray: str = "", verbs: Steps | None = None
+    matrix: str, out: str, *, at_once: int = 1, ray: str = "", steps: Steps | None = None
 ) -> dict[str, Any]:
     """Do every cell of a matrix into `out`, on a Ray cluster if `ray` names one, HOST:PORT.
 
-    Cells whose inputs did not change are not done again. What goes wrong is in a cell's `error`;
-    all else is done nevertheless.
+    Cells whose inputs did not change are not repeated. An error is in a cell's `error`; the other
+    cells are done nevertheless.
     """
     started, place = time.monotonic(), Path(out).absolute()
     if at_once < 1:
-        raise ColdforgeError(f"no sweep of {at_once} jobs at a time", "write --jobs 1, or more")
+        raise ColdforgeError(f"cannot run {at_once} jobs at a time", "write --jobs 1, or more")
     asked = read_matrix(Path(matrix))
     claim(place)
     prepare()
     with exclusive(place, SWEEP), _executor(ray, place, at_once) as executor:
         jobs = jobs_of(asked, place, _weights(asked))
-        outcomes = _all(executor, jobs, verbs)
+        outcomes = _all(executor, jobs, steps)
         cells = [cell for outcome in outcomes for cell in outcome.cells]
         result = {"cells": cells, **circumstances("sweep", started)}
         write_note(place / "runs" / "sweep.json", result)
@@ -70,11 +70,11 @@ def _weights(matrix: Matrix) -> dict[str, str]:
     return digests
 
 
-def _all(executor: Executor, jobs: list[Job], verbs: Steps | None) -> list[Outcome]:
-    """Do the jobs; return their outcomes in the jobs' order, whichever came first."""
+def _all(executor: Executor, jobs: list[Job], steps: Steps | None) -> list[Outcome]:
+    """Run the jobs; return their outcomes in the jobs' order."""
     ended: dict[int, Outcome] = {}
     before = time.monotonic()
-    for place, outcome in executor.run(partial(run_job, verbs=verbs), jobs):
+    for place, outcome in executor.run(partial(run_job, steps=steps), jobs):
         ended[place] = outcome
         left = (time.monotonic() - before) / len(ended) * (len(jobs) - len(ended))
         tail = f", about {span(left)} left" if len(ended) < len(jobs) else ""
