@@ -17,7 +17,7 @@ pytestmark = pytest.mark.model
 
 @pytest.fixture
 def copy(demo: Path, tmp_path: Path) -> Path:
-    """A demo model to damage."""
+    """A demo model to kl."""
     shutil.copytree(demo, tmp_path / "model")
     (tmp_path / "model" / "coldforge.json").unlink()
     return tmp_path / "model"

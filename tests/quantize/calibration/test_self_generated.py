@@ -12,8 +12,8 @@ from coldforge.quantize.calibration.calibration import Calibration
 from coldforge.quantize.calibration.generator import BATCH, ROUNDS, Generator, Plan
 from coldforge.quantize.calibration.journal import Pairs
 from coldforge.quantize.calibration.questions import Questions, seeds
-from coldforge.quantize.calibration.sampling import Row
-from coldforge.quantize.calibration.self_generated import write
+from coldforge.quantize.calibration.sampling import Prompt
+from coldforge.quantize.calibration.self_generated import generate_calibration
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.model
@@ -48,7 +48,7 @@ class Babbler:
         self.asked: list[str] = []
         self.most = most
 
-    def answers(self, rows: list[Row], most: int) -> list[list[int]]:
+    def answers(self, rows: list[Prompt], most: int) -> list[list[int]]:
         self.asked += ["".join(map(chr, row.ids)) for row in rows]
         chances = [random.Random(row.seed) for row in rows]
         return [
@@ -63,7 +63,7 @@ def author(questions: Questions = ASKED, plan: Plan = PLAN, **other: Any) -> Any
 
 
 def made(tmp_path: Path, by: Any) -> Calibration:
-    return write(by, "m" * 64, tmp_path / "set.cal.answers")
+    return generate_calibration(by, "m" * 64, tmp_path / "set.cal.answers")
 
 
 def test_windows_are_questions_and_answers_one_after_the_other(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_answers_for_another_model_are_not_gone_on_with(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         made(tmp_path, author(kind=Killed))
     afresh = Babbler()
-    write(author(sampler=afresh), "n" * 64, tmp_path / "set.cal.answers")
+    generate_calibration(author(sampler=afresh), "n" * 64, tmp_path / "set.cal.answers")
     assert afresh.asked[0] == "question 0"
 
 

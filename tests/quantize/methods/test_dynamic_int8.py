@@ -19,7 +19,7 @@ pytestmark = [
 
 
 def made_by_torch(checkpoint: Any) -> Any:
-    """Quantise in memory; Conv1D layers are turned into linear ones first, for torch skips them."""
+    """Quantise in memory; Conv1D layers become linear ones first, as torch skips them."""
     from torch.ao.quantization import default_dynamic_qconfig, quantize_dynamic
     from transformers.pytorch_utils import Conv1D
 
@@ -28,8 +28,8 @@ def made_by_torch(checkpoint: Any) -> Any:
     model = load_model(checkpoint)
     for name, module in list(model.named_modules()):
         if isinstance(module, Conv1D):
-            inputs, outputs = module.weight.shape
-            linear = torch.nn.Linear(inputs, outputs)
+            in_features, out_features = module.weight.shape
+            linear = torch.nn.Linear(in_features, out_features)
             linear.weight.data = module.weight.data.T.contiguous()
             linear.bias.data = module.bias.data
             model.set_submodule(name, linear)

@@ -29,9 +29,9 @@ def unsmoothed(folder: Path, activations: str) -> float:
         model(windows())
     for hook in hooks:
         hook.remove()
-    turned = checkpoint.config["model_type"] == "gpt2"
+    transposed = checkpoint.config["model_type"] == "gpt2"
     for layer in layers:
-        step = layer.weight.data.abs().amax(0 if turned else 1, keepdim=True) / 127.5
+        step = layer.weight.data.abs().amax(0 if transposed else 1, keepdim=True) / 127.5
         layer.weight.data = (layer.weight.data / step).round().clamp(-128, 127) * step
         watch(layer, peaks[layer].reshape(1) / 127.5 if activations == "static" else None)
     return divergence(checkpoint, model)

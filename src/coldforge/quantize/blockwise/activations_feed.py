@@ -7,7 +7,7 @@ from typing import Any
 from coldforge.model.deterministic import Workers
 from coldforge.model.families.architecture import Stage
 from coldforge.quantize.blockwise.activation_file import Activations
-from coldforge.quantize.blockwise.skeleton import Caught, Spine
+from coldforge.quantize.blockwise.skeleton import Skeleton, StoppedForward
 from coldforge.quantize.solver.hessian import Hessian
 
 CHUNK = 8
@@ -17,10 +17,10 @@ CHUNK = 8
 class Feed:
     """Runs the calibration windows through the block at hand."""
 
-    def __init__(self, spine: Spine, inputs: Activations, workers: Workers) -> None:
+    def __init__(self, skeleton: Skeleton, inputs: Activations, workers: Workers) -> None:
         """Read what enters the block from `inputs`."""
-        self.spine, self.inputs, self.workers = spine, inputs, workers
-        spine.options(inputs.length)  # found now: threads only look them up
+        self.skeleton, self.inputs, self.workers = skeleton, inputs, workers
+        skeleton.options(inputs.length)  # found now: threads only look them up
 
     def hessian(self, stage: Stage) -> Hessian:
         """Sum X^T X over everything that enters a stage's linear layers, as the block is now."""
@@ -45,7 +45,7 @@ class Feed:
         """
         import torch
 
-        module = self.spine.block.get_submodule(stage.layers[0])
+        module = self.skeleton.block.get_submodule(stage.layers[0])
         for at in range(0, self.inputs.count, CHUNK):
             indices = range(at, min(at + CHUNK, self.inputs.count))
             with _catching(module):
@@ -63,12 +63,12 @@ class Feed:
     def _until_caught(self, index: int) -> Any:  # noqa: ANN401 - a tensor
         try:
             self._forward(index)
-        except Caught as caught:
+        except StoppedForward as caught:
             return caught.arguments[0]
         raise AssertionError("the stage was never reached")
 
     def _forward(self, index: int) -> Any:  # noqa: ANN401 - a tensor
-        return self.spine.forward(self.inputs.read(index))
+        return self.skeleton.forward(self.inputs.read(index))
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def _catching(module: Any) -> Iterator[None]:  # noqa: ANN401 - a torch module
     """While it lasts, the module ends a forward pass and carries its arguments out."""
 
     def out(_: object, args: tuple[Any, ...]) -> None:
-        raise Caught(args, {})
+        raise StoppedForward(args, {})
 
     hook = module.register_forward_pre_hook(out)
     try:

@@ -1,4 +1,4 @@
-"""The block at hand, as a method sees it: linear layers as (outputs, inputs), what flows in."""
+"""The block at hand, as a method sees it: linear layers as (out_features, in_features), what flows in."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +7,7 @@ from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.model.deterministic import Workers
 from coldforge.model.families.architecture import Stage
 from coldforge.quantize.blockwise.activations_feed import Feed
-from coldforge.quantize.blockwise.skeleton import Spine
+from coldforge.quantize.blockwise.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
@@ -24,50 +24,50 @@ class Block:
     """One block in memory."""
 
     index: int
-    spine: Spine
+    skeleton: Skeleton
     workers: Workers
     feed: Feed | None
     """None for methods that look at weights alone."""
     masks: dict[str, Any] = field(default_factory=dict)
-    """By layer: true (outputs, inputs) where a weight was pruned and must stay zero."""
+    """By layer: true (out_features, in_features) where a weight was pruned and must stay zero."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """List the stages in the order in which the block computes."""
-        return self.spine.architecture.stages
+        return self.skeleton.architecture.stages
 
     @property
     def name(self) -> str:
         """Name the block as tensors do: model.layers.3."""
-        return f"{self.spine.architecture.blocks}.{self.index}"
+        return f"{self.skeleton.architecture.blocks}.{self.index}"
 
     def full(self, layer: str) -> str:
         """Name a layer as the checkpoint does: model.layers.3.mlp.up_proj."""
-        return self.spine.tensors[self.index][f"{layer}.weight"].removesuffix(".weight")
+        return self.skeleton.tensors[self.index][f"{layer}.weight"].removesuffix(".weight")
 
     def weight(self, layer: str) -> Any:  # noqa: ANN401 - a tensor
-        """Return a copy of a linear layer's weight, float32 (outputs, inputs)."""
-        weight = self.spine.block.get_submodule(layer).weight.detach().float()
-        return (weight.T if self.spine.architecture.turned else weight).clone().contiguous()
+        """Return a copy of a linear layer's weight, float32 (out_features, in_features)."""
+        weight = self.skeleton.block.get_submodule(layer).weight.detach().float()
+        return (weight.T if self.skeleton.architecture.turned else weight).clone().contiguous()
 
     def put(self, layer: str, weight: Any) -> None:  # noqa: ANN401 - a tensor
-        """Let the block compute with another weight, (outputs, inputs), from now on."""
-        module = self.spine.block.get_submodule(layer)
-        turned = weight.T if self.spine.architecture.turned else weight
+        """Let the block compute with another weight, (out_features, in_features), from now on."""
+        module = self.skeleton.block.get_submodule(layer)
+        turned = weight.T if self.skeleton.architecture.turned else weight
         module.weight.data = turned.to(module.weight.dtype).contiguous()
 
     def scale_input(self, stage: Stage, scales: Any) -> None:  # noqa: ANN401 - a tensor
-        """Divide what enters a stage by `scales` (inputs,), fold it into what makes it.
+        """Divide what enters a stage by `scales` (in_features,), fold it into what makes it.
 
         The stage's weights are multiplied by the same, so the block computes what it did.
         """
-        scales = scales.to(self.spine.device)
-        maker = self.spine.block.get_submodule(stage.norm or stage.linear)
+        scales = scales.to(self.skeleton.device)
+        maker = self.skeleton.block.get_submodule(stage.norm or stage.linear)
         kind = maker.weight.dtype
         if stage.norm:
             maker.weight.data = (maker.weight.float() / scales).to(kind)
         else:
-            turned = self.spine.architecture.turned
+            turned = self.skeleton.architecture.turned
             across = scales if turned else scales[:, None]
             maker.weight.data = (maker.weight.float() / across).to(kind)
         if getattr(maker, "bias", None) is not None:

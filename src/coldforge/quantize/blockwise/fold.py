@@ -20,7 +20,7 @@ def foldable(block: Block, stage: Stage) -> bool:
 
 
 def storable(block: Block, stage: Stage, scales: Any) -> Any:  # noqa: ANN401 - tensors
-    """Return the scales near `scales` (inputs,) that a norm stored in sixteen bits divides by.
+    """Return the scales near `scales` (in_features,) that a norm stored in sixteen bits divides by.
 
     An input whose weight in the norm cannot be stored keeps 1. A linear layer takes any scales.
     """
@@ -28,21 +28,21 @@ def storable(block: Block, stage: Stage, scales: Any) -> Any:  # noqa: ANN401 - 
 
     if not stage.norm:
         return scales
-    before = block.spine.block.get_submodule(stage.norm).weight
-    kind = keep(block.spine.checkpoint)
+    before = block.skeleton.block.get_submodule(stage.norm).weight
+    kind = keep(block.skeleton.checkpoint)
     after = (before.float() / scales).to(before.dtype).to(kind)
     sound = torch.isfinite(after) & (after.abs() >= torch.finfo(kind).smallest_normal)
     return torch.where(sound, before.float() / after.float(), torch.ones_like(scales))
 
 
 def fold(block: Block, stage: Stage, scales: Any) -> None:  # noqa: ANN401 - a tensor
-    """Divide a stage's input by storable `scales` (inputs,) and multiply its weights by them.
+    """Divide a stage's input by storable `scales` (in_features,) and multiply its weights by them.
 
     A linear layer that makes the input must not be quantised yet.
     """
     block.scale_input(stage, scales)
-    maker = block.spine.block.get_submodule(stage.norm or stage.linear)
-    kind = keep(block.spine.checkpoint)
+    maker = block.skeleton.block.get_submodule(stage.norm or stage.linear)
+    kind = keep(block.skeleton.checkpoint)
     for part in ("weight", "bias") if stage.norm else ("bias",):
         item = getattr(maker, part, None)
         if item is not None:

@@ -14,18 +14,18 @@ from coldforge.quantize.blockwise.activation_file import Activations
 from coldforge.quantize.blockwise.activations_feed import Feed
 from coldforge.quantize.blockwise.block import Block
 from coldforge.quantize.blockwise.request import LayerReport, Request
-from coldforge.quantize.blockwise.skeleton import Spine
+from coldforge.quantize.blockwise.skeleton import Skeleton
 
 
 class Progress:
     """Opens and closes blocks one after the other."""
 
-    def __init__(self, request: Request, spine: Spine, pool: Workers) -> None:
+    def __init__(self, request: Request, skeleton: Skeleton, pool: Workers) -> None:
         """Find where an earlier run stopped, else embed the calibration windows."""
-        self.spine, self.pool, self.drawn = spine, pool, request.calibration
+        self.skeleton, self.pool, self.drawn = skeleton, pool, request.calibration
         self.state = request.out / WORK
         self.state.mkdir(parents=True, exist_ok=True)
-        self.chosen = request.blocks or range(len(spine))
+        self.chosen = request.blocks or range(len(skeleton))
         self.reports: list[LayerReport] = []
         self.finished = 0
         while found := _noted(self._note(self.finished)):
@@ -34,10 +34,10 @@ class Progress:
         self.inputs: Activations | None = None
         self.seconds: list[float] = []
         if self.finished:
-            say(f"  {self.finished} of {len(spine)} blocks were finished before")
+            say(f"  {self.finished} of {len(skeleton)} blocks were finished before")
         elif self.drawn is not None:
             with closing(self._at(0)) as first:
-                for index, hidden in enumerate(spine.embed(self.drawn.windows)):
+                for index, hidden in enumerate(skeleton.embed(self.drawn.windows)):
                     first.write(index, hidden)
 
     def open(self, index: int) -> Feed | None:
@@ -46,7 +46,7 @@ class Progress:
         if self.drawn is None or index >= self.chosen.stop:
             return None
         self.inputs = self._at(index)
-        return Feed(self.spine, self.inputs, self.pool)
+        return Feed(self.skeleton, self.inputs, self.pool)
 
     def close(self, block: Block, reports: list[LayerReport]) -> None:
         """Compute what enters the next block, then note this one as done."""
@@ -71,15 +71,15 @@ class Progress:
     @property
     def projected(self) -> str:
         """Say what all blocks would take, where only some were quantised."""
-        if len(self.chosen) == len(self.spine) or not self.seconds:
+        if len(self.chosen) == len(self.skeleton) or not self.seconds:
             return ""
         each = sum(self.seconds) / len(self.seconds)
-        return f"{each:.0f} s a block, about {each * len(self.spine) / 60:.0f} min for all"
+        return f"{each:.0f} s a block, about {each * len(self.skeleton) / 60:.0f} min for all"
 
     def _at(self, index: int) -> Activations:
         assert self.drawn is not None  # noqa: S101 - asked for by methods that calibrate alone
         windows = self.drawn.windows
-        return Activations(self._path(index), len(windows), len(windows[0]), self.spine.width)
+        return Activations(self._path(index), len(windows), len(windows[0]), self.skeleton.width)
 
     def _path(self, index: int) -> Path:
         return self.state / f"hidden-{index:05}.f32"

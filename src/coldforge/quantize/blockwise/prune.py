@@ -23,7 +23,7 @@ def share(text: str) -> float:
 
 
 def pruned(weight: Any, text: str, norms: Any = None) -> Any:  # noqa: ANN401 - tensors
-    """Return a mask (outputs, inputs), true where a weight goes; `norms` (inputs,) or None.
+    """Return a mask (out_features, in_features), true where a weight goes; `norms` (in_features,) or None.
 
     2:4 takes the two weakest of each four inputs in a row; a fraction the weakest of each output.
     """

@@ -15,10 +15,10 @@ from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.progress import Progress
 from coldforge.quantize.blockwise.prune import pruned
 from coldforge.quantize.blockwise.request import LayerReport, Request, Result
-from coldforge.quantize.blockwise.skeleton import Spine
+from coldforge.quantize.blockwise.skeleton import Skeleton
 from coldforge.quantize.blockwise.unquantised import cast, keep, write_rest
 
-WIDE, WHOLE = 16, -1
+UNQUANTISED, PER_ROW = 16, -1
 """Bits of a layer that is left as it is; the group size that stands for whole rows."""
 
 
@@ -29,7 +29,9 @@ class Quantiser(Protocol):
         """Quantise linear layers; leave the block computing with what was stored."""
 
 
-def walk(request: Request, quantise: Quantiser, form: Format | None, dtype: str = "") -> Result:
+def quantise_blocks(
+    request: Request, quantise: Quantiser, form: Format | None, dtype: str = ""
+) -> Result:
     """Fill `request.out` with the model's tensors, blocks quantised and stored as `form`.
 
     What is not quantised is stored as `dtype`: float16 by default, bfloat16 if the model is.
@@ -38,24 +40,24 @@ def walk(request: Request, quantise: Quantiser, form: Format | None, dtype: str 
 
     checkpoint = request.checkpoint
     kind = getattr(torch, dtype) if dtype else keep(checkpoint)
-    spine = Spine(checkpoint, request.device, request.dtype)
+    skeleton = Skeleton(checkpoint, request.device, request.dtype)
     for name in unknown_layers(checkpoint):
         say(f"  {name} is a matrix of no known kind: left as it is")
     shards = Shards(request.out)
-    chosen, each = request.blocks or range(len(spine)), len(spine.architecture.layers)
+    chosen, each = request.blocks or range(len(skeleton)), len(skeleton.architecture.layers)
     with step("Quantising", len(chosen) * each, "layers") as work, workers() as pool:
-        flow = Progress(request, spine, pool)
+        flow = Progress(request, skeleton, pool)
         reports = list(flow.reports)
         work.advance(each * sum(index in chosen for index in range(flow.finished)))
-        for index in range(flow.finished, len(spine)):
-            block = Block(index, spine, pool, flow.open(index))
+        for index in range(flow.finished, len(skeleton)):
+            block = Block(index, skeleton, pool, flow.open(index))
             found = _one(block, request, quantise, _Writing(form, kind, shards))
             flow.close(block, found)
             work.note = flow.say(found)
             work.advance(each * (index in chosen))
             reports += found
         work.result = flow.projected
-    write_rest(checkpoint, spine, shards, kind)
+    write_rest(checkpoint, skeleton, shards, kind)
     shards.join()
     quantization = form.config(_described(request, reports)) if form else {}
     return Result(reports, str(kind).removeprefix("torch."), quantization)
@@ -63,11 +65,11 @@ def walk(request: Request, quantise: Quantiser, form: Format | None, dtype: str 
 
 def _described(request: Request, reports: list[LayerReport]) -> dict[str, Any]:
     """Say how layers are stored: the commonest way, and each layer that differs from it."""
-    ways = Counter((item.bits, item.group_size) for item in reports if item.bits != WIDE)
-    usual = ways.most_common(1)[0][0] if ways else (4, WHOLE)
+    ways = Counter((item.bits, item.group_size) for item in reports if item.bits != UNQUANTISED)
+    usual = ways.most_common(1)[0][0] if ways else (4, PER_ROW)
     dynamic = {
         exactly(item.layer): None
-        if item.bits == WIDE
+        if item.bits == UNQUANTISED
         else {"bits": item.bits, "group_size": item.group_size}
         for item in reports
         if (item.bits, item.group_size) != usual
@@ -87,25 +89,25 @@ class _Writing:
 
 def _one(block: Block, request: Request, quantise: Quantiser, to: _Writing) -> list[LayerReport]:
     """Quantise one block and write it."""
-    spine = block.spine
-    module = spine.load(block.index)
+    skeleton = block.skeleton
+    module = skeleton.load(block.index)
     chosen = request.blocks is None or block.index in request.blocks
     if chosen and request.prune:
         _prune(block, request.prune)
     stored = dict(quantise(block)) if chosen else {}
-    names = spine.tensors[block.index]
+    names = skeleton.tensors[block.index]
     plain = {names[key]: item for key, item in module.state_dict().items() if key in names}
     packed: dict[str, Any] = {}
     reports = []
-    for layer in spine.architecture.layers:
+    for layer in skeleton.architecture.layers:
         done, full = stored.get(layer) or Stored(None), block.full(layer)
         if done.item is None or to.form is None:
-            reports.append(LayerReport(full, WIDE, WHOLE, done.error))
+            reports.append(LayerReport(full, UNQUANTISED, PER_ROW, done.error))
             continue
         del plain[f"{full}.weight"]
         packed |= {full + end: item for end, item in to.form.encode(full, done.item).items()}
-        whole = request.settings.get("group_size", WHOLE) == WHOLE
-        size = WHOLE if whole else done.item.group_size
+        whole = request.settings.get("group_size", PER_ROW) == PER_ROW
+        size = PER_ROW if whole else done.item.group_size
         reports.append(LayerReport(full, done.item.bits, size, done.error))
     packed |= {name: cast(name, item, to.kind) for name, item in plain.items()}
     to.shards.write(f"{block.index:05}", packed)
@@ -132,7 +134,7 @@ def each_layer(work: Callable[[Block, str], Stored]) -> Quantiser:
                 block.put(layer, done.item.weight())
             return done
 
-        layers = block.spine.architecture.layers
+        layers = block.skeleton.architecture.layers
         return dict(zip(layers, block.workers.map(one, layers), strict=True))
 
     return quantise

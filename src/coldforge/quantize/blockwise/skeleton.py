@@ -13,7 +13,7 @@ from coldforge.model.loading.inputs import watch
 DTYPES = ("float32", "bfloat16", "float16")
 
 
-class Caught(Exception):  # noqa: N818 - not an error: the way out of a forward pass
+class StoppedForward(Exception):  # noqa: N818 - not an error: the way out of a forward pass
     """Carries what reached a module, out of the forward pass that it ends."""
 
     def __init__(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
@@ -22,7 +22,7 @@ class Caught(Exception):  # noqa: N818 - not an error: the way out of a forward 
         self.arguments, self.options = args, options
 
 
-class Spine:
+class Skeleton:
     """A model's skeleton on a device; `load` puts one block's weights in place of another's."""
 
     def __init__(self, checkpoint: Checkpoint, device: str = "cpu", dtype: str = "float32") -> None:
@@ -147,19 +147,19 @@ class Spine:
             else:
                 item.data = tensor
 
-    def _catch(self, ids: Any) -> Caught:  # noqa: ANN401 - a tensor
+    def _catch(self, ids: Any) -> StoppedForward:  # noqa: ANN401 - a tensor
         import torch
 
         def out(_: object, args: tuple[Any, ...], options: dict[str, Any]) -> None:
             if not args:
                 args = (options.pop("hidden_states"),)
-            raise Caught(args, options)
+            raise StoppedForward(args, options)
 
         hook = self.block.register_forward_pre_hook(out, with_kwargs=True)
         try:
             with torch.no_grad():
                 self._model(ids, use_cache=False)
-        except Caught as caught:
+        except StoppedForward as caught:
             return caught
         finally:
             hook.remove()

@@ -5,7 +5,7 @@ from typing import Any
 from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.checkpoint.shards import Shards
 from coldforge.errors import ColdforgeError
-from coldforge.quantize.blockwise.skeleton import Spine, read_tensor
+from coldforge.quantize.blockwise.skeleton import Skeleton, read_tensor
 
 
 def keep(checkpoint: Checkpoint) -> Any:  # noqa: ANN401 - a torch dtype
@@ -29,9 +29,9 @@ def cast(name: str, tensor: Any, kind: Any) -> Any:  # noqa: ANN401 - a tensor a
     return found
 
 
-def write_rest(checkpoint: Checkpoint, spine: Spine, shards: Shards, kind: Any) -> None:  # noqa: ANN401
+def write_rest(checkpoint: Checkpoint, skeleton: Skeleton, shards: Shards, kind: Any) -> None:  # noqa: ANN401
     """Write every tensor that is in no block, one piece each."""
-    inside = {full for block in spine.tensors for full in block.values()}
+    inside = {full for block in skeleton.tensors for full in block.values()}
     for at, name in enumerate(sorted(checkpoint.tensors.keys() - inside)):
         tensor = read_tensor(checkpoint, name)
         shards.write(f"rest-{at:05}", {name: cast(name, tensor, kind)})

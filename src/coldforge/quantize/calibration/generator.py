@@ -9,7 +9,7 @@ from coldforge.model.tokens import ModelTokens
 from coldforge.quantize.calibration.calibration import check_size
 from coldforge.quantize.calibration.journal import Pairs
 from coldforge.quantize.calibration.questions import Questions
-from coldforge.quantize.calibration.sampling import Row, Sampler
+from coldforge.quantize.calibration.sampling import Prompt, Sampler
 
 BATCH = 16  # questions answered at once; fixed, for the last bits of sums depend on it
 ROUNDS = 8  # answers to each question of a file at most, if they are drawn
@@ -73,7 +73,7 @@ class Generator:
         indices = range(number * BATCH, min((number + 1) * BATCH, self.most))
         asked = self.tokens.encode([self._put(text) for text in self._texts(indices)])
         fit = {at: ids for at, ids in zip(indices, asked, strict=True) if self._fits(ids)}
-        rows = [Row(ids, f"{self.plan.seed} answer {at}") for at, ids in fit.items()]
+        rows = [Prompt(ids, f"{self.plan.seed} answer {at}") for at, ids in fit.items()]
         said = self.sampler.answers(rows, self.plan.answer) if rows else []
         return list(zip(fit.values(), said, strict=True))
 
@@ -94,7 +94,7 @@ class Generator:
             chosen = chance.sample(self.questions.texts, EXAMPLES)
             prompts.append("".join(f"{text.rstrip()}\n\n\n" for text in chosen))
         rows = [
-            Row(ids, f"{self.plan.seed} question {at}")
+            Prompt(ids, f"{self.plan.seed} question {at}")
             for at, ids in zip(indices, self.tokens.encode(prompts), strict=True)
         ]
         said = self.sampler.answers(rows, INVENTED)

@@ -6,7 +6,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Row:
+class Prompt:
     """A prompt to continue."""
 
     ids: list[int]
@@ -29,7 +29,7 @@ class Sampler:
         """Tokens the model takes, question and answer together."""
         return int(getattr(self.model.config, "max_position_embeddings", 0)) or 1 << 20
 
-    def answers(self, rows: list[Row], most: int) -> list[list[int]]:
+    def answers(self, rows: list[Prompt], most: int) -> list[list[int]]:
         """Continue each row by at most `most` tokens, as far as the context goes.
 
         The same rows give the same tokens; beside other rows the last bits of a sum may differ.
@@ -74,7 +74,7 @@ class Sampler:
         return list(map(int, steps.clamp(max=logits.shape[1] - 1)))
 
 
-def ends_of(model: Any, end: int) -> frozenset[int]:  # noqa: ANN401 - a Transformers model
+def end_tokens(model: Any, end: int) -> frozenset[int]:  # noqa: ANN401 - a Transformers model
     """Gather the tokens at which a model's own settings stop, and the tokenizer's end."""
     settings = getattr(model, "generation_config", None)
     told = getattr(settings, "eos_token_id", None)

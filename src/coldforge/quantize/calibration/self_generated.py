@@ -19,7 +19,7 @@ from coldforge.quantize.calibration.generator import Generator
 from coldforge.quantize.calibration.journal import Journal, Pairs
 
 
-def write(author: Generator, model_digest: str, sidecar: Path) -> Calibration:
+def generate_calibration(author: Generator, model_digest: str, sidecar: Path) -> Calibration:
     """Ask until there is enough; `sidecar` keeps the answers of a run that is killed.
 
     Raise ColdforgeError if all answers worth keeping do not fill one window. Fewer windows than

@@ -2,7 +2,7 @@
 
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.request import Request, Result
-from coldforge.quantize.blockwise.run import walk
+from coldforge.quantize.blockwise.run import quantise_blocks
 from coldforge.quantize.methods.method import HALF, NoSettings, Variant
 
 
@@ -24,7 +24,7 @@ class Half:
         def nothing(block: Block) -> dict[str, Stored]:
             return {}
 
-        return walk(request, nothing, None, self.dtype)
+        return quantise_blocks(request, nothing, None, self.dtype)
 
 
 METHOD = Half("fp16", "float16")

@@ -1,4 +1,4 @@
-"""GPTQ: spread each input's rounding error over the inputs not yet rounded."""
+"""GPTQ: each column's rounding error is compensated in the columns not yet rounded."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.request import Request, Result
-from coldforge.quantize.blockwise.run import walk
+from coldforge.quantize.blockwise.run import quantise_blocks
 from coldforge.quantize.methods.method import Variant, check_groups
 from coldforge.quantize.methods.rtn import BITS, Rounding
 from coldforge.quantize.settings import setting
-from coldforge.quantize.solver.gptq import Columns, solve
+from coldforge.quantize.solver.gptq import GptqConfig, solve
 from coldforge.quantize.solver.hessian import Hessian
 
 
@@ -22,7 +22,7 @@ class Settings(Rounding):
 
 
 class Gptq:
-    """The method of Frantar et al. 2022, block by block, inputs from the quantised layers before.
+    """The method of Frantar et al. 2022, block by block, on the outputs of the quantised blocks before.
 
     Act-order is applied with static groups, the only form that TensorRT-LLM decodes.
     """
@@ -41,22 +41,22 @@ class Gptq:
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
         check_groups(request.checkpoint, request.settings["group_size"])
-        how = Columns(**request.settings)
-        return walk(request, Solving(lambda layer: how), find_format("gptq"))
+        how = GptqConfig(**request.settings)
+        return quantise_blocks(request, GptqQuantiser(lambda layer: how), find_format("gptq"))
 
 
 METHOD = Gptq()
 
 
-class Solving:
-    """Quantise a block's layers in the order in which it computes."""
+class GptqQuantiser:
+    """Quantises a block's layers in the order of computation."""
 
     def __init__(self, how: "Any") -> None:  # noqa: ANN401 - Callable[[str], Columns | None]
-        """Take a function that says how to store a layer, by its full name; None: as it is."""
+        """Take a function from a layer's full name to its config; None: the layer stays as it is."""
         self.how = how
 
     def __call__(self, block: Block) -> dict[str, Stored]:
-        """Solve every layer of the block."""
+        """Quantise every layer of the block."""
         done = {}
         for stage in block.stages:
             assert block.feed is not None  # noqa: S101 - a calibrated method
@@ -65,12 +65,12 @@ class Solving:
             hessian = block.feed.hessian(stage)
             for layer in stage.layers:
                 how = self.how(block.full(layer))
-                done[layer] = solved(block, layer, hessian, how) if how else Stored(None)
+                done[layer] = solve_layer(block, layer, hessian, how) if how else Stored(None)
         return done
 
 
-def solved(block: Block, layer: str, hessian: Hessian, how: Columns) -> Stored:
-    """Solve one layer and let the block compute with the result."""
+def solve_layer(block: Block, layer: str, hessian: Hessian, how: GptqConfig) -> Stored:
+    """Quantise one layer and set the result in the block."""
     weight = block.weight(layer)
     item = solve(weight, hessian, how, block.workers, block.masks.get(layer))
     decoded = item.weight()

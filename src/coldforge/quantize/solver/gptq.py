@@ -19,7 +19,7 @@ ROWS = 512
 
 
 @dataclass(frozen=True)
-class Columns:
+class GptqConfig:
     """How a layer's weights are stored."""
 
     bits: int
@@ -33,11 +33,11 @@ class Columns:
 def solve(
     weight: Any,  # noqa: ANN401 - a tensor
     hessian: Hessian,
-    how: Columns,
+    how: GptqConfig,
     pool: Pool,
     mask: Any = None,  # noqa: ANN401 - a tensor
 ) -> Quantized:
-    """Quantise `weight` (outputs, inputs) float32; entries where `mask` is true become zero."""
+    """Quantise `weight` (out_features, in_features) float32; entries where `mask` is true become zero."""
     import torch
 
     importance = hessian.diagonal.float()
@@ -57,7 +57,7 @@ def solve(
 class _Tile:
     """Some rows of a layer, turned: (inputs, rows)."""
 
-    def __init__(self, weight: Any, mask: Any, importance: Any, how: Columns) -> None:  # noqa: ANN401
+    def __init__(self, weight: Any, mask: Any, importance: Any, how: GptqConfig) -> None:  # noqa: ANN401
         """Take rows of the weight, (rows, inputs)."""
         import torch
 

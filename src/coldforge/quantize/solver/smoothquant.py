@@ -6,16 +6,16 @@ A layer computes the same with its inputs divided and its weights multiplied by 
 from typing import Any
 
 
-def aware(magnitude: Any, alpha: float) -> Any:  # noqa: ANN401 - tensors
-    """Scale inputs by their mean magnitude (inputs,) to the power of `alpha`.
+def awq_scales(magnitude: Any, alpha: float) -> Any:  # noqa: ANN401 - tensors
+    """Scale inputs by their mean magnitude (in_features,) to the power of `alpha`.
 
     AWQ (Lin et al. 2023, equation 5): the weights of large inputs are rounded on a finer grid.
     """
     return _balanced(magnitude.float().pow(alpha), magnitude > 0)
 
 
-def smooth(inputs: Any, weights: Any, alpha: float) -> Any:  # noqa: ANN401 - tensors
-    """Share the range between inputs and weights, largest magnitudes of each input (inputs,).
+def smoothquant_scales(inputs: Any, weights: Any, alpha: float) -> Any:  # noqa: ANN401 - tensors
+    """Share the range between inputs and weights, largest magnitudes of each input (in_features,).
 
     SmoothQuant (Xiao et al. 2022, equation 4): max|x|^alpha / max|w|^(1 - alpha).
     """

@@ -1,13 +1,13 @@
-"""How far next-token distributions stray, computed from the hidden states after the last block."""
+"""KL divergence of next-token distributions, from the hidden states after the last block."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from coldforge.model.deterministic import Workers
-from coldforge.quantize.blockwise.skeleton import Spine
+from coldforge.quantize.blockwise.skeleton import Skeleton
 
 ROWS = 128
-"""Positions whose distributions are held at once; fixed, for sums are taken over them."""
+"""Positions computed at once; fixed, because it decides the order of summation."""
 
 
 Stream = Callable[[int], Any]
@@ -15,28 +15,28 @@ Stream = Callable[[int], Any]
 
 
 def divergences(
-    spine: Spine, pool: Workers, windows: int, plain: Stream, others: Sequence[Stream]
+    skeleton: Skeleton, pool: Workers, windows: int, plain: Stream, others: Sequence[Stream]
 ) -> list[float]:
     """Return the mean Kullback-Leibler divergence from `plain` of each of `others`, nats a token.
 
-    The last token of a window counts: what it predicts is compared, not whether it comes true.
+    The last token of a window counts too: distributions are compared, not predictions of a text.
     """
     import torch
 
-    norm, matrix = spine.head()
+    norm, matrix = skeleton.head()
 
     def logs(hidden: Any) -> Any:  # noqa: ANN401 - tensors
-        rows = norm(hidden.to(spine.device)) @ matrix.T
+        rows = norm(hidden.to(skeleton.device)) @ matrix.T
         return rows.double().log_softmax(-1)
 
     def window(at: int) -> tuple[int, list[float]]:
         hidden, sums = plain(at)[0], [0.0] * len(others)
         for start in range(0, len(hidden), ROWS):
             span = slice(start, start + ROWS)
-            wanted = logs(hidden[span])
-            shares = wanted.exp()
+            target = logs(hidden[span])
+            shares = target.exp()
             for index, other in enumerate(others):
-                found = wanted - logs(other(at)[0, span])
+                found = target - logs(other(at)[0, span])
                 sums[index] += float(found.mul_(shares).sum())
         return len(hidden), sums
 

@@ -1,13 +1,13 @@
-"""Quantisation-aware training: the model learns to live with its rounded weights."""
+"""Quantisation-aware training: the weights are trained as they are rounded."""
 
 from dataclasses import dataclass, replace
 
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.request import Request, Result
-from coldforge.quantize.blockwise.run import each_layer, walk
+from coldforge.quantize.blockwise.run import each_layer, quantise_blocks
 from coldforge.quantize.methods.method import Variant, check_groups
-from coldforge.quantize.methods.qat.initial import begin
+from coldforge.quantize.methods.qat.initial import gptq_start
 from coldforge.quantize.methods.qat.train import train
 from coldforge.quantize.methods.rtn import Rounding
 from coldforge.quantize.settings import setting
@@ -23,10 +23,10 @@ class Settings(Rounding):
 
 
 class Qat:
-    """Distil the original into its rounded twin, from where GPTQ left it, on GPTQ's grids.
+    """Distil the original into a model of rounded weights, starting from GPTQ's result and grids.
 
-    Every step computes with the very weights that would be stored. The model is in memory twice,
-    with Adam's means and the gradients of some windows: about 40 bytes a weight under training.
+    Every step computes with the weights that would be stored. The model is in memory twice,
+    with Adam's moments and the gradients of some windows: about 40 bytes a trained weight.
     """
 
     name = "qat"
@@ -38,14 +38,14 @@ class Qat:
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
         check_groups(request.checkpoint, request.settings["group_size"])
-        trained = train(request, begin(request))
+        trained = train(request, gptq_start(request))
 
         def one(block: Block, layer: str) -> Stored:
-            found = trained.latents.get(block.full(layer))
+            found = trained.weights.get(block.full(layer))
             return Stored(found.rounded() if found else None)
 
         plain = replace(request, calibration=None, prune="")
-        result = walk(plain, each_layer(one), find_format("gptq"))
+        result = quantise_blocks(plain, each_layer(one), find_format("gptq"))
         return replace(result, extra={"training": {"kl": trained.losses}})
 
 
