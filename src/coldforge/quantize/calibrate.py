@@ -46,7 +46,7 @@ def run_calibrate(  # noqa: PLR0913 - a flag each
     prepare()
     found = _drawn(checkpoint, text, plan) if text else _written(checkpoint, questions, plan, place)
     if len(found.windows) < samples:
-        say(f"  {len(found.windows)} windows of the {samples} wanted; more questions give more")
+        say(f"  {len(found.windows)} of {samples} windows; more questions give more")
     write_frozen(place, found)
     return {"out": out, **found.facts, **circumstances("calibrate", started)}
 

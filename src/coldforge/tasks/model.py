@@ -34,7 +34,7 @@ def demo(  # noqa: PLR0913, PLR0917 - a flag each
     Example: invoke model.demo --kind gqa --out models/demo
     """
     from coldforge.demo.architectures import check_kind
-    from coldforge.demo.make import run_demo
+    from coldforge.demo.demo import run_demo
     from coldforge.model.card_facts import DEMO
 
     check_kind(kind)

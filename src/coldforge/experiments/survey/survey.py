@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
-from coldforge.demo.make import run_demo
+from coldforge.demo.demo import run_demo
 from coldforge.errors import ColdforgeError
 from coldforge.evaluate.evaluate import LIMIT
 from coldforge.experiments.survey.eta import Eta

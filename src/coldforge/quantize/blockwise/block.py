@@ -1,4 +1,4 @@
-"""The block at hand, as a method sees it: linear layers as (out_features, in_features), what flows in."""
+"""The current block, as a method sees it: linear layers (out_features, in_features) and inputs."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from coldforge.quantize.blockwise.skeleton import Skeleton
 
 @dataclass(frozen=True)
 class Stored:
-    """One linear layer as it will be stored; `item` is None where it stays as it is."""
+    """One linear layer as stored; `item` is None where it stays as it is."""
 
     item: Quantized | None
     error: float | None = None
@@ -27,7 +27,7 @@ class Block:
     skeleton: Skeleton
     workers: Workers
     feed: Feed | None
-    """None for methods that look at weights alone."""
+    """None for methods without calibration."""
     masks: dict[str, Any] = field(default_factory=dict)
     """By layer: true (out_features, in_features) where a weight was pruned and must stay zero."""
 
@@ -51,26 +51,26 @@ class Block:
         return (weight.T if self.skeleton.architecture.turned else weight).clone().contiguous()
 
     def put(self, layer: str, weight: Any) -> None:  # noqa: ANN401 - a tensor
-        """Let the block compute with another weight, (out_features, in_features), from now on."""
+        """Replace a linear layer's weight, (out_features, in_features)."""
         module = self.skeleton.block.get_submodule(layer)
-        turned = weight.T if self.skeleton.architecture.turned else weight
-        module.weight.data = turned.to(module.weight.dtype).contiguous()
+        transposed = weight.T if self.skeleton.architecture.turned else weight
+        module.weight.data = transposed.to(module.weight.dtype).contiguous()
 
     def scale_input(self, stage: Stage, scales: Any) -> None:  # noqa: ANN401 - a tensor
-        """Divide what enters a stage by `scales` (in_features,), fold it into what makes it.
+        """Divide a stage's input by `scales` (in_features,), folded into the module that produces it.
 
-        The stage's weights are multiplied by the same, so the block computes what it did.
+        The stage's weights are multiplied by the same, so the block's output stays the same.
         """
         scales = scales.to(self.skeleton.device)
-        maker = self.skeleton.block.get_submodule(stage.norm or stage.linear)
-        kind = maker.weight.dtype
+        producer = self.skeleton.block.get_submodule(stage.norm or stage.linear)
+        kind = producer.weight.dtype
         if stage.norm:
-            maker.weight.data = (maker.weight.float() / scales).to(kind)
+            producer.weight.data = (producer.weight.float() / scales).to(kind)
         else:
-            turned = self.skeleton.architecture.turned
-            across = scales if turned else scales[:, None]
-            maker.weight.data = (maker.weight.float() / across).to(kind)
-        if getattr(maker, "bias", None) is not None:
-            maker.bias.data = (maker.bias.float() / scales).to(kind)
+            transposed = self.skeleton.architecture.turned
+            across = scales if transposed else scales[:, None]
+            producer.weight.data = (producer.weight.float() / across).to(kind)
+        if getattr(producer, "bias", None) is not None:
+            producer.bias.data = (producer.bias.float() / scales).to(kind)
         for layer in stage.layers:
             self.put(layer, self.weight(layer) * scales)

@@ -1,4 +1,4 @@
-"""The configs beside the weights, as loaders look for them."""
+"""The config files beside the weights."""
 
 import json
 import shutil
@@ -10,11 +10,11 @@ from coldforge.checkpoint.formats.gptq import older_config
 from coldforge.quantize.blockwise.request import Result
 
 OLDER = "quantize_config.json"
-"""Where AutoGPTQ and its contemporaries look."""
+"""The file that AutoGPTQ and tools of its time read."""
 
 
 def write_configs(checkpoint: Checkpoint, folder: Path, result: Result) -> None:
-    """Write config.json of the quantised model, and what older tools read beside it."""
+    """Write config.json of the quantised model, and the file of older tools."""
     config = {key: item for key, item in checkpoint.config.items() if key != "torch_dtype"}
     config["dtype"] = result.dtype
     if result.quantization:

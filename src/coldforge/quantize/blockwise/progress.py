@@ -1,4 +1,4 @@
-"""The hidden states between blocks, and how far a run has come: what survives a kill."""
+"""The progress of a run: finished blocks and the hidden states between blocks, on disk."""
 
 import json
 import time
@@ -18,7 +18,7 @@ from coldforge.quantize.blockwise.skeleton import Skeleton
 
 
 class Progress:
-    """Opens and closes blocks one after the other."""
+    """Opens and closes blocks one after the other; a killed run continues from it."""
 
     def __init__(self, request: Request, skeleton: Skeleton, pool: Workers) -> None:
         """Find where an earlier run stopped, else embed the calibration windows."""
@@ -41,7 +41,7 @@ class Progress:
                     first.write(index, hidden)
 
     def open(self, index: int) -> Feed | None:
-        """Return what feeds block `index`; None if no block from here on is to be quantised."""
+        """Return the feed of block `index`; None if no block from here on is quantised."""
         self._started = time.monotonic()
         if self.drawn is None or index >= self.chosen.stop:
             return None
@@ -49,7 +49,7 @@ class Progress:
         return Feed(self.skeleton, self.inputs, self.pool)
 
     def close(self, block: Block, reports: list[LayerReport]) -> None:
-        """Compute what enters the next block, then note this one as done."""
+        """Compute the inputs of the next block, then record this one as done."""
         index = block.index
         if self.inputs is not None and block.feed is not None:
             if index + 1 < self.chosen.stop:
@@ -63,21 +63,21 @@ class Progress:
             self.seconds.append(time.monotonic() - self._started)
 
     @staticmethod
-    def say(reports: list[LayerReport]) -> str:
-        """Put a finished block into a few words: its worst layer."""
+    def summary(reports: list[LayerReport]) -> str:
+        """Summarise a finished block by its worst layer."""
         worst = max(reports, key=lambda item: item.error or 0.0)
         return f"{worst.layer} {worst.error:.2e}" if worst.error else reports[-1].layer
 
     @property
     def projected(self) -> str:
-        """Say what all blocks would take, where only some were quantised."""
+        """Project the time for all blocks, where only some were quantised."""
         if len(self.chosen) == len(self.skeleton) or not self.seconds:
             return ""
         each = sum(self.seconds) / len(self.seconds)
         return f"{each:.0f} s a block, about {each * len(self.skeleton) / 60:.0f} min for all"
 
     def _at(self, index: int) -> Activations:
-        assert self.drawn is not None  # noqa: S101 - asked for by methods that calibrate alone
+        assert self.drawn is not None  # noqa: S101 - only methods with calibration ask
         windows = self.drawn.windows
         return Activations(self._path(index), len(windows), len(windows[0]), self.skeleton.width)
 

@@ -1,4 +1,4 @@
-"""Quantise a model block by block; killed at any point, the same call goes on where it was."""
+"""Quantise a model block by block; killed at any point, the same call continues."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -19,14 +19,14 @@ from coldforge.quantize.blockwise.skeleton import Skeleton
 from coldforge.quantize.blockwise.unquantised import cast, keep, write_rest
 
 UNQUANTISED, PER_ROW = 16, -1
-"""Bits of a layer that is left as it is; the group size that stands for whole rows."""
+"""Bits of a layer that is left as it is; the group size of one scale per row."""
 
 
 class Quantiser(Protocol):
-    """What a method does with the block at hand."""
+    """What a method does with a block."""
 
     def __call__(self, block: Block) -> Mapping[str, Stored]:
-        """Quantise linear layers; leave the block computing with what was stored."""
+        """Quantise linear layers, and set the stored weights in the block."""
 
 
 def quantise_blocks(
@@ -42,21 +42,21 @@ def quantise_blocks(
     kind = getattr(torch, dtype) if dtype else keep(checkpoint)
     skeleton = Skeleton(checkpoint, request.device, request.dtype)
     for name in unknown_layers(checkpoint):
-        say(f"  {name} is a matrix of no known kind: left as it is")
+        say(f"  {name} is not a known kind of matrix: left as it is")
     shards = Shards(request.out)
     chosen, each = request.blocks or range(len(skeleton)), len(skeleton.architecture.layers)
     with step("Quantising", len(chosen) * each, "layers") as work, workers() as pool:
-        flow = Progress(request, skeleton, pool)
-        reports = list(flow.reports)
-        work.advance(each * sum(index in chosen for index in range(flow.finished)))
-        for index in range(flow.finished, len(skeleton)):
-            block = Block(index, skeleton, pool, flow.open(index))
-            found = _one(block, request, quantise, _Writing(form, kind, shards))
-            flow.close(block, found)
-            work.note = flow.say(found)
+        progress = Progress(request, skeleton, pool)
+        reports = list(progress.reports)
+        work.advance(each * sum(index in chosen for index in range(progress.finished)))
+        for index in range(progress.finished, len(skeleton)):
+            block = Block(index, skeleton, pool, progress.open(index))
+            found = _quantise_block(block, request, quantise, _Output(form, kind, shards))
+            progress.close(block, found)
+            work.note = progress.summary(found)
             work.advance(each * (index in chosen))
             reports += found
-        work.result = flow.projected
+        work.result = progress.projected
     write_rest(checkpoint, skeleton, shards, kind)
     shards.join()
     quantization = form.config(_described(request, reports)) if form else {}
@@ -64,9 +64,9 @@ def quantise_blocks(
 
 
 def _described(request: Request, reports: list[LayerReport]) -> dict[str, Any]:
-    """Say how layers are stored: the commonest way, and each layer that differs from it."""
-    ways = Counter((item.bits, item.group_size) for item in reports if item.bits != UNQUANTISED)
-    usual = ways.most_common(1)[0][0] if ways else (4, PER_ROW)
+    """Describe how layers are stored: the most common form, and each layer that differs."""
+    layouts = Counter((item.bits, item.group_size) for item in reports if item.bits != UNQUANTISED)
+    usual = layouts.most_common(1)[0][0] if layouts else (4, PER_ROW)
     dynamic = {
         exactly(item.layer): None
         if item.bits == UNQUANTISED
@@ -79,15 +79,17 @@ def _described(request: Request, reports: list[LayerReport]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Writing:
-    """Where a block goes, and as what."""
+class _Output:
+    """Where and in which format blocks are written."""
 
     form: Format | None
     kind: Any
     shards: Shards
 
 
-def _one(block: Block, request: Request, quantise: Quantiser, to: _Writing) -> list[LayerReport]:
+def _quantise_block(
+    block: Block, request: Request, quantise: Quantiser, to: _Output
+) -> list[LayerReport]:
     """Quantise one block and write it."""
     skeleton = block.skeleton
     module = skeleton.load(block.index)
@@ -106,8 +108,8 @@ def _one(block: Block, request: Request, quantise: Quantiser, to: _Writing) -> l
             continue
         del plain[f"{full}.weight"]
         packed |= {full + end: item for end, item in to.form.encode(full, done.item).items()}
-        whole = request.settings.get("group_size", PER_ROW) == PER_ROW
-        size = PER_ROW if whole else done.item.group_size
+        per_row = request.settings.get("group_size", PER_ROW) == PER_ROW
+        size = PER_ROW if per_row else done.item.group_size
         reports.append(LayerReport(full, done.item.bits, size, done.error))
     packed |= {name: cast(name, item, to.kind) for name, item in plain.items()}
     to.shards.write(f"{block.index:05}", packed)
@@ -115,7 +117,7 @@ def _one(block: Block, request: Request, quantise: Quantiser, to: _Writing) -> l
 
 
 def _prune(block: Block, text: str) -> None:
-    """Set the least weights of every linear layer to zero."""
+    """Set the weights of lowest score of every linear layer to zero."""
     for stage in block.stages:
         norms = block.feed.norms(stage) if block.feed else None
         for layer in stage.layers:
@@ -125,7 +127,7 @@ def _prune(block: Block, text: str) -> None:
 
 
 def each_layer(work: Callable[[Block, str], Stored]) -> Quantiser:
-    """Make a quantiser of a function of one layer that does not need the others."""
+    """Make a quantiser from a function of one layer."""
 
     def quantise(block: Block) -> dict[str, Stored]:
         def one(layer: str) -> Stored:

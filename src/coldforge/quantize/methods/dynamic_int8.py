@@ -40,8 +40,9 @@ METHOD = DynamicInt8()
 def rounded(weight: Any) -> Quantized:  # noqa: ANN401 - a tensor
     """Round a weight (out_features, in_features) as torch's default dynamic qconfig does.
 
-    One step for all: MinMaxObserver of torch.qint8 with per_tensor_symmetric: the largest magnitude over
-    half the range, float32's epsilon at least (torch/ao/quantization/observer.py, release 2.13).
+    One step for all, of MinMaxObserver of torch.qint8 with per_tensor_symmetric: the largest
+    magnitude over half the range, at least float32's epsilon
+    (torch/ao/quantization/observer.py, release 2.13).
     """
     import torch
 

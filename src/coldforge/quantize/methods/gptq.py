@@ -22,7 +22,7 @@ class Settings(Rounding):
 
 
 class Gptq:
-    """The method of Frantar et al. 2022, block by block, on the outputs of the quantised blocks before.
+    """The method of Frantar et al. 2022, block by block, on outputs of the blocks quantised before.
 
     Act-order is applied with static groups, the only form that TensorRT-LLM decodes.
     """
@@ -51,8 +51,8 @@ METHOD = Gptq()
 class GptqQuantiser:
     """Quantises a block's layers in the order of computation."""
 
-    def __init__(self, how: "Any") -> None:  # noqa: ANN401 - Callable[[str], Columns | None]
-        """Take a function from a layer's full name to its config; None: the layer stays as it is."""
+    def __init__(self, how: "Any") -> None:  # noqa: ANN401 - Callable[[str], GptqConfig | None]
+        """Take a function from a layer's full name to its config; None leaves it as it is."""
         self.how = how
 
     def __call__(self, block: Block) -> dict[str, Stored]:

@@ -8,7 +8,7 @@ from coldforge.quantize.solver.hessian import Hessian
 from coldforge.quantize.solver.pool import Pool
 
 ROWS = 512
-"""Outputs whose ranges are searched together."""
+"""Rows whose ranges are searched together."""
 
 
 def quantise_clipped(
@@ -18,10 +18,10 @@ def quantise_clipped(
     group_size: int,
     pool: Pool,
 ) -> Quantized:
-    """Quantise `weight` (out_features, in_features) float32 with zero points of its own for each group.
+    """Quantise `weight` (out_features, in_features) float32, asymmetrically, group by group.
 
-    The range of a group is the one with the least squared error of what the group adds to the
-    output: the clipping of AWQ (Lin et al. 2023), exact by the Hessian's part of the group.
+    The range of a group is the one of least squared error of the group's contribution to the
+    output: the clipping of AWQ (Lin et al. 2023), exact by the Hessian's block of the group.
     """
     import torch
 
@@ -47,7 +47,7 @@ def quantise_clipped(
 
 
 def round_to_nearest(weight: Any, bits: int, group_size: int, sym: bool) -> Any:  # noqa: ANN401 - tensors
-    """Return `weight` (out_features, in_features) rounded to nearest over the whole range of its groups."""
+    """Round `weight` (out_features, in_features) to nearest, groups over their full range."""
     groups = weight.reshape(-1, weight.shape[1] if group_size == -1 else group_size)
     grid = minmax(groups, bits, sym)
     return grid.values(grid.codes(groups)).view_as(weight)

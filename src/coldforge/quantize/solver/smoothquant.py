@@ -1,6 +1,6 @@
-"""Scales that move the difficulty of quantising between a linear layer's inputs and weights.
+"""Scales that shift range between a linear layer's inputs and weights.
 
-A layer computes the same with its inputs divided and its weights multiplied by them.
+The output is the same with inputs divided and weights multiplied by them.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ def smoothquant_scales(inputs: Any, weights: Any, alpha: float) -> Any:  # noqa:
 
 
 def _balanced(scales: Any, alive: Any) -> Any:  # noqa: ANN401 - tensors
-    """Put the largest and the smallest scale around 1; inputs that are never used keep 1."""
+    """Center the scales around 1 geometrically; unused inputs keep 1."""
     import torch
 
     if not bool(alive.any()):

@@ -35,9 +35,7 @@ def table(found: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = [head]
     for row in sorted(found, key=_sensitivity, reverse=True):
         cells = "".join(f"  {row['kl'].get(bits, 0):7.1e}" for bits in widths)
-        lines.append(
-            f"{row['layer']:{name}}  {row['bits']:4}  {amount(row['bytes']):>9}{sensitivities}"
-        )
+        lines.append(f"{row['layer']:{name}}  {row['bits']:4}  {amount(row['bytes']):>9}{cells}")
     return lines
 
 

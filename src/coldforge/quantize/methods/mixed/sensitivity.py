@@ -7,10 +7,11 @@ One block is in memory at a time; the hidden states are on disk.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from coldforge.files.atomic import write_file
 from coldforge.files.output import WORK
@@ -23,7 +24,6 @@ from coldforge.quantize.blockwise.progress import Progress
 from coldforge.quantize.blockwise.request import LayerReport, Request
 from coldforge.quantize.blockwise.run import PER_ROW, UNQUANTISED
 from coldforge.quantize.blockwise.skeleton import Skeleton
-from coldforge.quantize.methods.mixed.kl import Stream, divergences
 from coldforge.quantize.solver.hessian import Hessian
 
 PROBES = 4
@@ -72,15 +72,15 @@ def _run(
     skeleton, untried = streams.skeleton, ProbePlan({}, trial.store)
     layers = len(skeleton.architecture.layers)
     with step("Measuring sensitivity", len(skeleton) * layers, "layers") as work:
-        flow = Progress(replace(request, out=streams.folder), skeleton, pool)
-        tried = [item for item in flow.reports if item.error is not None]
-        work.advance(flow.finished * layers)
-        for index in range(flow.finished, len(skeleton)):
-            block = Block(index, skeleton, pool, flow.open(index))
+        progress = Progress(replace(request, out=streams.folder), skeleton, pool)
+        tried = [item for item in progress.reports if item.error is not None]
+        work.advance(progress.finished * layers)
+        for index in range(progress.finished, len(skeleton)):
+            block = Block(index, skeleton, pool, progress.open(index))
             skeleton.load(index)
             chosen = request.blocks is None or index in request.blocks
             reports = _probe(block, streams, trial if chosen else untried, len(tried))
-            flow.close(block, reports)
+            progress.close(block, reports)
             streams.drop(index)
             tried += [item for item in reports if item.error is not None]
             work.advance(layers)
@@ -176,3 +176,44 @@ def _tried(block: Block, trial: ProbePlan) -> Iterator[tuple[str, int, float | N
             for bits in widths:
                 yield block.full(layer), bits, trial.store(block, layer, hessian, bits).error
                 block.put(layer, weight)
+
+
+ROWS = 128
+"""Positions computed at once; fixed, because it decides the order of summation."""
+
+
+Stream = Callable[[int], Any]
+"""Reads the hidden states of a window by its number, (1, tokens, width)."""
+
+
+def divergences(
+    skeleton: Skeleton, pool: Workers, windows: int, plain: Stream, others: Sequence[Stream]
+) -> list[float]:
+    """Return the mean Kullback-Leibler divergence from `plain` of each of `others`, nats a token.
+
+    The last token of a window counts too: distributions are compared, not predictions of a text.
+    """
+    import torch
+
+    norm, matrix = skeleton.head()
+
+    def logs(hidden: Any) -> Any:  # noqa: ANN401 - tensors
+        rows = norm(hidden.to(skeleton.device)) @ matrix.T
+        return rows.double().log_softmax(-1)
+
+    def window(at: int) -> tuple[int, list[float]]:
+        hidden, sums = plain(at)[0], [0.0] * len(others)
+        for start in range(0, len(hidden), ROWS):
+            span = slice(start, start + ROWS)
+            target = logs(hidden[span])
+            shares = target.exp()
+            for index, other in enumerate(others):
+                found = target - logs(other(at)[0, span])
+                sums[index] += float(found.mul_(shares).sum())
+        return len(hidden), sums
+
+    with torch.no_grad():
+        found = pool.map(window, range(windows))
+    tokens = sum(count for count, _ in found)
+    each = zip(*(sums for _, sums in found), strict=True)
+    return [max(0.0, sum(sums) / tokens) for sums in each]

@@ -1,6 +1,6 @@
 """A layer's weight in training: stored in full precision, rounded in the forward pass.
 
-The straight-through estimator (Bengio et al. 2013) applies the gradient of the rounded weight to the
+The straight-through estimator (Bengio et al. 2013) applies the rounded weight's gradient to the
 stored one. Scales and zero points are not trained.
 """
 

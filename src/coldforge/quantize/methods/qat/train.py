@@ -34,7 +34,7 @@ class Trained:
 
 
 def train(request: Request, start: Mapping[str, Quantized]) -> Trained:
-    """Train the layers of `start` for the steps of the settings; killed, the same call continues."""
+    """Train the layers of `start` for `steps` steps; killed, the same call continues."""
     assert request.calibration is not None  # noqa: S101 - a calibrated method
     windows, steps = request.calibration.windows, request.settings["steps"]
     path = request.out / WORK / "training.safetensors"
