@@ -57,7 +57,7 @@ class Block:
         module.weight.data = transposed.to(module.weight.dtype).contiguous()
 
     def scale_input(self, stage: Stage, scales: Any) -> None:  # noqa: ANN401 - a tensor
-        """Divide a stage's input by `scales` (in_features,), folded into the module that produces it.
+        """Divide a stage's input by `scales` (in_features,), folded into its producer.
 
         The stage's weights are multiplied by the same, so the block's output stays the same.
         """

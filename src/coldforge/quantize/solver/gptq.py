@@ -73,15 +73,15 @@ class _Tile:
         self.codes = torch.empty_like(self.weight)
 
     def solve(self, factor: Any, order: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401 - tensors
-        """Return codes (inputs, rows), scales and zeros (groups, rows)."""
+        """Return codes (in_features, rows), scales and zeros (groups, rows)."""
         import torch
 
         at = torch.arange(self.width) if order is None else order
-        left = self.weight if order is None else self.weight[order]
+        weight = self.weight if order is None else self.weight[order]
         places = at.tolist()
         for start in range(0, self.width, BLOCK):
             stop = min(start + BLOCK, self.width)
-            errors = self._block(left, factor, places, slice(start, stop))
+            errors = self._block(weight, factor, places, slice(start, stop))
             weight[stop:] -= factor[start:stop, stop:].T @ errors
         groups = range(self.width // self.size)
         scales = torch.stack([self.grids[group].scale[:, 0] for group in groups])
