@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.request import Request, Result
-from coldforge.quantize.blockwise.run import each_layer, walk
+from coldforge.quantize.blockwise.run import each_layer, quantise_blocks
 from coldforge.quantize.methods.method import Variant
 from coldforge.quantize.methods.rtn import nearest
 from coldforge.quantize.settings import setting
@@ -51,7 +51,7 @@ class Stepwise:
         def one(block: Block, layer: str) -> Stored:
             return Stored(nearest(block.weight(layer), bits, -1, True))
 
-        return walk(request, each_layer(one), find_format("gptq"))
+        return quantise_blocks(request, each_layer(one), find_format("gptq"))
 
 
 METHOD = Stepwise()

@@ -1,4 +1,4 @@
-"""Put an original and its quantised version worker by worker: time, memory, disk, text."""
+"""Compare an original and its quantised version: time, memory, disk, text."""
 
 import time
 from dataclasses import asdict
@@ -25,7 +25,7 @@ def run_compare(
     max_new_tokens: int = 32,
     repeats: int = 10,
 ) -> dict[str, Any]:
-    """Measure both, each in a process of its own, their repeats taken in turn.
+    """Measure both, each in a worker process, repeats in turn.
 
     Raise ColdforgeError for tokenizers that differ, for what cannot be loaded, and for a prompt
     that fills the context.
@@ -41,8 +41,8 @@ def run_compare(
         measured = _measured(workers, prompt, max_new_tokens, repeats)
     first, second = measured[0].pop("runs")[0], measured[1].pop("runs")[0]
     result: dict[str, Any] = {
-        "original": _side(facts[0], first, measured[0]),
-        "quantised": _side(facts[1], second, measured[1]),
+        "original": _model(facts[0], first, measured[0]),
+        "quantised": _model(facts[1], second, measured[1]),
         "equal_tokens": _equal(first["ids"], second["ids"]),
         "made_by": _made_by(facts[1]["card"]),
         "prompt": prompt,
@@ -63,7 +63,7 @@ def run_compare(
 
 
 def flow(found: dict[str, Any]) -> str:
-    """Draw the way from the original to a result, with what each step took."""
+    """Describe the steps from the original to a result, with the cost of each."""
     before, after = found["original"], found["quantised"]
     total = found["protocol"]["new_tokens"]
     steps = [
@@ -78,11 +78,11 @@ def flow(found: dict[str, Any]) -> str:
 
 
 def _facts(workers: list[Worker]) -> list[Answer]:
-    """Import both workers' libraries at once; return what is known before loading."""
+    """Start both workers at once; return what is known before loading."""
     with step("Starting both workers"):
         for worker in workers:
-            worker.tell("facts")
-        facts = [worker.hear() for worker in workers]
+            worker.send("facts")
+        facts = [worker.receive() for worker in workers]
     if len({fact["tokenizer"] for fact in facts}) > 1:
         names = " and ".join(str(worker.folder) for worker in workers)
         raise ColdforgeError(f"{names} have different tokenizers", "name the original")
@@ -90,7 +90,7 @@ def _facts(workers: list[Worker]) -> list[Answer]:
 
 
 def _measured(workers: list[Worker], prompt: str, most: int, repeats: int) -> list[Answer]:
-    """Load, warm up, time, note the memory; only then load again, for that would add to it."""
+    """Load, warm up, time and read the memory; then load again, which would add to it."""
     asked = {"prompt": prompt, "most": most}
     with step("Loading both", len(workers), "models") as work:
         first = in_turn(workers, 1, work.advance, "load")
@@ -112,9 +112,9 @@ def _measured(workers: list[Worker], prompt: str, most: int, repeats: int) -> li
 
 
 def _timings(runs: list[list[float]]) -> Answer:
-    """Summarise when each token was there: the first one, and the mean wait for each further."""
+    """Summarise the times of tokens: the first, and the mean of each further."""
     if len(runs[0]) < 2:
-        raise ColdforgeError("the model has room for one token only", "shorten the prompt")
+        raise ColdforgeError("the context has room for one token only", "shorten the prompt")
     waits = [(at[-1] - at[0]) / (len(at) - 1) for at in runs]
     return {
         "first_token_seconds": asdict(spread([at[0] for at in runs])),
@@ -122,7 +122,7 @@ def _timings(runs: list[list[float]]) -> Answer:
     }
 
 
-def _side(facts: Answer, run: Answer, measured: Answer) -> Answer:
+def _model(facts: Answer, run: Answer, measured: Answer) -> Answer:
     kept = ("model", "digest", "bits_per_weight", "disk_bytes", "libraries_rss_bytes")
     return {**{name: facts[name] for name in kept}, "text": run["text"], **measured}
 
@@ -134,7 +134,7 @@ def _equal(ours: list[int], theirs: list[int]) -> int:
 
 
 def _made_by(card: Answer) -> str | None:
-    """Say how the card's model was quantised; None without such a card."""
+    """Describe how the card's model was quantised; None without such a card."""
     if "method" not in card:
         return None
     bits, seconds = card.get("parameters", {}).get("bits"), card.get("seconds")

@@ -1,4 +1,4 @@
-"""What a model is judged on: windows of a corpus, and the facts that tell the numbers' meaning."""
+"""The evaluation protocol: windows of a corpus, and the facts that define the numbers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ class Cut:
 
     @property
     def tokens(self) -> int:
-        """Count the tokens judged: all but the first of each window."""
+        """Count the evaluated tokens: all but the first of each window."""
         return sum(len(window) - 1 for window in self.windows)
 
 

@@ -21,8 +21,8 @@ from coldforge.tasks._model_flags import HELP, flags, full, given, outside
         "methods": "Variants or methods, by comma; else all: gptq-4, rtn, …",
         "calibration": "Frozen set, text file or folder; else the standard library's sources.",
         "samples": "Calibration windows; else all of a set, 128 from text.",
-        "text": "Text file or folder to judge by; else held-out sources of the standard library.",
-        "limit": "Windows judged at most.",
+        "text": "Text file or folder for evaluation; else held-out standard library sources.",
+        "limit": "Windows evaluated at most.",
     },
 )
 def survey(  # noqa: PLR0913, PLR0917 - a flag each

@@ -29,7 +29,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - a flag each
     yes: bool = False,
     json: bool = False,
 ) -> None:
-    """Quantise, judge, build and measure every cell of a matrix; do no cell twice.
+    """Quantise, evaluate, build and measure every cell of a matrix; no cell twice.
 
     Killed, the same command goes on. A cell that fails does not stop the others; the next run
     tries it again.

@@ -1,4 +1,4 @@
-"""Models or engines measured in turn, each in a process of its own."""
+"""Models or engines measured in turn, each in a worker process."""
 
 import json
 import os
@@ -17,7 +17,7 @@ SOURCES = Path(coldforge.__file__).parents[1]
 
 
 class Worker:
-    """A process that measures one model, see `worker`, or what another module of its kind does."""
+    """A process that serves a model, by model_worker or another module of that form."""
 
     def __init__(self, folder: Path, module: str = MODEL_WORKER) -> None:
         """Start it."""
@@ -32,20 +32,20 @@ class Worker:
         )
 
     def ask(self, do: str, **request: object) -> dict[str, Any]:
-        """Have it done; raise ColdforgeError with the error it answers, or if it died."""
-        self.tell(do, **request)
-        return self.hear()
+        """Request and return an answer; raise ColdforgeError for an error, or if it died."""
+        self.send(do, **request)
+        return self.receive()
 
-    def tell(self, do: str, **request: object) -> None:
-        """Have it begin; `hear` waits for the answer."""
+    def send(self, do: str, **request: object) -> None:
+        """Send a request; `receive` waits for the answer."""
         try:
             _open(self.process.stdin).write(json.dumps({"do": do, **request}) + "\n")
             _open(self.process.stdin).flush()
         except BrokenPipeError:
             raise self._dead() from None
 
-    def hear(self) -> dict[str, Any]:
-        """Return its answer; raise ColdforgeError as `ask` does."""
+    def receive(self) -> dict[str, Any]:
+        """Return the answer; raise ColdforgeError as `ask` does."""
         line = _open(self.process.stdout).readline()
         if not line:
             raise self._dead()
@@ -57,11 +57,11 @@ class Worker:
     def _dead(self) -> ColdforgeError:
         status = self.process.wait()
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        hint = "is there memory for all of them?" if status == -9 else "its own words stand above"
+        hint = "is there memory for all of them?" if status == -9 else "see its output above"
         return ColdforgeError(f"the process that measured {self.folder} {how}", hint)
 
     def end(self) -> None:
-        """Stop it, whatever it does."""
+        """Kill it."""
         self.process.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
@@ -70,7 +70,7 @@ class Worker:
 
 @contextmanager
 def start_workers(*folders: Path, module: str = MODEL_WORKER) -> Iterator[list[Worker]]:
-    """Yield a process for each folder; end them all."""
+    """Yield a worker for each folder; end them all."""
     started: list[Worker] = []
     try:
         started.extend(Worker(folder, module) for folder in folders)
@@ -83,9 +83,9 @@ def start_workers(*folders: Path, module: str = MODEL_WORKER) -> Iterator[list[W
 def in_turn(
     workers: list[Worker], rounds: int, advance: Callable[[int], None], do: str, **request: object
 ) -> list[list[dict[str, Any]]]:
-    """Have each worker do it `rounds` times, one worker at a time; return each worker's answers.
+    """Send each worker a request `rounds` times, one at a time; return each worker's answers.
 
-    Every other round goes backwards, so that neither worker is always the first.
+    Every other round is in reverse order, so that no worker is always the first.
     """
     answers: list[list[dict[str, Any]]] = [[] for _ in workers]
     for at in range(rounds):

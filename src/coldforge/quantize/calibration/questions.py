@@ -58,7 +58,7 @@ def read_questions(path: Path) -> Questions:
         lines = path.read_text("utf-8").split("\n")
     except (IsADirectoryError, FileNotFoundError) as error:
         raise ColdforgeError(
-            f"{path} does not exist", "a question a line, or JSON lines in a .jsonl"
+            f"{path} is not a file", "a question a line, or JSON lines in a .jsonl"
         ) from error
     except UnicodeDecodeError as error:
         raise ColdforgeError(f"{path} is not UTF-8 text", "write one question a line") from error

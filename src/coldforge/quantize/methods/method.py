@@ -46,7 +46,7 @@ class Method(Protocol):
                 def one(block: Block, layer: str) -> Stored:
                     return Stored(nearest(block.weight(layer), bits))
 
-                return walk(request, each_layer(one), find_format("gptq"))
+                return quantise_blocks(request, each_layer(one), find_format("gptq"))
 
         METHOD = Nearest()
     """
