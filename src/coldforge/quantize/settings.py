@@ -175,7 +175,7 @@ def _joined(items: list[Setting]) -> Setting:
         first.kind,
         first.default if agree else None,
         first.help,
-        widest.choices + tuple({c: 0 for i in items for c in i.choices if c not in widest.choices}),
+        tuple(dict.fromkeys(chain(widest.choices, *(item.choices for item in items)))),
         None,
         "",
         first.off,

@@ -7,7 +7,7 @@ from typing import Any
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.experiments.survey.eta import Eta
-from coldforge.experiments.survey.judging import (
+from coldforge.experiments.survey.evaluation import (
     EvaluationProtocol,
     evaluate_original,
     evaluate_variant,

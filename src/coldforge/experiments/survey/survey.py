@@ -9,7 +9,7 @@ from coldforge.demo.demo import run_demo
 from coldforge.errors import ColdforgeError
 from coldforge.evaluate.evaluate import LIMIT
 from coldforge.experiments.survey.eta import Eta
-from coldforge.experiments.survey.judging import EvaluationProtocol
+from coldforge.experiments.survey.evaluation import EvaluationProtocol
 from coldforge.experiments.survey.model_run import ORIGINAL, ModelRun, SurveyPlan
 from coldforge.experiments.survey.report import write_report
 from coldforge.experiments.survey.subprocess import run_in_subprocess

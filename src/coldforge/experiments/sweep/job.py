@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from coldforge.experiments.survey.judging import EvaluationProtocol
+from coldforge.experiments.survey.evaluation import EvaluationProtocol
 from coldforge.experiments.sweep.matrix import Backend, Benching, Calibrating, Matrix
 from coldforge.files.digest import sha256_json
 from coldforge.model.runtime import versions

@@ -10,7 +10,7 @@ from coldforge.engine.bench.plan import Asked
 from coldforge.engine.card import ONNXRUNTIME
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.evaluate.evaluate import LIMIT
-from coldforge.experiments.survey.judging import EvaluationProtocol
+from coldforge.experiments.survey.evaluation import EvaluationProtocol
 from coldforge.experiments.survey.survey import name_models
 from coldforge.model.card_facts import WINDOW
 from coldforge.quantize.blockwise.prune import share
