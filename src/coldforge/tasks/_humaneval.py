@@ -119,7 +119,7 @@ def _of_file(run: Run, asked: list[Problem], completions: Path) -> dict[str, Any
 
 
 def _judged(run: Run, candidates: list[Candidate], results: Path) -> dict[str, Any]:
-    """Run what has no verdict yet, and count."""
+    """Run the candidates without a verdict, and count."""
     from coldforge.image.containers.docker_engine import image_name
     from coldforge.image.containers.sandbox import Limits, judge
     from coldforge.tasks._docker import engine

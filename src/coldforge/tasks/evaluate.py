@@ -89,7 +89,7 @@ def _by_programs(kind: str) -> bool:
 
 
 def _check(model: str, reference: str, conditions: list["Condition"]) -> None:
-    """Raise before any work what would be raised after it."""
+    """Raise ColdforgeError for a missing model or a gate on other metrics, before any work."""
     from coldforge.errors import ColdforgeError
     from coldforge.evaluate.evaluate import names
     from coldforge.evaluate.gate import check_gate

@@ -1,4 +1,4 @@
-"""model.demo: something real to quantise, trained on the spot."""
+"""model.demo: a small model to quantise, trained from scratch."""
 
 from functools import partial
 from typing import Any
@@ -47,7 +47,7 @@ def demo(  # noqa: PLR0913, PLR0917 - a flag each
 
 
 def table(found: dict[str, Any]) -> str:
-    """Say what training gave."""
+    """Summarise the training for people."""
     return (
         f"{found['architecture']}, {found['parameters']:,} parameters, "
         f"{found['learned_tokens']:,} tokens learned\n"

@@ -102,7 +102,7 @@ def quantize(  # noqa: PLR0913, PLR0917 - a flag each
 ) -> None:
     """Store a model's linear weights in fewer bits, in files other tools load.
 
-    Killed, the same command goes on after the last complete block.
+    Killed, the same command continues after the last complete block.
 
     Example: invoke quantize --model models/demo --method gptq --bits 4 --out models/demo-int4
     """

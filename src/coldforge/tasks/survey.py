@@ -40,7 +40,7 @@ def survey(  # noqa: PLR0913, PLR0917 - a flag each
 ) -> None:
     """Store models by every method; print what each variant takes and what it costs.
 
-    Killed, the same command goes on. A variant that fails does not stop the others.
+    Killed, the same command continues. A variant that fails does not stop the others.
 
     Example: invoke survey --model models/demo --methods gptq,rtn-4 --out surveys/demo
     """
@@ -74,7 +74,7 @@ def survey(  # noqa: PLR0913, PLR0917 - a flag each
 
 
 def _hand_over(spelled: list[str], reads: list[Path], out: Path, yes: bool) -> None:
-    """Run in the image, which writes into `out` itself: what it makes stays if it is killed."""
+    """Run in the image, which writes into `out` directly: results stay if it is killed."""
     from coldforge.experiments.survey.survey import SURVEY
     from coldforge.files.output import refuse_foreign
     from coldforge.tasks._in_image import Inside, run

@@ -132,5 +132,5 @@ def _lost(error: Exception) -> ColdforgeError:
     first = (str(error).splitlines() or [""])[0]
     return ColdforgeError(
         f"lost with its worker, {type(error).__name__}: {first}",
-        "the same command goes on where it stopped",
+        "the same command continues where it stopped",
     )
