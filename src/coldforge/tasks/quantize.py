@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from inspect import Parameter, Signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
@@ -21,8 +22,10 @@ OWN = "own"
 
 
 def asked_for() -> bool:
-    """Tell whether the command line is about quantize: finding the methods takes time."""
-    return any(word.endswith("quantize") for word in sys.argv[1:])
+    """Tell whether quantize may run: finding the methods takes time that other tasks save."""
+    program = Path(sys.argv[0])
+    invoked = {"invoke", "inv"} & {program.name, program.parent.name}
+    return not invoked or any(word.endswith("quantize") for word in sys.argv[1:])
 
 
 class MethodTask(Task[Callable[..., None]]):
@@ -68,6 +71,7 @@ def _methods() -> list[str]:
 @partial(
     task,
     klass=MethodTask,
+    positional=("model", "out"),  # given, so that Invoke does not look for them on import
     help={
         **HELP,
         "model": MODEL,

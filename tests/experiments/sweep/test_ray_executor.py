@@ -120,7 +120,7 @@ def test_a_job_lost_with_its_worker_is_failed_and_the_others_are_not(
     assert (
         lost["error"]["message"] == "lost with its worker, LostError: The worker died unexpectedly"
     )
-    assert "goes on" in lost["error"]["hint"]
+    assert "continues" in lost["error"]["hint"]
     assert not any(cell["error"] for cell in said([came[1], came[2], came[3]]))
 
 

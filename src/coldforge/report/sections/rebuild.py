@@ -2,9 +2,12 @@
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Any
 
+from coldforge.quantize.registry import all_settings
 from coldforge.report.page.model import Command, Section
 from coldforge.report.results.benches import benches_of
 from coldforge.report.results.engine import Bench, Built
@@ -16,8 +19,6 @@ INVOKE = "./invokew"
 FROZEN = "calibration.json"
 OWN = re.compile(r"|python-[\d.]+-stdlib/(train|held-out)")
 """What calibrates and judges unless something is named: the standard library's sources."""
-TURNED = {"sym": ("asym", False)}
-"""Parameters whose flag says the opposite: its name, and the value at which it is given."""
 
 
 def section(runs: Runs, models: Models) -> Section | None:
@@ -45,7 +46,8 @@ def _quantise(model: Model, models: Models) -> Command | None:
         return None
     drawn = made.calibration or Drawn()
     spelled = [f"--model={models.name(made.model_digest)}", f"--method={made.method}"]
-    spelled += _flags(made.parameters)
+    opposites = {name: item.off for name, item in all_settings().items() if item.off}
+    spelled += _flags(made.parameters, opposites)
     spelled += [f"--calibration={name}"] if (name := _calibration(drawn)) else []
     spelled += _flags({"samples": drawn.samples, "length": drawn.length})
     spelled += [f"--seed={made.seed}", f"--out={model.name}"]
@@ -99,13 +101,15 @@ def _bench(bench: Bench) -> Command:
     return Command("Measure again", _spell("bench", spelled))
 
 
-def _flags(given: dict[str, Any]) -> list[str]:
-    """Spell parameters as flags; what is not set needs none."""
+def _flags(given: dict[str, Any], opposites: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """Spell parameters as flags; what is not set needs none.
+
+    `opposites` maps a parameter to the flag that turns it off.
+    """
     spelled = []
     for key, value in given.items():
-        name, when = TURNED.get(key, (key, True))
-        flag = f"--{name.replace('_', '-')}"
-        if value is when:
+        flag = f"--{opposites.get(key, key).replace('_', '-')}"
+        if value is (key not in opposites):
             spelled.append(flag)
         elif value is not None and not isinstance(value, bool | dict | list) and value != "":
             spelled.append(f"{flag}={PurePath(value).name if isinstance(value, str) else value}")
