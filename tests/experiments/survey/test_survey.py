@@ -46,10 +46,10 @@ def test_what_an_earlier_run_did_is_not_done_again(
 
     def watched(work: Any, *args: Any, **named: Any) -> Any:
         worked.append(work.__name__)
-        return alone(work, *args, **named)
+        return real(work, *args, **named)
 
-    alone = model_run.alone
-    monkeypatch.setattr(model_run, "alone", watched)
+    real = model_run.run_in_subprocess
+    monkeypatch.setattr(model_run, "run_in_subprocess", watched)
     place, before = done
     again = run_survey([str(demo)], str(place), **OPTIONS)
     assert worked == []
