@@ -89,7 +89,7 @@ def engine() -> Iterator[Any]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo model after a few steps: real files, no wisdom."""
     pytest.importorskip("torch")
-    from coldforge.demo.make import run_demo
+    from coldforge.demo.demo import run_demo
 
     out = tmp_path_factory.mktemp("demo") / "model"
     run_demo(str(out), steps=3)

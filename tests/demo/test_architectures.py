@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.demo.architectures import KINDS, untrained
-from coldforge.demo.make import run_demo
+from coldforge.demo.demo import run_demo
 from coldforge.errors import UnknownNameError
 from coldforge.model.families.blocks import linear_inputs
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.checkpoint.checkpoint import compare, read_checkpoint
-from coldforge.demo.make import run_demo
+from coldforge.demo.demo import run_demo
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.blocks import linear_inputs
 

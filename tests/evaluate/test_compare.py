@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.evaluate.compare import run_compare
-from coldforge.evaluate.workers.worker import children
+from coldforge.evaluate.workers.worker import start_workers
 
 pytestmark = pytest.mark.model
 
@@ -29,14 +29,14 @@ def test_what_a_side_refuses_is_refused_here(demo: Path, tmp_path: Path) -> None
     shutil.copytree(demo, torn)
     (torn / "tokenizer.json").write_text("{", "utf-8")
     with (
-        children(torn) as (side,),
+        start_workers(torn) as (side,),
         pytest.raises(ColdforgeError, match=r"tokenizer of .*torn cannot be read"),
     ):
         side.ask("facts")
 
 
 def test_a_side_that_is_killed_is_said_to_be(demo: Path) -> None:
-    with children(demo) as (side,):
+    with start_workers(demo) as (side,):
         side.process.kill()
         with pytest.raises(ColdforgeError, match="was killed by signal 9"):
             side.ask("facts")

@@ -59,7 +59,7 @@ def test_a_reference_with_another_tokenizer_is_refused(demo: Path, tmp_path: Pat
 
 
 def test_a_window_of_one_token_and_a_missing_model_are_refused(demo: Path, tmp_path: Path) -> None:
-    with pytest.raises(ColdforgeError, match="a window of 1 judges nothing"):
+    with pytest.raises(ColdforgeError, match="a window of 1 has nothing to predict"):
         run_evaluate(str(demo), window=1)
     with pytest.raises(ColdforgeError, match="no such model directory"):
         run_evaluate(str(tmp_path / "missing"))

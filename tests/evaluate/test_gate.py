@@ -9,8 +9,8 @@ from coldforge.evaluate.gate import (
     Condition,
     GateError,
     Measure,
+    check_conditions,
     check_gate,
-    judge,
     read_gate,
 )
 
@@ -90,7 +90,7 @@ def test_the_point_estimate_decides_and_the_interval_stands_beside() -> None:
         "ppl": Measure(6.1, (6.0, 6.2), 1.9, (1.5, 2.5)),
         "pass@1": Measure(0.70, (0.6, 0.8), -1.5),
     }
-    ppl, passes = judge(read_gate("ppl<+2%,pass@1>-1%"), measured)
+    ppl, passes = check_conditions(read_gate("ppl<+2%,pass@1>-1%"), measured)
     assert ppl.holds
     assert str(ppl) == "gate ppl<+2.0%: holds, measured 1.9 (1.5 to 2.5)"
     assert not passes.holds

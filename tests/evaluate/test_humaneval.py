@@ -158,10 +158,10 @@ def test_problems_are_read_gzipped_or_not(tmp_path: Path) -> None:
         (b"not json\n", "cannot be read"),
         (b"\x1f\x8bnot gzip", "cannot be read"),
         (gzip.compress(b"{}\n" * 99, mtime=0)[:20], "cannot be read"),
-        (b"[1]\n", "is no JSON object"),
+        (b"[1]\n", "is not a JSON object"),
         (b'{"task_id": "a"}\n', "no text for 'prompt'"),
         (json.dumps(ONE._asdict() | {"test": 3}).encode(), "no text for 'test'"),
-        (2 * (json.dumps(ONE._asdict()).encode() + b"\n"), "or one twice"),
+        (2 * (json.dumps(ONE._asdict()).encode() + b"\n"), "or duplicates"),
     ],
 )
 def test_a_file_that_is_no_humaneval_is_one_line(tmp_path: Path, data: bytes, why: str) -> None:

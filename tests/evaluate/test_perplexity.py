@@ -20,7 +20,7 @@ def test_text_shorter_than_a_window_is_refused() -> None:
 
 @pytest.mark.parametrize(("length", "limit"), [(1, 9), (0, 9), (3, 0), (3, -1)])
 def test_windows_that_judge_nothing_are_refused(length: int, limit: int) -> None:
-    with pytest.raises(ColdforgeError, match="judge"):
+    with pytest.raises(ColdforgeError, match="to predict"):
         windows([1, 2, 3, 4], length, limit)
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.model
 
 @pytest.fixture
 def copy(demo: Path, tmp_path: Path) -> Path:
-    """A demo model to damage."""
+    """A demo model to kl."""
     shutil.copytree(demo, tmp_path / "model")
     (tmp_path / "model" / "coldforge.json").unlink()
     return tmp_path / "model"
@@ -55,12 +55,12 @@ def test_weights_that_are_no_floats(copy: Path) -> None:
 
 
 def test_arithmetic_that_there_is_not(copy: Path) -> None:
-    assert "no arithmetic in 'float17'" in refused(copy, dtype="float17")
+    assert "unknown dtype 'float17'" in refused(copy, dtype="float17")
     assert "needs a CUDA device" in refused(copy, dtype="float16")
 
 
 def test_a_device_that_there_is_not(copy: Path) -> None:
-    assert "no device 'tpu'" in refused(copy, device="tpu")
+    assert "unknown device 'tpu'" in refused(copy, device="tpu")
 
 
 @pytest.mark.parametrize("value", ["nan", "inf"])

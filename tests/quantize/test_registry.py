@@ -1,7 +1,7 @@
 import pytest
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.quantize.registry import find_method, methods
+from coldforge.quantize.registry import find_method, methods, settings_of
 
 
 def test_gptq_is_known_and_says_what_it_is() -> None:
@@ -21,11 +21,11 @@ def test_every_method_says_what_it_is() -> None:
 @pytest.mark.parametrize("method", ["gptq", "rtn"])
 def test_a_width_it_cannot_store_is_refused(method: str) -> None:
     with pytest.raises(ColdforgeError, match=f"{method} does not take --bits 5") as caught:
-        find_method(method).settings({"bits": 5})
+        settings_of(method, {"bits": 5})
     assert "8, 4, 3" in caught.value.hint
 
 
 def test_a_flag_of_another_method_is_refused_with_its_own() -> None:
     with pytest.raises(ColdforgeError, match="--budget is not for gptq") as caught:
-        find_method("gptq").settings({"budget": 0.3})
+        settings_of("gptq", {"budget": 0.3})
     assert "--group-size" in caught.value.hint

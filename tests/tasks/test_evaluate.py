@@ -84,7 +84,7 @@ def test_what_cannot_be_judged_is_refused_before_the_image_starts(
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"model": ""}, "nothing to judge"),
+        ({"model": ""}, "nothing to evaluate"),
         ({"task": "humaneval"}, "no problems to solve"),
         ({"task": "humaneval", "problems": "missing.jsonl"}, "no such file: missing.jsonl"),
     ],
@@ -129,5 +129,5 @@ def test_programs_are_judged_on_the_host_and_gated_by_points(
 def test_the_table_names_protocol_and_intervals() -> None:
     text = table(FOUND)
     assert "0.020000  0.010000 to 0.030000" in text
-    assert "2 windows of 512 tokens, stride 512, 1,022 tokens judged" in text
+    assert "2 windows of 512 tokens, stride 512, 1,022 tokens evaluated" in text
     assert "tokenizer tttttttttttt; intervals: 95 %" in text

@@ -185,8 +185,8 @@ def test_a_sample_that_was_not_asked_for_is_left_out(
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ({}, "nothing to judge"),
-        ({"model": "m", "completions": "c"}, "nothing to judge"),
+        ({}, "nothing to evaluate"),
+        ({"model": "m", "completions": "c"}, "nothing to evaluate"),
         ({"completions": "c", "reference": "r"}, "has no original"),
         ({"model": "m", "samples": 0}, "nothing to run"),
     ],
@@ -198,7 +198,7 @@ def test_what_makes_no_sense_is_one_line(problems: Path, given: Any, why: str) -
 
 def test_in_the_image_there_is_no_sandbox(problems: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLDFORGE_IN_IMAGE", "1")
-    with pytest.raises(ColdforgeError, match="needs an engine"):
+    with pytest.raises(ColdforgeError, match="needs Docker"):
         run_humaneval(problems=str(problems), model="m")
 
 

@@ -25,7 +25,7 @@ def test_what_is_wrong_is_said_before_an_image_is_started(
     (tmp_path / "mine.txt").write_text("mine", "utf-8")
     for models, methods, said in (
         ([], "", "no model to survey"),
-        (["model"], "int5", "unknown way 'int5'"),
+        (["model"], "int5", "unknown variant 'int5'"),
         (["model"], "", "was not made as a survey"),
     ):
         with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""The kinds of demo model, each of a family and all of one size.
+"""Kinds of demo model, each of a family and all of one size.
 
 The inputs of every linear layer divide by 128, the usual group of weights that share a scale.
 """
@@ -31,7 +31,7 @@ class Kind:
 
 
 def check_kind(kind: str) -> None:
-    """Raise UnknownNameError for a kind that is not made here."""
+    """Raise UnknownNameError for an unknown kind."""
     if kind not in KINDS:
         raise UnknownNameError("kind", kind, list(KINDS))
 
@@ -47,14 +47,14 @@ def untrained(kind: str, vocabulary: int, seed: int) -> Any:  # noqa: ANN401 - a
 
 
 def _llama(vocabulary: int) -> Any:  # noqa: ANN401
-    """Make a Llama whose heads share nothing."""
+    """Make a Llama with multi-head attention."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     return LlamaForCausalLM(LlamaConfig(**_gated(vocabulary, HEADS)))
 
 
 def _gqa(vocabulary: int) -> Any:  # noqa: ANN401
-    """Make a Llama whose heads share keys and values in pairs (grouped-query attention)."""
+    """Make a Llama with grouped-query attention, two heads a group."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     return LlamaForCausalLM(LlamaConfig(**_gated(vocabulary, HEADS // 2)))
@@ -88,7 +88,7 @@ def _gpt2(vocabulary: int) -> Any:  # noqa: ANN401
 
 
 def _gated(vocabulary: int, key_value_heads: int) -> dict[str, Any]:
-    """Return what the configs of Llama and of Qwen2 have in common."""
+    """Return the config that Llama and Qwen2 share."""
     return {
         "vocab_size": vocabulary,
         "hidden_size": WIDTH,

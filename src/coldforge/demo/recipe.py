@@ -1,4 +1,4 @@
-"""What decides the demo model's bytes, besides the corpus and the machine."""
+"""Hyperparameters of the demo model."""
 
 from dataclasses import dataclass
 

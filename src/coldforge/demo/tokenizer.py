@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from coldforge.demo.architectures import KINDS, WINDOW
+from coldforge.demo.architectures import KINDS, WINDOW, Kind
 from coldforge.model.corpus import Corpus
 from coldforge.model.tokens import ModelTokens
 from coldforge.progress import step
@@ -14,24 +14,11 @@ CONFIG = "tokenizer_config.json"
 
 def train_tokenizer(corpus: Corpus, kind: str, vocabulary: int, out: Path) -> ModelTokens:
     """Train a tokenizer of `vocabulary` tokens, the end token first, into the folder `out`."""
-    from tokenizers import Tokenizer, decoders, models, trainers
-    from tokenizers.pre_tokenizers import ByteLevel
     from transformers import PreTrainedTokenizerFast
 
     made, end = KINDS[kind], KINDS[kind].end
     with step("Training the tokenizer") as training:
-        tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
-        tokenizer.decoder = decoders.ByteLevel()
-        if made.tokenizer:
-            _prepare_as(tokenizer, made.tokenizer)
-        trainer = trainers.BpeTrainer(
-            vocab_size=vocabulary,
-            special_tokens=[end],
-            initial_alphabet=sorted(ByteLevel.alphabet()),
-            show_progress=False,
-        )
-        tokenizer.train_from_iterator(corpus.texts, trainer)
+        tokenizer = _trained(corpus, vocabulary, KINDS[kind])
         fast = PreTrainedTokenizerFast(
             tokenizer_object=tokenizer,
             bos_token=end,
@@ -46,8 +33,28 @@ def train_tokenizer(corpus: Corpus, kind: str, vocabulary: int, out: Path) -> Mo
     return ModelTokens(out)
 
 
+def _trained(corpus: Corpus, vocabulary: int, kind: Kind) -> Any:  # noqa: ANN401
+    """Train a byte-level BPE; return a tokenizers.Tokenizer."""
+    from tokenizers import Tokenizer, decoders, models, trainers
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    if kind.tokenizer:
+        _prepare_as(tokenizer, kind.tokenizer)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[kind.end],
+        initial_alphabet=sorted(ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(corpus.texts, trainer)
+    return tokenizer
+
+
 def _prepare_as(tokenizer: Any, name: str) -> None:  # noqa: ANN401 - a Tokenizer
-    """Split text as a class of Transformers does whatever the tokenizer's file says."""
+    """Split text as a class of Transformers does, whatever the tokenizer's file says."""
     import transformers
 
     theirs = getattr(transformers, name)().backend_tokenizer

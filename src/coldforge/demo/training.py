@@ -10,7 +10,7 @@ from coldforge.demo.recipe import Recipe
 from coldforge.progress import step
 
 OUTER = ("embed_tokens", "lm_head", "wpe", "wte")
-"""Embeddings and heads; their rows are tokens or places, not directions."""
+"""Embeddings and heads, which are trained by AdamW instead of Muon."""
 
 
 def learn(model: Any, stream: list[int], recipe: Recipe) -> float:  # noqa: ANN401
@@ -52,7 +52,7 @@ def _one_step(model: Any, batch: Any, optimisers: list[Any]) -> float:  # noqa: 
 
 
 def _optimisers(model: Any, recipe: Recipe) -> Iterator[Any]:  # noqa: ANN401
-    """Muon for the layers' matrices learns more from few tokens than AdamW alone."""
+    """Return Muon for matrices, which learns more from few tokens, and AdamW for the rest."""
     import torch
 
     matrices: list[Any] = []
@@ -67,9 +67,9 @@ def _optimisers(model: Any, recipe: Recipe) -> Iterator[Any]:  # noqa: ANN401
 
 
 def _rate(optimisers: list[Any], at: int, recipe: Recipe) -> None:
-    """Warm up over 20 steps, then fall along a cosine to a twentieth."""
-    fall = 0.05 + 0.475 * (1 + math.cos(math.pi * at / recipe.steps))
-    share = min(1.0, (at + 1) / 20) * fall
+    """Set the learning rates: 20 steps of warm-up, then cosine decay to a twentieth."""
+    decay = 0.05 + 0.475 * (1 + math.cos(math.pi * at / recipe.steps))
+    share = min(1.0, (at + 1) / 20) * decay
     rates = (recipe.matrix_rate, recipe.other_rate)
     for optimiser, rate in zip(optimisers, rates, strict=True):
         for group in optimiser.param_groups:

@@ -1,4 +1,4 @@
-"""Put an original and its quantised version side by side: time, memory, disk, text."""
+"""Compare an original and its quantised version: time, memory, disk, text."""
 
 import time
 from dataclasses import asdict
@@ -7,7 +7,7 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.evaluate.workers.worker import Child, children, in_turn
+from coldforge.evaluate.workers.worker import Worker, in_turn, start_workers
 from coldforge.model.card_facts import circumstances
 from coldforge.model.process_stats import spread
 from coldforge.progress import amount, step
@@ -25,7 +25,7 @@ def run_compare(
     max_new_tokens: int = 32,
     repeats: int = 10,
 ) -> dict[str, Any]:
-    """Measure both, each in a process of its own, their repeats taken in turn.
+    """Measure both, each in a worker process, repeats in turn.
 
     Raise ColdforgeError for tokenizers that differ, for what cannot be loaded, and for a prompt
     that fills the context.
@@ -36,13 +36,13 @@ def run_compare(
         )
     started = time.monotonic()
     folders = [read_checkpoint(Path(place)).folder for place in (model, quantized)]
-    with children(*folders) as sides:
-        facts = _facts(sides)
-        measured = _measured(sides, prompt, max_new_tokens, repeats)
+    with start_workers(*folders) as workers:
+        facts = _facts(workers)
+        measured = _measured(workers, prompt, max_new_tokens, repeats)
     first, second = measured[0].pop("runs")[0], measured[1].pop("runs")[0]
     result: dict[str, Any] = {
-        "original": _side(facts[0], first, measured[0]),
-        "quantised": _side(facts[1], second, measured[1]),
+        "original": _model(facts[0], first, measured[0]),
+        "quantised": _model(facts[1], second, measured[1]),
         "equal_tokens": _equal(first["ids"], second["ids"]),
         "made_by": _made_by(facts[1]["card"]),
         "prompt": prompt,
@@ -63,7 +63,7 @@ def run_compare(
 
 
 def flow(found: dict[str, Any]) -> str:
-    """Draw the way from the original to a result, with what each step took."""
+    """Describe the steps from the original to a result, with the cost of each."""
     before, after = found["original"], found["quantised"]
     total = found["protocol"]["new_tokens"]
     steps = [
@@ -77,28 +77,28 @@ def flow(found: dict[str, Any]) -> str:
     return " → ".join(steps)
 
 
-def _facts(sides: list[Child]) -> list[Answer]:
-    """Import both sides' libraries at once; return what is known before loading."""
-    with step("Starting both sides"):
-        for side in sides:
-            side.tell("facts")
-        facts = [side.hear() for side in sides]
+def _facts(workers: list[Worker]) -> list[Answer]:
+    """Start both workers at once; return what is known before loading."""
+    with step("Starting both workers"):
+        for worker in workers:
+            worker.send("facts")
+        facts = [worker.receive() for worker in workers]
     if len({fact["tokenizer"] for fact in facts}) > 1:
-        names = " and ".join(str(side.folder) for side in sides)
+        names = " and ".join(str(worker.folder) for worker in workers)
         raise ColdforgeError(f"{names} have different tokenizers", "name the original")
     return facts
 
 
-def _measured(sides: list[Child], prompt: str, most: int, repeats: int) -> list[Answer]:
-    """Load, warm up, time, note the memory; only then load again, for that would add to it."""
+def _measured(workers: list[Worker], prompt: str, most: int, repeats: int) -> list[Answer]:
+    """Load, warm up, time and read the memory; then load again, which would add to it."""
     asked = {"prompt": prompt, "most": most}
-    with step("Loading both", len(sides), "models") as work:
-        first = in_turn(sides, 1, work.advance, "load")
-    with step("Continuing the prompt", (repeats + 1) * len(sides), "runs") as work:
-        runs = in_turn(sides, repeats + 1, work.advance, "infer", **asked)
-    memory = [side.ask("memory") for side in sides]
-    with step("Loading both again", LOADS * len(sides), "models") as work:
-        again = in_turn(sides, LOADS, work.advance, "load")
+    with step("Loading both", len(workers), "models") as work:
+        first = in_turn(workers, 1, work.advance, "load")
+    with step("Continuing the prompt", (repeats + 1) * len(workers), "runs") as work:
+        runs = in_turn(workers, repeats + 1, work.advance, "infer", **asked)
+    memory = [worker.ask("memory") for worker in workers]
+    with step("Loading both again", LOADS * len(workers), "models") as work:
+        again = in_turn(workers, LOADS, work.advance, "load")
     return [
         {
             "runs": runs[at],
@@ -107,14 +107,14 @@ def _measured(sides: list[Child], prompt: str, most: int, repeats: int) -> list[
             "first_load_seconds": first[at][0]["seconds"],
             "load_seconds": asdict(spread([load["seconds"] for load in again[at]])),
         }
-        for at in range(len(sides))
+        for at in range(len(workers))
     ]
 
 
 def _timings(runs: list[list[float]]) -> Answer:
-    """Summarise when each token was there: the first one, and the mean wait for each further."""
+    """Summarise the times of tokens: the first, and the mean of each further."""
     if len(runs[0]) < 2:
-        raise ColdforgeError("the model has room for one token only", "shorten the prompt")
+        raise ColdforgeError("the context has room for one token only", "shorten the prompt")
     waits = [(at[-1] - at[0]) / (len(at) - 1) for at in runs]
     return {
         "first_token_seconds": asdict(spread([at[0] for at in runs])),
@@ -122,7 +122,7 @@ def _timings(runs: list[list[float]]) -> Answer:
     }
 
 
-def _side(facts: Answer, run: Answer, measured: Answer) -> Answer:
+def _model(facts: Answer, run: Answer, measured: Answer) -> Answer:
     kept = ("model", "digest", "bits_per_weight", "disk_bytes", "libraries_rss_bytes")
     return {**{name: facts[name] for name in kept}, "text": run["text"], **measured}
 
@@ -134,7 +134,7 @@ def _equal(ours: list[int], theirs: list[int]) -> int:
 
 
 def _made_by(card: Answer) -> str | None:
-    """Say how the card's model was quantised; None without such a card."""
+    """Describe how the card's model was quantised; None without such a card."""
     if "method" not in card:
         return None
     bits, seconds = card.get("parameters", {}).get("bits"), card.get("seconds")

@@ -1,4 +1,4 @@
-"""Write a model's completions of HumanEval's problems, a line each; a killed run goes on."""
+"""Write a model's completions of HumanEval's problems, a line each; a killed run continues."""
 
 import random
 import time
@@ -33,7 +33,7 @@ def run_samples(
     """Complete the first `limit` problems (0: all), `samples` times each, into a file in `out`.
 
     One sample takes the likeliest token each time; several are drawn, each with a seed of its own.
-    The file is the same for the same weights, problems and settings: what it holds is kept.
+    The file is the same for the same weights, problems and settings; completions in it are kept.
     """
     started, checkpoint = time.monotonic(), read_checkpoint(Path(model))
     if samples < 1 or most < 1:
@@ -41,9 +41,9 @@ def run_samples(
     asked = read_problems(Path(problems))
     settings = {"max_new_tokens": most, "temperature": TEMPERATURE if samples > 1 else 0.0}
     path = Path(out) / f"candidates-{_key(checkpoint, asked, settings)}.jsonl"
-    wanted = list(product(asked[: limit or None], range(samples)))
+    requested = list(product(asked[: limit or None], range(samples)))
     known = {(line["task_id"], line["sample"]) for line in read_lines(path)}
-    missing = [item for item in wanted if (item[0].task_id, item[1]) not in known]
+    missing = [item for item in requested if (item[0].task_id, item[1]) not in known]
     if missing:
         prepare()
         _write(checkpoint, path, missing, settings)
@@ -53,7 +53,7 @@ def run_samples(
         "digest": checkpoint.digest,
         "settings": settings,
         "written": len(missing),
-        "kept": len(wanted) - len(missing),
+        "kept": len(requested) - len(missing),
         **sizes(checkpoint),
         **circumstances("samples", started),
     }
@@ -91,19 +91,19 @@ def complete(
 ) -> str:
     """Complete a problem up to a stop sequence; nothing where its prompt fills the context.
 
-    The prompt goes without its last end of line: tokens mostly hold it with the blanks after it.
+    The prompt's trailing newline is removed: tokens mostly hold it with the blanks after it.
     """
     from coldforge.model.generation.generate import continuation, pieces
 
     prompt = problem.prompt.rstrip()
-    room = int(getattr(model.config, "max_position_embeddings", 0))
-    if room and len(tokens.encode([prompt])[0]) >= room:
+    context = int(getattr(model.config, "max_position_embeddings", 0))
+    if context and len(tokens.encode([prompt])[0]) >= context:
         return ""
     return stopped(pieces(tokens, continuation(model, tokens, prompt, most, choose)))
 
 
 def stopped(parts: Iterator[str]) -> str:
-    """Join text as it grows, no further than the first stop sequence."""
+    """Join text up to the first stop sequence."""
     text = ""
     for part in parts:
         text += part
@@ -119,8 +119,8 @@ def drawing(seed: str, temperature: float) -> Callable[[Any], int]:
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
 
     def choose(logits: Any) -> int:  # noqa: ANN401 - a tensor
-        ladder = (logits.double() / temperature).softmax(-1).cumsum(-1)
-        place = torch.searchsorted(ladder, ladder.new_tensor(chance.random()), right=True)
-        return min(int(place), len(ladder) - 1)  # the sum may end a hair below the draw
+        cumulative = (logits.double() / temperature).softmax(-1).cumsum(-1)
+        place = torch.searchsorted(cumulative, cumulative.new_tensor(chance.random()), right=True)
+        return min(int(place), len(cumulative) - 1)  # the sum may end below the draw
 
     return choose

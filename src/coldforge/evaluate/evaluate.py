@@ -1,4 +1,4 @@
-"""Judge a model on text, alone or beside its original."""
+"""Evaluate a model on text, alone or against its original."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ from coldforge.model.process_stats import peak_rss
 from coldforge.model.runtime import prepare
 from coldforge.progress import step
 
-LIMIT = 64  # windows judged unless asked otherwise
+LIMIT = 64  # windows, unless asked otherwise
 
 
 def run_evaluate(
@@ -23,10 +23,10 @@ def run_evaluate(
     window: int = WINDOW,
     limit: int = LIMIT,
 ) -> dict[str, Any]:
-    """Judge `model` on `text`, else the default corpus's held-out files; compare to `reference`.
+    """Evaluate `model` on `text`, else the default corpus's held-out files; compare to `reference`.
 
-    Raise ColdforgeError for windows that judge nothing, for text shorter than a window and for a
-    reference with another tokenizer.
+    Raise ColdforgeError for windows without a token to predict, for text shorter than a window and
+    for a reference with another tokenizer.
     """
     started = time.monotonic()
     checkpoint = read_checkpoint(Path(model))
@@ -36,27 +36,28 @@ def run_evaluate(
         refuse_changed(item)
     prepare()
     from coldforge.evaluate.perplexity import score
-    from coldforge.evaluate.protocol import cut_corpus, judged_corpus
+    from coldforge.evaluate.protocol import cut_corpus, evaluation_corpus
     from coldforge.model.loading.load import load_model
     from coldforge.model.tokens import ModelTokens
 
     tokens = ModelTokens(checkpoint.folder)
     if original and ModelTokens(original.folder).digest != tokens.digest:
         raise ColdforgeError(
-            f"{model} and {reference} have different tokenizers", "name its origin"
+            f"{model} and {reference} have different tokenizers",
+            "name the model's original",
         )
-    cut = cut_corpus(tokens, judged_corpus(text), window, limit)
-    with step("Judging the model", cut.tokens, "tokens") as judging:
-        theirs = load_model(original) if original else None
-        found = score(load_model(checkpoint), cut.windows, theirs, judging.advance)
-        judging.result = f"perplexity {found.perplexity:,.3f}"
-    result = _alone(model, checkpoint, found) | {"protocol": cut.facts}
+    cut = cut_corpus(tokens, evaluation_corpus(text), window, limit)
+    with step("Evaluating the model", cut.tokens, "tokens") as work:
+        reference_model = load_model(original) if original else None
+        found = score(load_model(checkpoint), cut.windows, reference_model, work.advance)
+        work.result = f"perplexity {found.perplexity:,.3f}"
+    result = _measured(model, checkpoint, found) | {"protocol": cut.facts}
     if reference:
-        result["reference"] = _against(reference, found)
+        result["reference"] = _compared(reference, found)
     return result | {"peak_rss_bytes": peak_rss(), **circumstances("evaluate", started)}
 
 
-def _alone(model: str, checkpoint: Checkpoint, found: Score) -> dict[str, Any]:
+def _measured(model: str, checkpoint: Checkpoint, found: Score) -> dict[str, Any]:
     return {
         "model": model,
         "digest": checkpoint.digest,
@@ -67,7 +68,7 @@ def _alone(model: str, checkpoint: Checkpoint, found: Score) -> dict[str, Any]:
     }
 
 
-def _against(reference: str, found: Score) -> dict[str, Any]:
+def _compared(reference: str, found: Score) -> dict[str, Any]:
     return {
         "model": reference,
         "kl": found.kl.value,
@@ -81,12 +82,12 @@ def _against(reference: str, found: Score) -> dict[str, Any]:
 
 
 def names(compared: bool) -> list[str]:
-    """List what a gate may ask of judging on text."""
+    """List the metrics of an evaluation on text, as a gate names them."""
     return ["ppl", *(("kl", "top1") if compared else ())]
 
 
 def measures(found: dict[str, Any]) -> dict[str, Measure]:
-    """Return what judging measured, as a gate names it; changes of the perplexity in per cent."""
+    """Return the metrics, as a gate names them; changes of the perplexity in per cent."""
     interval = found["perplexity_interval"]
     against = found.get("reference")
     if not against:

@@ -2,8 +2,8 @@
 
 A bare number bounds the measured value: `kl<0.01`, `top1>0.98`, `ppl<6`, `pass@1>0.7`. A number
 with sign and per cent bounds the change against the reference: `ppl<+2%` the relative change of
-the perplexity, `pass@1>-1%` the change of the share in percentage points. What is bounded is the
-point estimate; its interval is printed beside it.
+the perplexity, `pass@1>-1%` the change of the share in percentage points. The point
+estimate is bounded; its interval is printed beside it.
 """
 
 import math
@@ -15,7 +15,7 @@ from coldforge.errors import ColdforgeError, UnknownNameError
 
 KNOWN = ("kl", "top1", "ppl", "pass@1", "pass@K")
 OF_REFERENCE = frozenset({"kl", "top1"})
-"""Measured against the reference by themselves, so that a change of them means nothing."""
+"""Metrics that are relative to the reference already, so that they have no change."""
 
 _CONDITION = re.compile(r"([^<>=\s]+)\s*([<>])\s*([+-]?)([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)(%?)")
 _METRIC = re.compile(r"kl|top1|ppl|pass@[1-9][0-9]*")
@@ -24,7 +24,7 @@ Bounds = tuple[float, float]
 
 
 class GateError(ColdforgeError):
-    """Refuse a gate that cannot be read, or asks for what is not measured."""
+    """Raised for a gate that is not valid, or bounds what is not measured."""
 
     exit_code = 2
 
@@ -45,7 +45,7 @@ class Condition:
         return f"{self.metric}{'>' if self.above else '<'}{number}"
 
     def holds(self, value: float) -> bool:
-        """Tell whether a measured value or change meets it; what is not a number does not."""
+        """Tell whether a measured value or change meets it; NaN does not."""
         return value > self.bound if self.above else value < self.bound
 
 
@@ -61,7 +61,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a condition."""
+    """The result of a condition."""
 
     condition: str
     measured: float
@@ -70,15 +70,15 @@ class Outcome:
     holds: bool
 
     def json(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
+        """Return it for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """Say it in a line."""
-        low_high = self.interval
-        beside = f" ({low_high[0]:.6g} to {low_high[1]:.6g})" if low_high else ""
+        """Describe it in a line."""
+        bounds = self.interval
+        interval = f" ({bounds[0]:.6g} to {bounds[1]:.6g})" if bounds else ""
         verdict = "holds" if self.holds else "broken"
-        return f"gate {self.condition}: {verdict}, measured {self.measured:.6g}{beside}"
+        return f"gate {self.condition}: {verdict}, measured {self.measured:.6g}{interval}"
 
 
 def read_gate(text: str) -> list[Condition]:
@@ -89,7 +89,7 @@ def read_gate(text: str) -> list[Condition]:
 def _condition(text: str) -> Condition:
     match = _CONDITION.fullmatch(text)
     if not match:
-        raise GateError(f"the gate's '{text}' is no condition", "write e.g. kl<0.01,ppl<+2%")
+        raise GateError(f"the gate's '{text}' is not a condition", "write e.g. kl<0.01,ppl<+2%")
     metric, side, sign, digits, per_cent = match.groups()
     if not _METRIC.fullmatch(metric):
         raise UnknownNameError("metric", metric, list(KNOWN))
@@ -109,7 +109,7 @@ def _condition(text: str) -> Condition:
 
 
 def check_gate(conditions: list[Condition], names: list[str], compared: bool) -> None:
-    """Raise GateError for a metric not among `names`, or a change where nothing is compared."""
+    """Raise GateError for a metric not among `names`, or a change without a reference."""
     for condition in conditions:
         if condition.metric not in names:
             raise GateError(
@@ -120,8 +120,8 @@ def check_gate(conditions: list[Condition], names: list[str], compared: bool) ->
             raise GateError(f"the gate's {condition} needs an original", "give --reference")
 
 
-def judge(conditions: list[Condition], measured: dict[str, Measure]) -> list[Outcome]:
-    """Hold each condition against what was measured; all must be there, see `check_gate`."""
+def check_conditions(conditions: list[Condition], measured: dict[str, Measure]) -> list[Outcome]:
+    """Check each condition against the metrics; all must be measured, see `check_gate`."""
     return [_outcome(condition, measured[condition.metric]) for condition in conditions]
 
 

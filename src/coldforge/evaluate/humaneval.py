@@ -1,4 +1,4 @@
-"""HumanEval's arithmetic: its problems, the program a completion makes, pass@k, and what it proves.
+"""HumanEval: problems, the program of a completion, pass@k and its statistics.
 
 Chen et al., Evaluating Large Language Models Trained on Code (2021): the problems, the stop
 sequences and the unbiased estimator (section 2). Running the programs happens elsewhere.
@@ -31,9 +31,9 @@ class Problem(NamedTuple):
 
 
 class Paired(NamedTuple):
-    """The same problems before and after: how many got better and worse, and the chance of that.
+    """The same problems before and after: how many improved and worsened, and the p-value.
 
-    `p` is two-sided: how often a change that changes nothing splits at least so unevenly.
+    `p` is two-sided: the probability of at least this imbalance without a real change.
     """
 
     gained: int
@@ -42,35 +42,35 @@ class Paired(NamedTuple):
 
 
 def read_problems(path: Path) -> list[Problem]:
-    """Read a HumanEval.jsonl, gzipped or not; raise ColdforgeError if it is none."""
+    """Read a HumanEval.jsonl, gzipped or not; raise ColdforgeError if it is not one."""
     found = []
     for item in _objects(path):
         for name in Problem._fields:
             if not isinstance(item.get(name), str):
                 raise ColdforgeError(
-                    f"{path} is no HumanEval file: a line has no text for '{name}'",
+                    f"{path} is not a HumanEval file: a line has no text for '{name}'",
                     f"each line needs {', '.join(Problem._fields)}",
                 )
         found.append(Problem(*(item[name] for name in Problem._fields)))
     if len({problem.task_id for problem in found}) < max(1, len(found)):
-        raise ColdforgeError(f"{path} has no problem, or one twice", "copy the file again")
+        raise ColdforgeError(f"{path} has no problem, or duplicates", "copy the file again")
     return found
 
 
 def read_completions(path: Path, problems: Sequence[Problem]) -> list[tuple[str, str]]:
-    """Read lines of task_id and completion, in order; raise ColdforgeError for a stranger's."""
+    """Read lines of task_id and completion, in order; raise ColdforgeError for an unknown task."""
     known = {problem.task_id for problem in problems}
     found = []
     for item in _objects(path):
         task, completion = item.get("task_id"), item.get("completion")
         if task not in known or not isinstance(completion, str):
             raise ColdforgeError(
-                f"{path}: no completion of a known problem: task_id {task!r}",
+                f"{path}: task_id {task!r} is unknown, or has no completion",
                 'each line needs "task_id", as in the problems, and "completion"',
             )
         found.append((str(task), completion))
     if not found:
-        raise ColdforgeError(f"{path} holds no completion", "check the path")
+        raise ColdforgeError(f"{path} has no completion", "check the path")
     return found
 
 
@@ -81,7 +81,7 @@ def program(problem: Problem, completion: str) -> str:
 
 
 def truncated(text: str) -> str:
-    """Cut a completion before the first stop sequence: what follows is no part of the function."""
+    """Cut a completion before the first stop sequence: what follows is not part of the function."""
     ends = [place for stop in STOPS if (place := text.find(stop)) >= 0]
     return text[: min(ends, default=len(text))]
 
@@ -101,8 +101,8 @@ def pass_at_k(samples: int, correct: int, k: int) -> float:
 def wilson(share: float, count: int) -> tuple[float, float]:
     """Give the 95 % interval of a share of `count` problems (Wilson 1927).
 
-    Where several samples give a problem a share of its own, `share` is their mean: it scatters
-    less than a yes or no of the same mean, so the interval is then wider than it must be.
+    With several samples a problem, `share` is the mean of their shares: its variance is less than
+    that of a binary outcome, so the interval is conservative.
     """
     square = NORMAL_95**2
     middle = (share + square / (2 * count)) / (1 + square / count)
@@ -115,7 +115,7 @@ def paired(before: Mapping[str, int], after: Mapping[str, int]) -> Paired:
     """Compare how many samples of each problem passed, by McNemar's exact test.
 
     With one sample a problem this is the binomial form of McNemar (1947); with several, the sign
-    test over problems. Problems whose count did not change say nothing.
+    test over problems. Problems whose count did not change do not count.
     """
     if before.keys() != after.keys():
         raise ValueError("not the same problems")
@@ -153,5 +153,5 @@ def _objects(path: Path) -> list[dict[str, Any]]:
             f"{path} cannot be read as JSON lines: {error}", "copy the file again"
         ) from error
     if not all(isinstance(item, dict) for item in items):
-        raise ColdforgeError(f"{path} holds a line that is no JSON object", "copy the file again")
+        raise ColdforgeError(f"{path} has a line that is not a JSON object", "copy the file again")
     return items

@@ -1,4 +1,4 @@
-"""What a sample says of a mean: Student's interval over independent parts."""
+"""Student's confidence interval of a mean over independent parts."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,24 +10,24 @@ METHOD = "95 %, Student's t over the windows"
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and the bounds it lies between with 95 % confidence; None where nobody can say."""
+    """A value and the bounds it lies between with 95 % confidence; None where unknown."""
 
     value: float
     low: float | None = None
     high: float | None = None
 
     def map(self, rising: Callable[[float], float]) -> "Estimate":
-        """Carry value and bounds through a function that never falls."""
+        """Apply a monotonically increasing function to value and bounds."""
         low = None if self.low is None else rising(self.low)
         return Estimate(rising(self.value), low, None if self.high is None else rising(self.high))
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """Return both bounds, if there are any."""
+        """Return both bounds, if known."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
     def json(self) -> dict[str, float | None]:
-        """Return it as JSON holds it."""
+        """Return it for JSON."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
 

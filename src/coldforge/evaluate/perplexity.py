@@ -1,4 +1,4 @@
-"""Judge a model on held-out text: perplexity, and how far it strays from a reference."""
+"""Perplexity on held-out text, and KL divergence from a reference."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -9,13 +9,13 @@ from coldforge.errors import ColdforgeError
 from coldforge.evaluate.intervals import Estimate, mean
 from coldforge.model.deterministic import cores, workers
 
-ROWS = 128  # positions whose distributions are held at once; fixed, for sums are taken over them
-LOGITS = 3 << 30  # bytes of logits that the windows under way may hold together
+ROWS = 128  # positions computed at once; fixed: it decides the order of summation
+LOGITS = 3 << 30  # bytes of logits that concurrent windows may take
 
 
 @dataclass(frozen=True)
 class Window:
-    """Sums over the judged tokens of one window, natural logarithms."""
+    """Sums over the evaluated tokens of one window, natural logarithms."""
 
     tokens: int
     nll: float
@@ -29,15 +29,15 @@ class Window:
 
 @dataclass(frozen=True)
 class Score:
-    """What judging found, window by window; a token is judged by what precedes it in its window."""
+    """The result, window by window; a token is predicted from those before it in its window."""
 
     windows: tuple[Window, ...]
     compared: bool = False
-    """Whether a reference judged the same windows."""
+    """Whether a reference ran on the same windows."""
 
     @property
     def tokens(self) -> int:
-        """Count the tokens judged."""
+        """Count the evaluated tokens."""
         return sum(item.tokens for item in self.windows)
 
     @property
@@ -57,7 +57,7 @@ class Score:
 
     @property
     def ratio(self) -> Estimate:
-        """Return perplexity over the reference's; paired, for both judged the same windows."""
+        """Return perplexity over the reference's; paired, as both ran on the same windows."""
         gaps = [(item.nll - item.reference_nll) / item.tokens for item in self.windows]
         return mean(gaps).map(power)
 
@@ -90,19 +90,23 @@ def windows(stream: list[int], length: int, limit: int) -> list[list[int]]:
 
 
 def check_window(length: int, limit: int) -> None:
-    """Raise ColdforgeError for windows that judge nothing: the first token has no past."""
+    """Raise ColdforgeError for windows without a token to predict: the first has no context."""
     if length < 2:
-        raise ColdforgeError(f"a window of {length} judges nothing", "choose --window of 2 or more")
+        raise ColdforgeError(
+            f"a window of {length} has nothing to predict", "choose --window of 2 or more"
+        )
     if limit < 1:
-        raise ColdforgeError(f"{limit} windows judge nothing", "choose --limit of 1 or more")
+        raise ColdforgeError(
+            f"{limit} windows have nothing to predict", "choose --limit of 1 or more"
+        )
 
 
-def first_tokens(encoded: Iterable[list[int]], end: int, wanted: int) -> list[int]:
-    """Join texts' ids, each followed by `end`, until there are `wanted`; later texts wait."""
+def first_tokens(encoded: Iterable[list[int]], end: int, count: int) -> list[int]:
+    """Join texts' ids, each followed by `end`, until there are `count` tokens."""
     stream: list[int] = []
     for ids in encoded:
         stream += [*ids, end]
-        if len(stream) >= wanted:
+        if len(stream) >= count:
             break
     return stream
 
@@ -116,40 +120,40 @@ def score(
 ) -> Score:
     """Run windows of equal length through the model, and through the reference if there is one.
 
-    A window is one thread's work from its ids to its sums: their number changes no bit.
+    A thread computes a complete window: the number of threads does not change the result.
     """
 
     def work(window: list[int]) -> Window:
-        done = _judge(model, reference, window)
+        done = _run(model, reference, window)
         advance(done.tokens)
         return done
 
-    sides = 1 if reference is None else 2
+    models = 1 if reference is None else 2
     words = int(getattr(getattr(model, "config", None), "vocab_size", 1))
-    room = LOGITS // (4 * sides * words * len(cut[0]))
-    with workers(max(1, min(threads or cores(), len(cut), room))) as pool:
+    most = LOGITS // (4 * models * words * len(cut[0]))
+    with workers(max(1, min(threads or cores(), len(cut), most))) as pool:
         return Score(tuple(pool.map(work, cut)), reference is not None)
 
 
-def _judge(model: Any, reference: Any, window: list[int]) -> Window:  # noqa: ANN401
+def _run(model: Any, reference: Any, window: list[int]) -> Window:  # noqa: ANN401
     import torch
 
     with torch.inference_mode():
         ids = torch.tensor([window])
-        ours = _logits(model, ids)
-        theirs = None if reference is None else _logits(reference, ids)
+        logits = _logits(model, ids)
+        reference_logits = None if reference is None else _logits(reference, ids)
         nll = reference_nll = divergence = 0.0
         agreeing = 0
         for at in range(0, len(window) - 1, ROWS):
-            wanted = ids[0, 1:][at : at + ROWS, None]
-            mine = ours[at : at + ROWS].float().log_softmax(-1)
-            nll -= _total(mine.gather(1, wanted))
-            if theirs is None:
+            target = ids[0, 1:][at : at + ROWS, None]
+            found = logits[at : at + ROWS].float().log_softmax(-1)
+            nll -= _total(found.gather(1, target))
+            if reference_logits is None:
                 continue
-            other = theirs[at : at + ROWS].float().log_softmax(-1)
-            reference_nll -= _total(other.gather(1, wanted))
-            agreeing += int((mine.argmax(-1) == other.argmax(-1)).sum().item())
-            divergence += _total((other - mine).mul_(other.exp_()))
+            other = reference_logits[at : at + ROWS].float().log_softmax(-1)
+            reference_nll -= _total(other.gather(1, target))
+            agreeing += int((found.argmax(-1) == other.argmax(-1)).sum().item())
+            divergence += _total((other - found).mul_(other.exp_()))
     return Window(len(window) - 1, nll, reference_nll, divergence, agreeing)
 
 

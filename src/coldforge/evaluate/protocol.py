@@ -1,4 +1,4 @@
-"""What a model is judged on: windows of a corpus, and the facts that tell the numbers' meaning."""
+"""The evaluation protocol: windows of a corpus, and the facts that define the numbers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +19,11 @@ class Cut:
 
     @property
     def tokens(self) -> int:
-        """Count the tokens judged: all but the first of each window."""
+        """Count the evaluated tokens: all but the first of each window."""
         return sum(len(window) - 1 for window in self.windows)
 
 
-def judged_corpus(text: str | None) -> Corpus:
+def evaluation_corpus(text: str | None) -> Corpus:
     """Read the text file or folder, else the default corpus's held-out files."""
     return read_texts(Path(text)) if text else standard_library().split()[1]
 

@@ -14,10 +14,10 @@ from coldforge.model.tokens import ModelTokens
 from coldforge.progress import say, step
 from coldforge.quantize.calibration.calibration import LENGTH, SAMPLES, Calibration, draw
 from coldforge.quantize.calibration.frozen import refuse_other, write_frozen
-from coldforge.quantize.calibration.generator import Author, Plan
+from coldforge.quantize.calibration.generator import Generator, Plan
 from coldforge.quantize.calibration.questions import read_questions, seeds
-from coldforge.quantize.calibration.sampling import Sampler, ends_of
-from coldforge.quantize.calibration.self_generated import write
+from coldforge.quantize.calibration.sampling import Sampler, end_tokens
+from coldforge.quantize.calibration.self_generated import generate_calibration
 
 ANSWER = 256  # tokens of an answer at most, unless asked otherwise
 TEMPERATURE = 0.8
@@ -46,7 +46,7 @@ def run_calibrate(  # noqa: PLR0913 - a flag each
     prepare()
     found = _drawn(checkpoint, text, plan) if text else _written(checkpoint, questions, plan, place)
     if len(found.windows) < samples:
-        say(f"  {len(found.windows)} windows of the {samples} wanted; more questions give more")
+        say(f"  {len(found.windows)} of {samples} windows; more questions give more")
     write_frozen(place, found)
     return {"out": out, **found.facts, **circumstances("calibrate", started)}
 
@@ -64,6 +64,6 @@ def _written(checkpoint: Checkpoint, questions: str | None, plan: Plan, place: P
     asked = read_questions(Path(questions)) if questions else seeds()
     tokens = ModelTokens(checkpoint.folder)
     model = load_model(checkpoint)
-    sampler = Sampler(model, ends_of(model, tokens.end), plan.temperature)
+    sampler = Sampler(model, end_tokens(model, tokens.end), plan.temperature)
     sidecar = place.with_name(f"{place.name}.answers")
-    return write(Author(sampler, tokens, asked, plan), checkpoint.digest, sidecar)
+    return generate_calibration(Generator(sampler, tokens, asked, plan), checkpoint.digest, sidecar)

@@ -1,4 +1,4 @@
-"""Quantise a model into a folder; killed, the same call goes on where it stopped."""
+"""Quantise a model into a folder; killed, the same call continues where it stopped."""
 
 import time
 from pathlib import Path
@@ -12,6 +12,10 @@ from coldforge.model.process_stats import peak_rss
 from coldforge.model.runtime import prepare, versions
 from coldforge.progress import say, step
 from coldforge.quantize.blockwise.request import Request, Result
+from coldforge.quantize.calibration.calibration import Calibration
+from coldforge.quantize.methods.method import Method
+from coldforge.quantize.preflight import check, find_device
+from coldforge.quantize.registry import find_method, settings_of
 
 SOLVER = 1
 """Raised when the same request would give other bytes than before."""
@@ -32,25 +36,16 @@ def run_quantize(  # noqa: PLR0913 - a flag each
     blocks: str = "",
     prune: str = "",
 ) -> dict[str, Any]:
-    """Quantise `model` into `out`; `asked` are the method's own flags that the user gave."""
-    from coldforge.quantize.calibration.find import calibration_for
-    from coldforge.quantize.preflight import check
-    from coldforge.quantize.registry import find_method
-
+    """Quantise `model` into `out`; `asked` are the method's settings that the user gave."""
     started, place = time.monotonic(), Path(out)
-    chosen = find_method(method)
-    settings = chosen.settings(asked or {})
+    chosen, settings = find_method(method), settings_of(method, asked or {})
     checkpoint = read_checkpoint(Path(model))
     refuse_foreign(place, QUANTISED)
     span = check(checkpoint, dtype, blocks, prune, settings)
     refuse_changed(checkpoint)
     prepare()
-    from coldforge.quantize.blockwise.device import find_device
-
     device = find_device(device, dtype)
-    drawn = None
-    if chosen.calibrated:
-        drawn = calibration_for(checkpoint, calibration, samples, length, seed)
+    drawn = _drawn(chosen, checkpoint, calibration, samples, length, seed)
     common = {"dtype": dtype, "device": device, "prune": prune, "blocks": blocks}
     job = {
         "method": method,
@@ -60,36 +55,51 @@ def run_quantize(  # noqa: PLR0913 - a flag each
         "calibration": drawn.facts if drawn else None,
         "solver": SOLVER,
     }
-    name = sha256_json({**job, "versions": versions()})
-    if known := _made(place, name):
+    digest = sha256_json({**job, "versions": versions()})
+    if known := _made(place, digest):
         return known
-    with resumable(place, QUANTISED, name) as part:
+    with resumable(place, QUANTISED, digest) as part:
         request = Request(checkpoint, drawn, part, settings, seed, device, dtype, span, prune)
-        result = chosen.quantise(request)
-        made = _finish(checkpoint, part, result)
-        facts = {
-            **job,
-            "job": name,
-            **_found(result, made),
-            **sizes(made),
-            "peak_rss_bytes": peak_rss(),
-            **circumstances("quantize", started),
-        }
+        facts = {**job, "job": digest, **_quantised(chosen, request)}
+        facts |= circumstances("quantize", started)
         write_card(part, QUANTISED, facts)
     return facts
 
 
-def _made(place: Path, job: str) -> dict[str, Any]:
-    """Return the card of a checkpoint that this very job made and nobody changed; else {}."""
+def _drawn(
+    method: Method,
+    checkpoint: Checkpoint,
+    given: str | None,
+    samples: int | None,
+    length: int | None,
+    seed: int,
+) -> Calibration | None:
+    """Return the calibration asked for; None for a method that needs none."""
+    from coldforge.quantize.calibration.find import calibration_for
+
+    if not method.calibrated:
+        return None
+    return calibration_for(checkpoint, given, samples, length, seed)
+
+
+def _quantised(method: Method, request: Request) -> dict[str, Any]:
+    """Fill the request's folder with a checkpoint; return what the card says of it."""
+    result = method.quantise(request)
+    made = _finish(request.checkpoint, request.out, result)
+    return {**_found(result, made), **sizes(made), "peak_rss_bytes": peak_rss()}
+
+
+def _made(place: Path, digest: str) -> dict[str, Any]:
+    """Return the card of a checkpoint that the same job made and that is unchanged; else {}."""
     card = read_card(place)
-    if card.get("job") != job or read_checkpoint(place).digest != card.get("digest"):
+    if card.get("job") != digest or read_checkpoint(place).digest != card.get("digest"):
         return {}
-    say(f"{place.name} was made before, by the same model, calibration and settings")
+    say(f"{place.name} was made before from the same model, calibration and settings")
     return card
 
 
 def _finish(checkpoint: Checkpoint, part: Path, result: Result) -> Checkpoint:
-    """Write what stands beside the weights, and read all of it back."""
+    """Write configs and tokenizer beside the weights, and read the checkpoint back."""
     from coldforge.model.tokens import copy_files
     from coldforge.quantize.blockwise.config import write_configs
 

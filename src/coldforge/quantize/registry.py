@@ -1,33 +1,18 @@
-"""Which quantisation methods there are; none imports its library before it is used."""
+"""The quantisation methods, found in coldforge.quantize.methods; see Method there."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from coldforge.errors import UnknownNameError
-from coldforge.quantize.methods.awq import Awq
-from coldforge.quantize.methods.binary import Binary
-from coldforge.quantize.methods.dynamic_int8 import DynamicInt8
-from coldforge.quantize.methods.gptq import Gptq
-from coldforge.quantize.methods.half import Half
+from coldforge.plugins import provided
 from coldforge.quantize.methods.method import Method
-from coldforge.quantize.methods.mixed.method import Mixed
-from coldforge.quantize.methods.qat.method import Qat
-from coldforge.quantize.methods.rtn import Rtn
-from coldforge.quantize.methods.w8a8 import W8a8
+from coldforge.quantize.settings import Setting, declared, merged, resolve
 
 
 def methods() -> dict[str, Method]:
     """List the methods by name."""
-    known: list[Method] = [
-        Gptq(),
-        Awq(),
-        Rtn(),
-        W8a8(),
-        Mixed(),
-        Qat(),
-        DynamicInt8(),
-        Half("fp16", "float16"),
-        Half("bf16", "bfloat16"),
-        Binary(),
-    ]
-    return {method.name: method for method in known}
+    found: list[Method] = list(provided("coldforge.quantize.methods", "METHOD").values())
+    return {method.name: method for method in found}
 
 
 def find_method(name: str) -> Method:
@@ -36,3 +21,16 @@ def find_method(name: str) -> Method:
     if name not in known:
         raise UnknownNameError("method", name, list(known))
     return known[name]
+
+
+def settings_of(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in a method's defaults for what was not asked for.
+
+    Raise UnknownNameError, or ColdforgeError for what the method does not take.
+    """
+    return resolve(name, find_method(name).settings, asked)
+
+
+def all_settings() -> dict[str, Setting]:
+    """List the settings of all methods by name."""
+    return merged(declared(name, method.settings) for name, method in methods().items())

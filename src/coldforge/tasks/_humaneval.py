@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of HumanEval is about."""
+    """The parameters of a run of HumanEval."""
 
     problems: Path
     folder: Path
-    """Where completions and verdicts are kept, for a run that goes on."""
+    """Where completions and verdicts are kept, for a run that continues."""
     samples: int = 1
     limit: int = 0
     """Problems at most, the first ones; 0 for all."""
     yes: bool = False
 
     def read(self) -> list[Problem]:
-        """Read the problems that count."""
+        """Read the problems, up to the limit."""
         if self.samples < 1 or self.limit < 0:
             raise ColdforgeError("nothing to run", "choose --samples of 1 or more")
         return read_problems(self.problems)[: self.limit or None]
@@ -54,18 +54,18 @@ def run_humaneval(  # noqa: PLR0913 - a flag each
     limit: int = 0,
     yes: bool = False,
 ) -> dict[str, Any]:
-    """Judge a model, or a file of completions, by the share of problems whose test passes.
+    """Evaluate a model, or a file of completions, by the share of problems whose test passes.
 
-    With `reference`, the original is judged too and the two compared problem by problem. `out` is
-    the folder where all is kept; else one below build/. Raise ColdforgeError.
+    With `reference`, the original is evaluated too and compared problem by problem. `out` is the
+    folder where all is kept; else one below build/. Raise ColdforgeError.
     """
     from coldforge.paths import Workspace
     from coldforge.tasks._command import inside
 
     if inside():
-        raise ColdforgeError("HumanEval needs an engine to run programs in", "run it on the host")
+        raise ColdforgeError("HumanEval needs Docker to run programs in", "run it on the host")
     if bool(model) == bool(completions):
-        raise ColdforgeError("nothing to judge", "give --model or --completions, one of them")
+        raise ColdforgeError("nothing to evaluate", "give --model or --completions, one of them")
     if completions and reference:
         raise ColdforgeError("a file of completions has no original", "leave --reference out")
     folder = Path(out).resolve() if out else Workspace.find().build / "humaneval"
@@ -120,7 +120,7 @@ def _of_file(run: Run, asked: list[Problem], completions: Path) -> dict[str, Any
 
 
 def _judged(run: Run, candidates: list[Candidate], results: Path) -> dict[str, Any]:
-    """Run what has no verdict yet, and count."""
+    """Run the candidates without a verdict, and count."""
     from coldforge.image.containers.docker_engine import image_name
     from coldforge.image.containers.sandbox import Limits
     from coldforge.tasks._docker import docker_engine

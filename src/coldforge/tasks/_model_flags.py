@@ -1,4 +1,4 @@
-"""What the model tasks share: from the host they hand themselves over to the image."""
+"""Shared by the model tasks: on the host, they run themselves in the image."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ def hand_over(
 
 @contextmanager
 def making(out: str, kind: str) -> Iterator[Path]:
-    """Yield a place of its own for the image to write; put what it made at `out`."""
+    """Yield a folder for the image to write; move the result to `out`."""
     from coldforge.files.output import staged
 
     with staged(Path(out), kind) as place:
@@ -43,7 +43,7 @@ def flags(**options: object) -> list[str]:
 
 
 def full(path: str) -> str:
-    """Return an absolute path; nothing stays nothing."""
+    """Return an absolute path; an empty one stays empty."""
     return str(Path(path).resolve()) if path else ""
 
 

@@ -1,4 +1,4 @@
-"""calibrate: what a method looks at, made once, named by its digest and used again."""
+"""calibrate: a calibration set, made once, identified by its digest and used again."""
 
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - a flag each
 ) -> None:
     """Freeze a calibration set: the model's own answers to questions, or windows of a text.
 
-    Killed, the same command goes on from OUT.answers. Use it with: quantize --calibration OUT.
+    Killed, the same command continues from OUT.answers. Use it with: quantize --calibration OUT.
     Example: invoke calibrate --model models/demo --questions asked.txt --out asked.cal
     """
     from coldforge.quantize.calibrate import run_calibrate
@@ -63,7 +63,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - a flag each
 
 
 def table(found: dict[str, Any]) -> str:
-    """Say what was frozen."""
+    """Summarise the set for people."""
     lines = [f"{found['samples']} windows of {found['length']} tokens, {found['corpus']}"]
     if found["way"] == "self-generated":
         drops = [f"{count} {why}" for why, count in sorted(found["dropped"].items()) if count]

@@ -1,4 +1,4 @@
-"""evaluate: what quantising cost, by a protocol that is printed."""
+"""evaluate: the quality of a model, by a protocol that is printed."""
 
 import sys
 from functools import partial
@@ -89,20 +89,20 @@ def _by_programs(kind: str) -> bool:
 
 
 def _check(model: str, reference: str, conditions: list["Condition"]) -> None:
-    """Refuse before any work what would be refused after it."""
+    """Raise ColdforgeError for a missing model or a gate on other metrics, before any work."""
     from coldforge.errors import ColdforgeError
     from coldforge.evaluate.evaluate import names
     from coldforge.evaluate.gate import check_gate
 
     if not model:
-        raise ColdforgeError("nothing to judge", "name a model: --model DIR")
+        raise ColdforgeError("nothing to evaluate", "name a model: --model DIR")
     check_gate(conditions, names(bool(reference)), bool(reference))
 
 
 def _programs(
     asked: dict[str, Any], conditions: list["Condition"], yes: bool, as_json: bool
 ) -> None:
-    """Judge by HumanEval; on the host, for programs run in containers."""
+    """Evaluate by HumanEval, on the host: programs run in containers."""
     from coldforge.errors import ColdforgeError
     from coldforge.evaluate.gate import check_gate
     from coldforge.tasks._humaneval import run_humaneval
@@ -119,7 +119,7 @@ def _programs(
 
 
 def shares(found: dict[str, Any]) -> dict[str, "Measure"]:
-    """Return what HumanEval measured, as a gate names it; changes in percentage points."""
+    """Return HumanEval's metrics, as a gate names them; changes in percentage points."""
     from coldforge.evaluate.gate import Measure
 
     before = found.get("reference")
@@ -139,9 +139,9 @@ def _close(
     as_json: bool,
 ) -> None:
     """Print the result; name broken conditions on stderr and exit with 1 if there are any."""
-    from coldforge.evaluate.gate import judge
+    from coldforge.evaluate.gate import check_conditions
 
-    outcomes = judge(conditions, measured)
+    outcomes = check_conditions(conditions, measured)
     if outcomes:
         found = found | {"gate": [outcome.json() for outcome in outcomes]}
     held = [str(outcome) for outcome in outcomes if outcome.holds]
@@ -155,7 +155,7 @@ def _close(
 
 
 def table(found: dict[str, Any]) -> str:
-    """Say what judging gave, and by which protocol."""
+    """Describe the result and its protocol."""
     from coldforge.progress import amount
 
     how = found["protocol"]
@@ -180,7 +180,7 @@ def table(found: dict[str, Any]) -> str:
         [
             *lines,
             f"protocol: {how['windows']} windows of {how['window']} tokens, stride "
-            f"{how['stride']}, {how['tokens']:,} tokens judged, {how['dtype']}, {how['corpus']} "
+            f"{how['stride']}, {how['tokens']:,} tokens evaluated, {how['dtype']}, {how['corpus']} "
             f"{how['corpus_digest'][:12]}, tokenizer {how['tokenizer'][:12]}; "
             f"intervals: {how['interval']}; KL in nats a token",
         ]

@@ -1,4 +1,4 @@
-"""model.demo: something real to quantise, trained on the spot."""
+"""model.demo: a small model to quantise, trained from scratch."""
 
 from functools import partial
 from typing import Any
@@ -40,7 +40,7 @@ def demo(  # noqa: PLR0913, PLR0917 - a flag each
 
     Example: invoke model.demo --kind gqa --out models/demo
     """
-    from coldforge.demo.make import run_demo
+    from coldforge.demo.demo import run_demo
     from coldforge.model.card_facts import DEMO
 
     check_kind(kind)
@@ -53,7 +53,7 @@ def demo(  # noqa: PLR0913, PLR0917 - a flag each
 
 
 def table(found: dict[str, Any]) -> str:
-    """Say what training gave."""
+    """Summarise the training for people."""
     return (
         f"{found['architecture']}, {found['parameters']:,} parameters, "
         f"{found['learned_tokens']:,} tokens learned\n"

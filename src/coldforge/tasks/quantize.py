@@ -1,33 +1,82 @@
 """quantize: a model's linear weights in fewer bits."""
 
+import sys
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
+from invoke.parser.argument import Argument
+from invoke.tasks import Task
 
-from coldforge.errors import ColdforgeError
 from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, making, outside
 
-METHODS = "gptq, rtn, awq, w8a8, mixed, qat, dynamic-int8, binary, fp16, bf16"
+if TYPE_CHECKING:
+    from coldforge.quantize.settings import Setting
+
+OWN = "own"
+"""Parameter that stands for the settings of the methods."""
+
+
+def asked_for() -> bool:
+    """Tell whether quantize may run: finding the methods takes time that other tasks save."""
+    program = Path(sys.argv[0])
+    invoked = {"invoke", "inv"} & {program.name, program.parent.name}
+    return not invoked or any(word.endswith("quantize") for word in sys.argv[1:])
+
+
+class MethodTask(Task[Callable[..., None]]):
+    """A task whose flags are its own and the settings that the methods declare."""
+
+    def argspec(self, body: Callable[..., Any]) -> Signature:
+        """Put a parameter for each setting after `method`, in place of `**own`."""
+        signature = super().argspec(body)
+        parameters = [item for name, item in signature.parameters.items() if name != OWN]
+        at = [item.name for item in parameters].index("method") + 1
+        kind = Parameter.POSITIONAL_OR_KEYWORD
+        parameters[at:at] = [
+            Parameter(item.parameter, kind, default=item.unset) for item in _settings().values()
+        ]
+        return signature.replace(parameters=parameters)
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """Return the flags with their help, which the methods give."""
+        known = self.help
+        settings = _settings().values()
+        self.help = known | {item.parameter: item.description for item in settings}
+        if settings:
+            self.help["method"] = f"How: {', '.join(_methods())}."
+        found = super().get_arguments(ignore_unknown_help)
+        self.help = known  # Invoke takes out what it used
+        return found
+
+
+def _settings() -> dict[str, "Setting"]:
+    if not asked_for():
+        return {}
+    from coldforge.quantize.registry import all_settings
+
+    return all_settings()
+
+
+def _methods() -> list[str]:
+    from coldforge.quantize.registry import methods
+
+    return list(methods())
 
 
 @partial(
     task,
+    klass=MethodTask,
+    positional=("model", "out"),  # given, so that Invoke does not look for them on import
     help={
         **HELP,
         "model": MODEL,
         "out": "Folder to make.",
-        "method": f"How: {METHODS}.",
-        "bits": "Width of a weight: 8, 4 or 3. Default 4.",
-        "group_size": "Weights that share a scale, -1 for a whole row. Default 128.",
-        "asym": "Zero points of their own for each group.",
-        "act_order": "gptq: most important inputs first, groups unmoved (static).",
-        "activations": "w8a8: static (one scale from calibration) or dynamic (one a token).",
-        "alpha": "w8a8: share of the activations' range moved into the weights; else searched.",
-        "budget": "mixed: bytes to spend, as a share of fp16's, such as 0.35.",
-        "max_kl": "mixed: divergence to stay below, such as 0.002.",
-        "steps": "qat: training steps. Default 100.",
+        "method": "Quantisation method.",
         "prune": "Weights to set to zero first: 2:4, or a share such as 0.5.",
         "blocks": "Quantise these blocks only, such as 0:2.",
         "calibration": "Frozen set, text file or folder; else the standard library's sources.",
@@ -43,15 +92,6 @@ def quantize(  # noqa: PLR0913, PLR0917 - a flag each
     model: str,
     out: str,
     method: str = "gptq",
-    bits: int = 0,
-    group_size: int = 0,
-    asym: bool = False,
-    act_order: bool = False,
-    activations: str = "",
-    alpha: str = "",
-    budget: str = "",
-    max_kl: str = "",
-    steps: int = 0,
     prune: str = "",
     blocks: str = "",
     calibration: str = "",
@@ -62,17 +102,14 @@ def quantize(  # noqa: PLR0913, PLR0917 - a flag each
     dtype: str = "float32",
     yes: bool = False,
     json: bool = False,
+    **own: Any,  # noqa: ANN401 - the methods' settings
 ) -> None:
     """Store a model's linear weights in fewer bits, in files other tools load.
 
-    Killed, the same command goes on after the last whole block.
+    Killed, the same command continues after the last complete block.
 
     Example: invoke quantize --model models/demo --method gptq --bits 4 --out models/demo-int4
     """
-    own = {
-        "bits": bits, "group_size": group_size, "activations": activations, "alpha": alpha,
-        "budget": budget, "max_kl": max_kl, "steps": steps, "act_order": act_order, "asym": asym,
-    }  # fmt: skip
     common: dict[str, Any] = {
         "method": method, "prune": prune, "blocks": blocks, "samples": samples or None,
         "length": length or None, "seed": seed, "device": device, "dtype": dtype,
@@ -80,9 +117,12 @@ def quantize(  # noqa: PLR0913, PLR0917 - a flag each
     if outside():
         _outside(model, out, calibration, {**own, **common, "json": json}, yes)
         return
+    from coldforge.quantize import settings
     from coldforge.quantize.quantize import run_quantize
+    from coldforge.quantize.registry import all_settings
 
-    found = run_quantize(model, out, asked=asked_of(own), calibration=calibration or None, **common)
+    asked = settings.given(all_settings(), own)
+    found = run_quantize(model, out, asked=asked, calibration=calibration or None, **common)
     emit(found, json, table(found))
 
 
@@ -95,22 +135,8 @@ def _outside(model: str, out: str, calibration: str, options: dict[str, Any], ye
         hand_over("quantize", spelled, given(model, calibration), staged, yes)
 
 
-def asked_of(own: dict[str, Any]) -> dict[str, Any]:
-    """Keep what the user gave of a method's own flags, numbers as numbers."""
-    asked = {name: item for name, item in own.items() if item}
-    for name in asked.keys() & {"alpha", "budget", "max_kl"}:
-        try:
-            asked[name] = float(asked[name])
-        except ValueError as error:
-            flag = f"--{name.replace('_', '-')}"
-            raise ColdforgeError(f"{flag} {asked[name]} is no number", "write 0.5") from error
-    if asked.pop("asym", False):
-        asked["sym"] = False
-    return asked
-
-
 def table(found: dict[str, Any]) -> str:
-    """Say what quantising gave."""
+    """Summarise the result for people."""
     from coldforge.progress import amount
 
     share = found["linear_bytes"] / found["linear_fp16_bytes"]

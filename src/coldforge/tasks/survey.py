@@ -1,4 +1,4 @@
-"""survey: every way of storing a model, with its cost, in one table."""
+"""survey: every variant of a model, with its cost, in one table."""
 
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,11 @@ from coldforge.tasks._model_flags import HELP, flags, full, given, outside
         "model": "Model directory to survey; once for each.",
         "out": "Folder for checkpoints, survey.json, survey.md and charts.",
         "demo": "Train demo models and survey them: llama, gqa, gpt2.",
-        "methods": "Ways or methods, by comma; else all: gptq-4, rtn, …",
+        "methods": "Variants or methods, by comma; else all: gptq-4, rtn, …",
         "calibration": "Frozen set, text file or folder; else the standard library's sources.",
         "samples": "Calibration windows; else all of a set, 128 from text.",
-        "text": "Text file or folder to judge by; else held-out sources of the standard library.",
-        "limit": "Windows judged at most.",
+        "text": "Text file or folder for evaluation; else held-out standard library sources.",
+        "limit": "Windows evaluated at most.",
     },
 )
 def survey(  # noqa: PLR0913, PLR0917 - a flag each
@@ -38,16 +38,16 @@ def survey(  # noqa: PLR0913, PLR0917 - a flag each
     yes: bool = False,
     json: bool = False,
 ) -> None:
-    """Store models in every way there is; print what each takes and what it costs.
+    """Store models by every method; print what each variant takes and what it costs.
 
-    Killed, the same command goes on. A way that fails does not stop the others.
+    Killed, the same command continues. A variant that fails does not stop the others.
 
     Example: invoke survey --model models/demo --methods gptq,rtn-4 --out surveys/demo
     """
     from coldforge.errors import ColdforgeError
     from coldforge.experiments.survey.report import table
     from coldforge.experiments.survey.survey import KINDS, name_models, run_survey
-    from coldforge.experiments.survey.variants import choose_ways
+    from coldforge.experiments.survey.variants import choose_variants
 
     options: dict[str, Any] = {
         "demo": demo,
@@ -56,7 +56,7 @@ def survey(  # noqa: PLR0913, PLR0917 - a flag each
         "limit": limit,
     }
     if outside():
-        choose_ways(methods)
+        choose_variants(methods)
         name_models(model, KINDS if demo else ())
         spelled = [f"--model={full(path)}" for path in model]
         spelled += flags(
@@ -74,7 +74,7 @@ def survey(  # noqa: PLR0913, PLR0917 - a flag each
 
 
 def _hand_over(spelled: list[str], reads: list[Path], out: Path, yes: bool) -> None:
-    """Run in the image, which writes into `out` itself: what it makes stays if it is killed."""
+    """Run in the image, which writes into `out` directly: results stay if it is killed."""
     from coldforge.experiments.survey.survey import SURVEY
     from coldforge.files.output import refuse_foreign
     from coldforge.tasks._in_image import Inside, run

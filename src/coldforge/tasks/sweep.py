@@ -16,7 +16,7 @@ from coldforge.tasks._model_flags import HELP, flags, full, outside
         **HELP,
         "matrix": "TOML file: models, methods, backends; paths relative to it.",
         "out": "Folder for checkpoints, engines and runs/, which `report --runs` reads.",
-        "jobs": "Models by methods at a time; timings want 1, the default.",
+        "jobs": "Models by methods at a time; 1, the default, for timings.",
         "ray": "HOST:PORT of a Ray cluster to do the work, its nodes from the same image.",
     },
 )
@@ -29,9 +29,9 @@ def sweep(  # noqa: PLR0913, PLR0917 - a flag each
     yes: bool = False,
     json: bool = False,
 ) -> None:
-    """Quantise, judge, build and measure every cell of a matrix; do no cell twice.
+    """Quantise, evaluate, build and measure every cell of a matrix; no cell twice.
 
-    Killed, the same command goes on. A cell that fails does not stop the others; the next run
+    Killed, the same command continues. A cell that fails does not stop the others; the next run
     tries it again.
 
     With --ray a cluster does the work. Its nodes see --out and the models at the same paths and
@@ -63,7 +63,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - a flag each
 
 
 def _hand_over(matrix: str, out: str, options: dict[str, Any], yes: bool) -> None:
-    """Run in the image, which writes into `out` itself: what it makes stays if it is killed."""
+    """Run in the image, which writes into `out` directly: results stay if it is killed."""
     from coldforge.experiments.sweep.folder import claim
     from coldforge.experiments.sweep.matrix import read_matrix
     from coldforge.tasks._in_image import Inside, run

@@ -11,7 +11,7 @@ from coldforge.engine.bench.plan import Measuring
 from coldforge.engine.commands import bench
 from coldforge.engine.commands.bench import prompts, refuse_file, run_bench
 from coldforge.errors import ColdforgeError
-from coldforge.evaluate.workers.worker import children
+from coldforge.evaluate.workers.worker import start_workers
 
 SIDE = "coldforge.engine.bench.worker"
 
@@ -51,7 +51,10 @@ def test_a_damaged_engine_is_named_by_its_process(int4_engine: Path, tmp_path: P
     torn = tmp_path / "torn"
     shutil.copytree(int4_engine, torn)
     (torn / "tokenizer.json").write_text("{", "utf-8")
-    with children(torn, module=SIDE) as (side,), pytest.raises(ColdforgeError, match="as it was"):
+    with (
+        start_workers(torn, module=SIDE) as (side,),
+        pytest.raises(ColdforgeError, match="as it was"),
+    ):
         side.ask("load", threads=1)
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from coldforge.experiments.survey.eta import Pace, seconds_left, span
+from coldforge.experiments.survey.eta import Eta, seconds_left, span
 
 
 def test_a_way_is_guessed_by_its_own_last_time_and_others_by_the_mean() -> None:
@@ -14,12 +14,12 @@ def test_nothing_is_guessed_while_nothing_is_known() -> None:
 def test_each_way_is_announced_with_its_number_and_the_time_left(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    pace = Pace(["a", "b", "a"])
-    pace.begin("m", "a")
-    pace.end("a", "fine", 40)
-    pace.begin("m", "b")
-    pace.end("b", "skipped", 0)
-    pace.begin("n", "a")
+    eta = Eta(["a", "b", "a"])
+    eta.begin("m", "a")
+    eta.end("a", "fine", 40)
+    eta.begin("m", "b")
+    eta.end("b", "skipped", 0)
+    eta.begin("n", "a")
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "[1/3] m a"
     assert said[2] == "[2/3] m b, about 80 s left"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.experiments.survey.logits_file import Recorded, Recording
+from coldforge.experiments.survey.logits_file import LogitsReader, LogitsWriter
 
 torch: Any = pytest.importorskip("torch")
 pytestmark = pytest.mark.model
@@ -23,21 +23,21 @@ class Model:
 
 
 def record(path: Path, order: list[int]) -> None:
-    with Recording(Model(), CUT, path) as recording:
+    with LogitsWriter(Model(), CUT, path) as recording:
         for at in order:
             recording(torch.tensor([CUT[at]]), use_cache=False)
 
 
 def test_logits_come_back_as_they_were_whatever_the_order(tmp_path: Path) -> None:
     record(tmp_path / "logits", [2, 1, 0])
-    recorded = Recorded(CUT, tmp_path / "logits")
+    recorded = LogitsReader(CUT, tmp_path / "logits")
     for window in CUT:
         ids = torch.tensor([window])
         assert torch.equal(recorded(ids).logits, Model()(ids, use_cache=False).logits)
 
 
 def test_a_recording_that_failed_leaves_no_file_to_trust(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), Recording(Model(), CUT, tmp_path / "logits"):
+    with pytest.raises(RuntimeError), LogitsWriter(Model(), CUT, tmp_path / "logits"):
         raise RuntimeError
     assert not (tmp_path / "logits").exists()
 
@@ -46,4 +46,4 @@ def test_logits_beyond_the_disk_are_refused(tmp_path: Path) -> None:
     large = Model()
     large.config = SimpleNamespace(vocab_size=1 << 50)
     with pytest.raises(ColdforgeError, match="logits need"):
-        Recording(large, CUT, tmp_path / "logits")
+        LogitsWriter(large, CUT, tmp_path / "logits")

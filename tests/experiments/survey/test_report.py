@@ -71,7 +71,7 @@ def test_every_row_of_markdown_has_all_cells(result: dict[str, Any]) -> None:
 
 def test_the_protocol_is_said_once_for_models_that_share_it(result: dict[str, Any]) -> None:
     result["models"] *= 2
-    assert table(result).count("Judged on 8 windows") == 1
+    assert table(result).count("Evaluated on 8 windows") == 1
 
 
 def test_the_chart_shows_what_was_made_and_can_be_drawn(result: dict[str, Any]) -> None:

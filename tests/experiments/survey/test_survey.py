@@ -8,8 +8,8 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.experiments.survey import model_run, survey
 from coldforge.experiments.survey.survey import name_models, run_survey
-from coldforge.experiments.survey.variants import Way
 from coldforge.files.output import read_card
+from coldforge.quantize.methods.method import Variant
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.model
@@ -46,27 +46,27 @@ def test_what_an_earlier_run_did_is_not_done_again(
 
     def watched(work: Any, *args: Any, **named: Any) -> Any:
         worked.append(work.__name__)
-        return alone(work, *args, **named)
+        return real(work, *args, **named)
 
-    alone = model_run.alone
-    monkeypatch.setattr(model_run, "alone", watched)
+    real = model_run.run_in_subprocess
+    monkeypatch.setattr(model_run, "run_in_subprocess", watched)
     place, before = done
     again = run_survey([str(demo)], str(place), **OPTIONS)
     assert worked == []
     assert again["models"] == before["models"]
     run_survey([str(demo)], str(place), methods="rtn-4", samples=2, limit=1)
-    assert worked == ["judge_original", "judge_way"]
+    assert worked == ["evaluate_original", "evaluate_variant"]
 
 
 def test_a_way_that_cannot_be_is_skipped_and_a_broken_one_stops_no_other(
     demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ways = [
-        Way("odd", "rtn", {"group_size": 96}),
-        Way("strange", "nobody's"),
-        Way("fp16", "fp16"),
+    variants = [
+        Variant("odd", "rtn", {"group_size": 96}),
+        Variant("strange", "nobody's"),
+        Variant("fp16", "fp16"),
     ]
-    monkeypatch.setattr(survey, "choose_ways", lambda text: ways)
+    monkeypatch.setattr(survey, "choose_variants", lambda text: variants)
     result = run_survey([str(demo)], str(tmp_path / "out"), limit=1)
     odd, strange, fp16 = result["models"][0]["ways"]
     assert odd["status"] == "skipped"
@@ -92,7 +92,7 @@ def test_a_demo_model_that_is_there_is_surveyed_as_it_is(
 def test_models_of_one_name_and_no_model_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ColdforgeError, match="no model to survey"):
         name_models([], ())
-    with pytest.raises(ColdforgeError, match="two models are called x"):
+    with pytest.raises(ColdforgeError, match="two models are named x"):
         name_models([str(tmp_path / "a" / "x"), str(tmp_path / "b" / "x")], ())
     assert list(name_models([str(tmp_path / "x"), str(tmp_path / "x")], ())) == ["x"]
 

@@ -1,4 +1,4 @@
-"""Sweeps of models written by hand, by verbs that only pretend."""
+"""Sweeps of models written by hand, by steps that only pretend."""
 
 import hashlib
 import shutil
@@ -16,7 +16,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.experiments.sweep.job import Job, jobs_of
 from coldforge.experiments.sweep.matrix import Backend, read_matrix
 from coldforge.experiments.sweep.run_job import Outcome, run_job
-from coldforge.experiments.sweep.steps import Found, Verbs
+from coldforge.experiments.sweep.steps import Facts, Steps
 from tests.smallmodels import PLAIN, safetensors, write_model
 
 MATRIX = """\
@@ -47,10 +47,10 @@ class Pretender:
     """Seconds that a job's first step takes."""
 
     @property
-    def verbs(self) -> Verbs:
-        return Verbs(self.quantise, self.judge, self.build, self.measure)
+    def steps(self) -> Steps:
+        return Steps(self.quantise, self.judge, self.build, self.measure)
 
-    def quantise(self, job: Job) -> Found:
+    def quantise(self, job: Job) -> Facts:
         time.sleep(self.naps.get(job.name, 0))
         digest = read_checkpoint(job.source).digest
         self._enter("quantise", job)
@@ -63,16 +63,16 @@ class Pretender:
         made = read_checkpoint(job.checkpoint).digest
         return {"task": "quantize", "digest": made, "model_digest": digest, "kind": "of the card"}
 
-    def judge(self, job: Job) -> Found:
+    def judge(self, job: Job) -> Facts:
         self._enter("judge", job)
         self._leave()
         found = int(read_checkpoint(job.checkpoint).digest[:4], 16)
         return {
-            "task": "evaluate", "perplexity": found + job.judging.limit, "bits_per_weight": 4.0,
+            "task": "evaluate", "perplexity": found + job.evaluation.limit, "bits_per_weight": 4.0,
             "disk_bytes": 1000, "reference": {"kl": found / 65536},
         }  # fmt: skip
 
-    def build(self, job: Job, backend: Backend) -> Found:
+    def build(self, job: Job, backend: Backend) -> Facts:
         self._enter("build", job)
         folder = job.engine(backend)
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ class Pretender:
         self._leave()
         return write_engine(folder, facts)
 
-    def measure(self, job: Job, backend: Backend) -> Found:
+    def measure(self, job: Job, backend: Backend) -> Facts:
         self._enter("measure", job)
         self._leave()
         row = {"ttft_ms": {"p50": 1.5}, "output_tokens_per_s": 20.0}
@@ -141,9 +141,9 @@ def jobs_in(matrix: Path, place: Path) -> list[Job]:
     return jobs_of(asked, place, weights)
 
 
-def do(jobs: list[Job], verbs: Verbs) -> list[Outcome]:
+def do(jobs: list[Job], steps: Steps) -> list[Outcome]:
     """Do jobs one after another in this very thread."""
-    return [run_job(job, verbs) for job in jobs]
+    return [run_job(job, steps) for job in jobs]
 
 
 def said(outcomes: list[Outcome]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.experiments.sweep.folder import claim, held
+from coldforge.experiments.sweep.folder import claim, exclusive
 
 
 def test_a_folder_is_claimed_once_and_known_again(tmp_path: Path) -> None:
@@ -31,9 +31,9 @@ def test_a_claim_that_was_killed_is_made_again(tmp_path: Path) -> None:
 
 def test_two_at_one_name_are_refused_and_at_two_names_are_not(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        stack.enter_context(held(tmp_path, "sweep"))
-        stack.enter_context(held(tmp_path, "one-rtn"))
-        with pytest.raises(ColdforgeError, match="another run is at sweep"):
-            stack.enter_context(held(tmp_path, "sweep"))
-    with held(tmp_path, "sweep"):
+        stack.enter_context(exclusive(tmp_path, "sweep"))
+        stack.enter_context(exclusive(tmp_path, "one-rtn"))
+        with pytest.raises(ColdforgeError, match="another run works on sweep"):
+            stack.enter_context(exclusive(tmp_path, "sweep"))
+    with exclusive(tmp_path, "sweep"):
         pass

@@ -40,14 +40,14 @@ def _sorted(asked: dict[str, object]) -> str:
 def test_paths_are_relative_to_the_file(matrix: Path, tmp_path: Path) -> None:
     found = read_matrix(matrix)
     assert found.models == {"one": tmp_path / "one", "two": tmp_path / "two"}
-    assert found.judging.text == str(tmp_path / "held.txt")
+    assert found.evaluation.text == str(tmp_path / "held.txt")
     assert found.reads() == [tmp_path / "one", tmp_path / "two", tmp_path / "held.txt"]
 
 
 def test_a_method_is_named_by_what_was_asked_of_it(matrix: Path) -> None:
     methods = '["awq", {method = "gptq", bits = 3, sym = false, act_order = true, prune = "2:4"}]'
     write(matrix, MATRIX.replace('["fp16", {method = "rtn", bits = 8}]', methods))
-    plain, pruned = read_matrix(matrix).ways
+    plain, pruned = read_matrix(matrix).variants
     assert (plain.name, plain.asked, plain.prune) == ("awq", {}, "")
     assert pruned.name == "gptq-bits3-not_sym-act_order-pruned2of4"
     assert (pruned.asked, pruned.prune) == ({"bits": 3, "sym": False, "act_order": True}, "2:4")
@@ -62,7 +62,7 @@ def test_methods_that_differ_have_names_that_differ_and_fit_a_folder(
     (place / "one").mkdir()
     asked = ", ".join(map(toml, methods))
     write(place / "matrix.toml", f'models = ["one"]\nmethods = [{asked}]\n')
-    names = [way.name for way in read_matrix(place / "matrix.toml").ways]
+    names = [item.name for item in read_matrix(place / "matrix.toml").variants]
     assert len(set(names)) == len(methods)
     assert not any(set("/: ") & set(name) for name in names)
 
@@ -71,8 +71,8 @@ def test_methods_that_differ_have_names_that_differ_and_fit_a_folder(
     ("before", "after", "message"),
     [
         ('["one", "two"]', "[]", "Expected `array` of length >= 1"),
-        ('["one", "two"]', '["three"]', "names .*/three, which is not there"),
-        ('["one", "two"]', '["one", "sub/one"]', "two models are called one"),
+        ('["one", "two"]', '["three"]', "names .*/three, which does not exist"),
+        ('["one", "two"]', '["one", "sub/one"]', "two models are named one"),
         ('"fp16"', '"int5"', "unknown method 'int5'"),
         ("bits = 8", "bits = 5", "rtn does not take --bits 5"),
         ("bits = 8", 'bits = "8"', "Expected `int | null`, got `str`"),

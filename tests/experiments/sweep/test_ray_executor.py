@@ -12,7 +12,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.experiments.sweep.executor import Work
-from coldforge.experiments.sweep.ray_executor import NONCE, OnRay, on_ray
+from coldforge.experiments.sweep.ray_executor import NONCE, RayExecutor, connected
 from coldforge.experiments.sweep.run_job import run_job
 from coldforge.model.runtime import versions
 from tests.experiments.sweep.conftest import Pretender, do, jobs_in, said
@@ -68,9 +68,9 @@ def place(tmp_path: Path) -> Path:
 def test_whatever_comes_back_first_the_same_comes_out(
     matrix: Path, tmp_path: Path, place: Path
 ) -> None:
-    expected = said(do(jobs_in(matrix, tmp_path / "here"), Pretender().verbs))
+    expected = said(do(jobs_in(matrix, tmp_path / "here"), Pretender().steps))
     jobs = jobs_in(matrix, place)
-    came = list(OnRay(Cluster(), place, "known").run(pretending(), jobs))
+    came = list(RayExecutor(Cluster(), place, "known").run(pretending(), jobs))
     assert [at for at, _ in came] == [3, 2, 1, 0]
     assert said([outcome for _, outcome in reversed(came)]) == expected
 
@@ -78,29 +78,33 @@ def test_whatever_comes_back_first_the_same_comes_out(
 def test_a_worker_that_sees_another_folder_is_named(matrix: Path, place: Path) -> None:
     for nonce in ("other", ""):
         (place / NONCE).write_text(nonce, "ascii")
-        came = list(OnRay(Cluster(), place, "known").run(pretending(), jobs_in(matrix, place)))
+        came = list(
+            RayExecutor(Cluster(), place, "known").run(pretending(), jobs_in(matrix, place))
+        )
         errors = [cell["error"] for cell in said([outcome for _, outcome in came])]
         assert all("does not see the sweep's folder" in error["message"] for error in errors)
         assert all(f"-v {place}:{place}" in error["hint"] for error in errors)
         with pytest.raises(ColdforgeError, match=r"^node .* does not see the sweep's folder"):
-            OnRay(Cluster(worker=1), place, "known").check()
+            RayExecutor(Cluster(worker=1), place, "known").check()
 
 
 def test_a_worker_of_other_versions_is_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    executor = OnRay(Cluster(worker=1), place, "known")
+    executor = RayExecutor(Cluster(worker=1), place, "known")
     executor.check()
     ours = iter([{**versions(), "python": "3.99.0"}])
     theirs = versions()
     monkeypatch.setattr(
         "coldforge.experiments.sweep.ray_executor.versions", lambda: next(ours, theirs)
     )
-    with pytest.raises(ColdforgeError, match=f"has python {theirs['python']}, we have others"):
+    with pytest.raises(
+        ColdforgeError, match=f"has python {theirs['python']}, this machine has other versions"
+    ):
         executor.check()
 
 
 def test_a_cluster_without_processors_is_refused_before_it_waits_for_ever(place: Path) -> None:
     with pytest.raises(ColdforgeError, match="no worker with a processor"):
-        OnRay(Cluster(head=0), place, "known").check()
+        RayExecutor(Cluster(head=0), place, "known").check()
 
 
 def test_a_job_lost_with_its_worker_is_failed_and_the_others_are_not(
@@ -109,14 +113,14 @@ def test_a_job_lost_with_its_worker_is_failed_and_the_others_are_not(
     def work(job: Any) -> Any:
         if job.name == "one-fp16":
             raise LostError("The worker died unexpectedly\nand more")
-        return run_job(job, Pretender().verbs)
+        return run_job(job, Pretender().steps)
 
-    came = dict(OnRay(Cluster(), place, "known").run(work, jobs_in(matrix, place)))
+    came = dict(RayExecutor(Cluster(), place, "known").run(work, jobs_in(matrix, place)))
     (lost,) = came[0].cells
     assert (
         lost["error"]["message"] == "lost with its worker, LostError: The worker died unexpectedly"
     )
-    assert "goes on" in lost["error"]["hint"]
+    assert "continues" in lost["error"]["hint"]
     assert not any(cell["error"] for cell in said([came[1], came[2], came[3]]))
 
 
@@ -127,8 +131,8 @@ def test_where_ray_is_not_installed_that_is_said(
     with socket.create_server(("127.0.0.1", 0)) as head, ExitStack() as joined:
         address = f"127.0.0.1:{head.getsockname()[1]}"
         with pytest.raises(ColdforgeError, match="Ray is not installed"):
-            joined.enter_context(on_ray(address, place))
+            joined.enter_context(connected(address, place))
 
 
 def pretending() -> Work:
-    return lambda job: run_job(job, Pretender().verbs)
+    return lambda job: run_job(job, Pretender().steps)

@@ -29,7 +29,7 @@ def test_a_head_on_loopback_is_joined_on_loopback(head: str) -> None:
 
 @pytest.mark.parametrize("address", ["", "head", "head:", ":6379", "head:ray", "head:0", "h:65536"])
 def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(ColdforgeError, match="is no address") as caught:
+    with pytest.raises(ColdforgeError, match="is not an address") as caught:
         own_address(address)
     assert "HOST:PORT" in caught.value.hint
 
@@ -55,7 +55,7 @@ def test_a_node_is_told_to_end_when_the_sweep_does(
 def test_a_node_that_cannot_join_says_why(head: str, monkeypatch: pytest.MonkeyPatch) -> None:
     node(monkeypatch, "echo starting; echo 'Version mismatch'; exit 1")
     with (
-        pytest.raises(ColdforgeError, match=r"could join .*: Version mismatch"),
+        pytest.raises(ColdforgeError, match=r"could not join .*: Version mismatch"),
         joined(head, "127.0.0.1"),
     ):
         pass
@@ -64,7 +64,7 @@ def test_a_node_that_cannot_join_says_why(head: str, monkeypatch: pytest.MonkeyP
 def test_a_node_that_never_joins_is_given_up(head: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_node, "PATIENCE", 0.1)
     node(monkeypatch, "exec sleep 60")
-    with pytest.raises(ColdforgeError, match="it said nothing"), joined(head, "127.0.0.1"):
+    with pytest.raises(ColdforgeError, match="it printed nothing"), joined(head, "127.0.0.1"):
         pass
 
 

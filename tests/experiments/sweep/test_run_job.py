@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.experiments.sweep.folder import held
+from coldforge.experiments.sweep.folder import exclusive
 from coldforge.experiments.sweep.run_job import MADE_BY, run_job
 from tests.experiments.sweep.conftest import Killed, Pretender, do, jobs_in, said
 from tests.smallmodels import PLAIN, safetensors
@@ -17,10 +17,10 @@ def test_a_second_run_does_nothing_and_says_the_same(
     matrix: Path, tmp_path: Path, pretender: Pretender
 ) -> None:
     jobs = jobs_in(matrix, tmp_path / "out")
-    first = do(jobs, pretender.verbs)
+    first = do(jobs, pretender.steps)
     assert pretender.made == STEPS
     assert first[0].done == ["quantize", "evaluate", "onnxruntime engine", "onnxruntime bench"]
-    again = do(jobs, pretender.verbs)
+    again = do(jobs, pretender.steps)
     assert pretender.made == STEPS
     assert [outcome.done for outcome in again] == [[]] * len(jobs)
     assert said(again) == said(first)
@@ -32,11 +32,11 @@ def test_killed_at_any_step_it_goes_on_there_and_says_the_same(
     matrix: Path, tmp_path: Path, call: int, done: bool
 ) -> None:
     jobs, killed = jobs_in(matrix, tmp_path / "out")[:2], Pretender()
-    expected = said(do(jobs_in(matrix, tmp_path / "whole")[:2], Pretender().verbs))
+    expected = said(do(jobs_in(matrix, tmp_path / "whole")[:2], Pretender().steps))
     killed.dies = (call, done)
     with pytest.raises(Killed):
-        do(jobs, killed.verbs)
-    assert said(do(jobs, killed.verbs)) == expected
+        do(jobs, killed.steps)
+    assert said(do(jobs, killed.steps)) == expected
     assert killed.made == OF_TWO + 1  # only the step it was killed at was done twice
 
 
@@ -45,7 +45,7 @@ def test_what_fails_is_said_in_its_cells_and_stops_no_other(
 ) -> None:
     jobs = jobs_in(matrix, tmp_path / "out")
     pretender.fails = {"quantise one-fp16", "measure two-fp16"}
-    cells = {cell["name"]: cell for cell in said(do(jobs, pretender.verbs))}
+    cells = {cell["name"]: cell for cell in said(do(jobs, pretender.steps))}
     assert cells["one-fp16"]["error"] == {
         "step": "quantize", "message": "it would not", "hint": "try again",
     }  # fmt: skip
@@ -62,19 +62,19 @@ def test_what_failed_is_tried_again_and_nothing_else(
 ) -> None:
     jobs = jobs_in(matrix, tmp_path / "out")
     pretender.fails = {"measure two-fp16"}
-    do(jobs, pretender.verbs)
+    do(jobs, pretender.steps)
     pretender.fails = set()
     before = pretender.made
-    assert not [cell for cell in said(do(jobs, pretender.verbs)) if cell["error"]]
+    assert not [cell for cell in said(do(jobs, pretender.steps)) if cell["error"]]
     assert pretender.made == before + 1
 
 
 def test_another_model_is_quantised_anew_and_the_other_one_is_not(
     matrix: Path, tmp_path: Path, pretender: Pretender
 ) -> None:
-    do(jobs_in(matrix, tmp_path / "out"), pretender.verbs)
+    do(jobs_in(matrix, tmp_path / "out"), pretender.steps)
     (tmp_path / "one" / "model.safetensors").write_bytes(safetensors(PLAIN, 3))
-    outcomes = do(jobs_in(matrix, tmp_path / "out"), pretender.verbs)
+    outcomes = do(jobs_in(matrix, tmp_path / "out"), pretender.steps)
     assert [len(outcome.done) for outcome in outcomes] == [4, 4, 0, 0]
 
 
@@ -90,9 +90,9 @@ def test_another_model_is_quantised_anew_and_the_other_one_is_not(
 def test_only_what_a_setting_decides_is_done_anew(
     matrix: Path, tmp_path: Path, pretender: Pretender, before: str, after: str, steps: int
 ) -> None:
-    do(jobs_in(matrix, tmp_path / "out"), pretender.verbs)
+    do(jobs_in(matrix, tmp_path / "out"), pretender.steps)
     matrix.write_text(matrix.read_text("utf-8").replace(before, after), "utf-8")
-    outcomes = do(jobs_in(matrix, tmp_path / "out"), pretender.verbs)
+    outcomes = do(jobs_in(matrix, tmp_path / "out"), pretender.steps)
     assert sum(len(outcome.done) for outcome in outcomes) == 4 * steps
 
 
@@ -100,9 +100,9 @@ def test_a_checkpoint_that_was_damaged_is_made_anew(
     matrix: Path, tmp_path: Path, pretender: Pretender
 ) -> None:
     jobs = jobs_in(matrix, tmp_path / "out")
-    first = do(jobs, pretender.verbs)
+    first = do(jobs, pretender.steps)
     (jobs[0].checkpoint / "model.safetensors").write_bytes(b"torn")
-    again = do(jobs, pretender.verbs)
+    again = do(jobs, pretender.steps)
     assert again[0].done == ["quantize"]
     assert said(again)[0]["digest"] == said(first)[0]["digest"]
 
@@ -111,18 +111,18 @@ def test_an_engine_that_is_gone_is_built_anew_but_not_measured_again(
     matrix: Path, tmp_path: Path, pretender: Pretender
 ) -> None:
     jobs = jobs_in(matrix, tmp_path / "out")
-    do(jobs, pretender.verbs)
+    do(jobs, pretender.steps)
     (jobs[0].engine(jobs[0].backends[0]) / "model.onnx").unlink()
-    assert do(jobs, pretender.verbs)[0].done[0] == "onnxruntime engine"
+    assert do(jobs, pretender.steps)[0].done[0] == "onnxruntime engine"
 
 
 def test_no_result_of_other_inputs_is_left_by_a_failure(
     matrix: Path, tmp_path: Path, pretender: Pretender
 ) -> None:
-    do(jobs_in(matrix, tmp_path / "out"), pretender.verbs)
+    do(jobs_in(matrix, tmp_path / "out"), pretender.steps)
     (tmp_path / "one" / "model.safetensors").write_bytes(safetensors(PLAIN, 3))
     pretender.fails = {"quantise one-fp16"}
-    do(jobs_in(matrix, tmp_path / "out"), pretender.verbs)
+    do(jobs_in(matrix, tmp_path / "out"), pretender.steps)
     assert not list((tmp_path / "out" / "runs").glob("one-fp16-*"))
     assert len(list((tmp_path / "out" / "runs").glob("one-rtn-bits8-*"))) == 4
 
@@ -131,7 +131,7 @@ def test_backends_share_a_checkpoint(matrix: Path, tmp_path: Path, pretender: Pr
     eight = '{backend = "onnxruntime", activations = "int8"}'
     text = matrix.read_text("utf-8").replace('["onnxruntime"]', f'["onnxruntime", {eight}]')
     matrix.write_text(text, "utf-8")
-    cells = said(do(jobs_in(matrix, tmp_path / "out"), pretender.verbs))
+    cells = said(do(jobs_in(matrix, tmp_path / "out"), pretender.steps))
     assert pretender.calls["quantise"] == pretender.calls["judge"] == 4
     assert pretender.calls["build"] == pretender.calls["measure"] == 8
     assert [cell["backend"] for cell in cells[:2]] == ["onnxruntime", "onnxruntime-int8"]
@@ -142,7 +142,7 @@ def test_without_a_backend_a_cell_ends_with_its_judgement(
     matrix: Path, tmp_path: Path, pretender: Pretender
 ) -> None:
     matrix.write_text(matrix.read_text("utf-8").replace('["onnxruntime"]', "[]"), "utf-8")
-    cell, *_ = said(do(jobs_in(matrix, tmp_path / "out"), pretender.verbs))
+    cell, *_ = said(do(jobs_in(matrix, tmp_path / "out"), pretender.steps))
     assert cell["evaluate"]["task"] == "evaluate"
     assert (cell["backend"], cell["engine"], cell["bench"], cell["error"]) == (None,) * 4
 
@@ -152,20 +152,20 @@ def test_a_worker_that_reads_another_model_or_text_says_so(
 ) -> None:
     job = jobs_in(matrix, tmp_path / "out")[0]
     (tmp_path / "one" / "model.safetensors").write_bytes(safetensors(PLAIN, 3))
-    (cell,) = run_job(job, pretender.verbs).cells
-    assert f"{tmp_path / 'one'} is another one on" in cell["error"]["message"]
+    (cell,) = run_job(job, pretender.steps).cells
+    assert f"{tmp_path / 'one'} differs on" in cell["error"]["message"]
     job = jobs_in(matrix, tmp_path / "out")[0]
     (tmp_path / "held.txt").write_text("Something else.", "utf-8")
-    (cell,) = run_job(job, pretender.verbs).cells
+    (cell,) = run_job(job, pretender.steps).cells
     assert cell["error"]["step"] == "evaluate"
-    assert f"{tmp_path / 'held.txt'} is another one on" in cell["error"]["message"]
+    assert f"{tmp_path / 'held.txt'} differs on" in cell["error"]["message"]
 
 
 def test_what_a_step_found_can_be_read_by_its_task(
     matrix: Path, tmp_path: Path, pretender: Pretender
 ) -> None:
     job = jobs_in(matrix, tmp_path / "out")[0]
-    (cell,) = run_job(job, pretender.verbs).cells
+    (cell,) = run_job(job, pretender.steps).cells
     tasks = {"quantize": "quantize", "evaluate": "evaluate", "engine": "engine.build"}
     for step, task in {**tasks, "bench": "bench"}.items():
         assert cell[step]["task"] == task
@@ -177,8 +177,8 @@ def test_a_job_waits_for_the_worker_that_was_given_up(
 ) -> None:
     monkeypatch.setattr("coldforge.experiments.sweep.run_job.PATIENCE", 0.0)
     job = jobs_in(matrix, tmp_path / "out")[0]
-    with held(job.place, job.name):
-        (cell,) = run_job(job, pretender.verbs).cells
-    assert cell["error"]["message"] == "another run is at one-fp16"
-    (cell,) = run_job(job, pretender.verbs).cells
+    with exclusive(job.place, job.name):
+        (cell,) = run_job(job, pretender.steps).cells
+    assert cell["error"]["message"] == "another run works on one-fp16"
+    (cell,) = run_job(job, pretender.steps).cells
     assert not cell["error"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.experiments.sweep.folder import SWEEP, held
+from coldforge.experiments.sweep.folder import SWEEP, exclusive
 from coldforge.experiments.sweep.sweep import run_sweep
 from tests.experiments.sweep.conftest import Pretender
 
@@ -15,7 +15,7 @@ PASSING = {"seconds": None}
 
 
 def test_the_result_is_where_report_looks_for_it(matrix: Path, tmp_path: Path) -> None:
-    found = run_sweep(str(matrix), str(tmp_path / "out"), verbs=Pretender().verbs)
+    found = run_sweep(str(matrix), str(tmp_path / "out"), steps=Pretender().steps)
     assert (found["task"], len(found["cells"])) == ("sweep", 4)
     runs = tmp_path / "out" / "runs"
     assert json.loads((runs / "sweep.json").read_text("utf-8")) == found
@@ -27,11 +27,11 @@ def test_cells_stand_in_the_order_of_the_matrix_whatever_came_first(
     matrix: Path, tmp_path: Path
 ) -> None:
     slow_first = Pretender(naps={"one-fp16": 0.2})
-    found = run_sweep(str(matrix), str(tmp_path / "out"), at_once=3, verbs=slow_first.verbs)
+    found = run_sweep(str(matrix), str(tmp_path / "out"), at_once=3, steps=slow_first.steps)
     assert [cell["name"] for cell in found["cells"]] == [
         "one-fp16", "one-rtn-bits8", "two-fp16", "two-rtn-bits8",
     ]  # fmt: skip
-    again = run_sweep(str(matrix), str(tmp_path / "out"), verbs=slow_first.verbs)
+    again = run_sweep(str(matrix), str(tmp_path / "out"), steps=slow_first.steps)
     assert {**again, **PASSING} == {**found, **PASSING}
     assert slow_first.made == 16
 
@@ -40,32 +40,38 @@ def test_progress_is_said_cell_by_cell(
     matrix: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pretender = Pretender(fails={"judge two-fp16"})
-    run_sweep(str(matrix), str(tmp_path / "out"), verbs=pretender.verbs)
+    run_sweep(str(matrix), str(tmp_path / "out"), steps=pretender.steps)
     said = capsys.readouterr().err
     assert "[1/4] one-fp16 on " in said
     assert "failed: it would not" in said
-    run_sweep(str(matrix), str(tmp_path / "out"), verbs=Pretender().verbs)
+    run_sweep(str(matrix), str(tmp_path / "out"), steps=Pretender().steps)
     assert capsys.readouterr().err.count("as before") == 3
 
 
 def test_a_second_sweep_at_once_is_refused(matrix: Path, tmp_path: Path) -> None:
-    with held(tmp_path / "out", SWEEP), pytest.raises(ColdforgeError, match="not made as a sweep"):
-        run_sweep(str(matrix), str(tmp_path / "out"), verbs=Pretender().verbs)
-    run_sweep(str(matrix), str(tmp_path / "ours"), verbs=Pretender().verbs)
-    with held(tmp_path / "ours", SWEEP), pytest.raises(ColdforgeError, match="another run is at"):
-        run_sweep(str(matrix), str(tmp_path / "ours"), verbs=Pretender().verbs)
+    with (
+        exclusive(tmp_path / "out", SWEEP),
+        pytest.raises(ColdforgeError, match="not made as a sweep"),
+    ):
+        run_sweep(str(matrix), str(tmp_path / "out"), steps=Pretender().steps)
+    run_sweep(str(matrix), str(tmp_path / "ours"), steps=Pretender().steps)
+    with (
+        exclusive(tmp_path / "ours", SWEEP),
+        pytest.raises(ColdforgeError, match="another run works on"),
+    ):
+        run_sweep(str(matrix), str(tmp_path / "ours"), steps=Pretender().steps)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"at_once": 0}, "0 jobs at a time"), ({"ray": "head"}, "--ray head is no address")],
+    [({"at_once": 0}, "0 jobs at a time"), ({"ray": "head"}, "--ray head is not an address")],
 )
 def test_what_cannot_begin_is_said_before_anything_is_made(
     matrix: Path, tmp_path: Path, options: dict[str, Any], message: str
 ) -> None:
     pretender = Pretender()
     with pytest.raises(ColdforgeError, match=message):
-        run_sweep(str(matrix), str(tmp_path / "out"), verbs=pretender.verbs, **options)
+        run_sweep(str(matrix), str(tmp_path / "out"), steps=pretender.steps, **options)
     assert pretender.made == 0
 
 
@@ -73,4 +79,4 @@ def test_a_model_that_is_quantised_already_is_refused(matrix: Path, tmp_path: Pa
     config = {"model_type": "llama", "quantization_config": {"quant_method": "gptq", "bits": 4}}
     (tmp_path / "two" / "config.json").write_text(json.dumps(config), "utf-8")
     with pytest.raises(ColdforgeError, match="is quantised already"):
-        run_sweep(str(matrix), str(tmp_path / "out"), verbs=Pretender().verbs)
+        run_sweep(str(matrix), str(tmp_path / "out"), steps=Pretender().steps)

@@ -9,7 +9,7 @@ from tests.experiments.sweep.conftest import Pretender
 
 def test_a_line_a_cell_with_what_it_costs_and_what_went_wrong(matrix: Path, tmp_path: Path) -> None:
     pretender = Pretender(fails={"build two-fp16"})
-    found = run_sweep(str(matrix), str(tmp_path / "out"), verbs=pretender.verbs)
+    found = run_sweep(str(matrix), str(tmp_path / "out"), steps=pretender.steps)
     head, first, _, wrong, _ = table(found).splitlines()
     assert head.split()[:2] == ["cell", "on"]
     assert first.split()[:2] == ["one-fp16", "onnxruntime"]
@@ -20,7 +20,7 @@ def test_a_line_a_cell_with_what_it_costs_and_what_went_wrong(matrix: Path, tmp_
 
 def test_without_backends_nothing_is_measured(matrix: Path, tmp_path: Path) -> None:
     matrix.write_text(matrix.read_text("utf-8").replace('["onnxruntime"]', "[]"), "utf-8")
-    found = run_sweep(str(matrix), str(tmp_path / "out"), verbs=Pretender().verbs)
+    found = run_sweep(str(matrix), str(tmp_path / "out"), steps=Pretender().steps)
     line = table(found).splitlines()[1]
     assert line.split()[0] == "one-fp16"
     assert "ms" not in line

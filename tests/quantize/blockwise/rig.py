@@ -51,15 +51,15 @@ def block_of(checkpoint: Checkpoint, scratch: Path) -> Iterator[Any]:
     from coldforge.quantize.blockwise.activation_file import Activations
     from coldforge.quantize.blockwise.activations_feed import Feed
     from coldforge.quantize.blockwise.block import Block
-    from coldforge.quantize.blockwise.skeleton import Spine
+    from coldforge.quantize.blockwise.skeleton import Skeleton
 
-    spine = Spine(checkpoint)
-    inputs = Activations(scratch / "hidden", WINDOWS, LENGTH, spine.width)
+    skeleton = Skeleton(checkpoint)
+    inputs = Activations(scratch / "hidden", WINDOWS, LENGTH, skeleton.width)
     with closing(inputs), workers(2) as pool:
-        for index, hidden in enumerate(spine.embed(windows().tolist())):
+        for index, hidden in enumerate(skeleton.embed(windows().tolist())):
             inputs.write(index, hidden)
-        spine.load(0)
-        yield Block(0, spine, pool, Feed(spine, inputs, pool))
+        skeleton.load(0)
+        yield Block(0, skeleton, pool, Feed(skeleton, inputs, pool))
 
 
 def quantised(checkpoint: Checkpoint, out: Path, method: str, **options: Any) -> Any:
@@ -68,13 +68,13 @@ def quantised(checkpoint: Checkpoint, out: Path, method: str, **options: Any) ->
     from coldforge.quantize.blockwise.config import write_configs
     from coldforge.quantize.blockwise.request import Request
     from coldforge.quantize.calibration.calibration import Calibration
-    from coldforge.quantize.registry import find_method
+    from coldforge.quantize.registry import find_method, settings_of
 
     prune = options.pop("prune", "")
     chosen = find_method(method)
     drawn = Calibration(windows().tolist(), "none", {}) if chosen.calibrated else None
     out.mkdir(exist_ok=True)
-    request = Request(checkpoint, drawn, out, chosen.settings(options), prune=prune)
+    request = Request(checkpoint, drawn, out, settings_of(method, options), prune=prune)
     result = chosen.quantise(request)
     write_configs(checkpoint, out, result)
     (out / "tokenizer.json").write_text("{}", "utf-8")

@@ -34,13 +34,13 @@ def test_a_scale_is_what_rounding_the_norm_to_sixteen_bits_leaves(tmp_path: Path
 
     with block_of(random_model(tmp_path / "m", "llama"), tmp_path) as block:
         stage = block.stages[0]
-        norm = block.spine.block.input_layernorm.weight
+        norm = block.skeleton.block.input_layernorm.weight
         before = norm.detach().clone()
         asked = torch.linspace(0.3, 7, len(before))
         asked[5] = 1e9
         scales = storable(block, stage, asked)
         fold(block, stage, scales)
-        after = block.spine.block.input_layernorm.weight.detach()
+        after = block.skeleton.block.input_layernorm.weight.detach()
     assert torch.equal(after, after.half().float())
     assert scales[5] == 1
     rest = torch.arange(len(asked)) != 5

@@ -40,5 +40,5 @@ def test_anything_but_a_pattern_or_a_share_is_refused(text: str) -> None:
 
 
 def test_inputs_that_do_not_come_in_fours_are_refused() -> None:
-    with pytest.raises(ColdforgeError, match="fours"):
+    with pytest.raises(ColdforgeError, match="a multiple of four inputs"):
         pruned(torch.ones(2, 6), "2:4")

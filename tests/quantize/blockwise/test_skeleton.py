@@ -7,7 +7,7 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.quantize.blockwise.skeleton import Spine
+from coldforge.quantize.blockwise.skeleton import Skeleton
 from tests.quantize.blockwise.rig import random_model, windows
 
 torch: Any = pytest.importorskip("torch")
@@ -23,11 +23,11 @@ def test_blocks_in_turn_compute_what_the_model_does(kind: str, tmp_path: Path) -
     whole = load_model(checkpoint)
     with torch.no_grad():
         wanted = whole(ids, output_hidden_states=True, use_cache=False).hidden_states
-        spine = Spine(checkpoint)
-        for at, hidden in enumerate(spine.embed(ids.tolist())):
+        skeleton = Skeleton(checkpoint)
+        for at, hidden in enumerate(skeleton.embed(ids.tolist())):
             assert torch.allclose(hidden, wanted[0][at : at + 1])
-            spine.load(0)
-            assert torch.allclose(spine.forward(hidden), wanted[1][at : at + 1], atol=2e-4)
+            skeleton.load(0)
+            assert torch.allclose(skeleton.forward(hidden), wanted[1][at : at + 1], atol=2e-4)
 
 
 def test_a_mistral_is_walked_as_a_llama_is(tmp_path: Path) -> None:
@@ -41,20 +41,20 @@ def test_a_mistral_is_walked_as_a_llama_is(tmp_path: Path) -> None:
     whole = MistralForCausalLM(config).eval()
     whole.save_pretrained(tmp_path / "model")
     (tmp_path / "model" / "tokenizer.json").write_text("{}", "utf-8")
-    spine, ids = Spine(read_checkpoint(tmp_path / "model")), windows()[:1]
-    hidden = spine.embed(ids.tolist())[0]
-    spine.load(0)
+    skeleton, ids = Skeleton(read_checkpoint(tmp_path / "model")), windows()[:1]
+    hidden = skeleton.embed(ids.tolist())[0]
+    skeleton.load(0)
     with torch.no_grad():
         wanted = whole(ids, output_hidden_states=True, use_cache=False).hidden_states[1]
-    assert torch.allclose(spine.forward(hidden), wanted, atol=2e-4)
+    assert torch.allclose(skeleton.forward(hidden), wanted, atol=2e-4)
 
 
 def test_narrow_arithmetic_leaves_the_weights_alone(tmp_path: Path) -> None:
     checkpoint = random_model(tmp_path / "model", "llama")
-    wide, narrow = Spine(checkpoint), Spine(checkpoint, dtype="bfloat16")
+    wide, narrow = Skeleton(checkpoint), Skeleton(checkpoint, dtype="bfloat16")
     hidden = wide.embed(windows()[:1].tolist())[0]
-    for spine in (wide, narrow):
-        spine.load(0)
+    for skeleton in (wide, narrow):
+        skeleton.load(0)
     name = "mlp.up_proj.weight"
     assert torch.equal(wide.block.get_parameter(name), narrow.block.get_parameter(name))
     one, other = wide.forward(hidden), narrow.forward(hidden)
@@ -70,7 +70,7 @@ def test_a_block_that_lacks_a_tensor_is_named(tmp_path: Path) -> None:
     tensors = load_file(place)
     del tensors["model.layers.1.self_attn.k_proj.weight"]
     save_file(tensors, place)
-    spine = Spine(read_checkpoint(checkpoint.folder))
-    spine.load(0)
+    skeleton = Skeleton(read_checkpoint(checkpoint.folder))
+    skeleton.load(0)
     with pytest.raises(ColdforgeError, match=r"block 1 .* lacks self_attn\.k_proj\.weight"):
-        spine.load(1)
+        skeleton.load(1)

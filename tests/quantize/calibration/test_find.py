@@ -69,10 +69,10 @@ def test_a_tampered_set_is_refused(demo: Path, frozen: Path) -> None:
 @pytest.mark.parametrize(
     ("samples", "length", "said"),
     [
-        (4, None, "has 3 windows, 4 are wanted"),
-        (None, 6, "has 5 tokens a window, 6 are wanted"),
-        (0, None, "0 are wanted"),
-        (None, -1, "-1 are wanted"),
+        (4, None, "has 3 windows, 4 were asked for"),
+        (None, 6, "has 5 tokens a window, 6 were asked for"),
+        (0, None, "0 were asked for"),
+        (None, -1, "-1 were asked for"),
     ],
 )
 def test_more_than_there_is_cannot_be_had(

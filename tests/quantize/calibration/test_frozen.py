@@ -47,7 +47,7 @@ def test_no_byte_can_be_taken_from_its_end_or_changed(frozen: Path) -> None:
     whole = frozen.read_bytes()
     for at in range(len(whole) - 1):
         frozen.write_bytes(whole[:at])
-        with pytest.raises(RefusedError, match="not a whole calibration set"):
+        with pytest.raises(RefusedError, match="not a complete calibration set"):
             read_frozen(frozen)
         frozen.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         with pytest.raises(ColdforgeError):
@@ -68,7 +68,7 @@ def test_a_set_without_windows_of_one_length_is_refused(
     tmp_path: Path, windows: list[list[int]]
 ) -> None:
     write_frozen(tmp_path / "set.cal", Calibration(windows, "t", {"corpus": "none"}))
-    with pytest.raises(RefusedError, match="no windows of one length"):
+    with pytest.raises(RefusedError, match="no windows of equal length"):
         read_frozen(tmp_path / "set.cal")
 
 

@@ -24,20 +24,24 @@ def test_json_lines_hold_questions_prompts_or_instructions(tmp_path: Path) -> No
 @pytest.mark.parametrize("line", ["{", "[]", "{}", '{"question": 3}', '"Why?"'])
 def test_a_json_line_without_a_question_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "asked.jsonl").write_text(f'{{"prompt": "a"}}\n{line}\n', "utf-8")
-    with pytest.raises(ColdforgeError, match=r"line 2 of .* holds no question"):
+    with pytest.raises(ColdforgeError, match=r"line 2 of .* has no question"):
         read_questions(tmp_path / "asked.jsonl")
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \n"])
 def test_an_empty_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "asked.txt").write_bytes(content)
-    with pytest.raises(ColdforgeError, match="no question in"):
+    with pytest.raises(ColdforgeError, match="has no question"):
         read_questions(tmp_path / "asked.txt")
 
 
 def test_a_missing_file_a_folder_and_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe")
-    for name, said in (("none", "no such"), (".", "no such"), ("bytes.txt", "not UTF-8")):
+    for name, said in (
+        ("none", "is not a file"),
+        (".", "is not a file"),
+        ("bytes.txt", "not UTF-8"),
+    ):
         with pytest.raises(ColdforgeError, match=said):
             read_questions(tmp_path / name)
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from coldforge.quantize.calibration.sampling import Row, Sampler, ends_of
+from coldforge.quantize.calibration.sampling import Prompt, Sampler, end_tokens
 
 torch: Any = pytest.importorskip("torch")
 pytestmark = pytest.mark.model
@@ -32,11 +32,13 @@ def model(request: pytest.FixtureRequest) -> Any:
     ).eval()
 
 
-def rows(seed: str = "s") -> list[Row]:
-    return [Row(ids, f"{seed}{at}") for at, ids in enumerate(PROMPTS)]
+def rows(seed: str = "s") -> list[Prompt]:
+    return [Prompt(ids, f"{seed}{at}") for at, ids in enumerate(PROMPTS)]
 
 
-def ask(model: Any, temperature: float, asked: list[Row], ends: frozenset[int]) -> list[list[int]]:
+def ask(
+    model: Any, temperature: float, asked: list[Prompt], ends: frozenset[int]
+) -> list[list[int]]:
     with torch.inference_mode():
         return Sampler(model, ends, temperature).answers(asked, 10)
 
@@ -77,8 +79,8 @@ def test_question_and_answer_stay_within_the_context(model: Any) -> None:
 
 
 def test_a_model_may_have_further_ends(model: Any) -> None:
-    assert ends_of(model, 7) == {7, *ends_of(model, 7)}
+    assert end_tokens(model, 7) == {7, *end_tokens(model, 7)}
     model.generation_config.eos_token_id = [3, 4]
-    assert ends_of(model, 7) == {3, 4, 7}
+    assert end_tokens(model, 7) == {3, 4, 7}
     model.generation_config.eos_token_id = None
-    assert ends_of(model, 7) == {7}
+    assert end_tokens(model, 7) == {7}

@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.quantize.registry import find_method
+from coldforge.quantize.registry import settings_of
 from tests.quantize.blockwise.rig import divergence, quantised, random_model
 
 torch: Any = pytest.importorskip("torch")
@@ -57,4 +57,4 @@ def test_pruned_weights_stay_zero(tmp_path: Path) -> None:
 )
 def test_what_its_files_cannot_hold_is_refused(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(ColdforgeError, match=message):
-        find_method("awq").settings(asked)
+        settings_of("awq", asked)

@@ -7,7 +7,7 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.quantize.registry import find_method
+from coldforge.quantize.registry import settings_of
 from tests.quantize.blockwise.rig import quantised, random_model, windows
 
 torch: Any = pytest.importorskip("torch")
@@ -19,7 +19,7 @@ pytestmark = [
 
 
 def made_by_torch(checkpoint: Any) -> Any:
-    """Quantise in memory; Conv1D layers are turned into linear ones first, for torch skips them."""
+    """Quantise in memory; Conv1D layers become linear ones first, as torch skips them."""
     from torch.ao.quantization import default_dynamic_qconfig, quantize_dynamic
     from transformers.pytorch_utils import Conv1D
 
@@ -28,8 +28,8 @@ def made_by_torch(checkpoint: Any) -> Any:
     model = load_model(checkpoint)
     for name, module in list(model.named_modules()):
         if isinstance(module, Conv1D):
-            inputs, outputs = module.weight.shape
-            linear = torch.nn.Linear(inputs, outputs)
+            in_features, out_features = module.weight.shape
+            linear = torch.nn.Linear(in_features, out_features)
             linear.weight.data = module.weight.data.T.contiguous()
             linear.bias.data = module.bias.data
             model.set_submodule(name, linear)
@@ -57,4 +57,4 @@ def test_weights_that_are_all_zero_stay_zero() -> None:
 
 def test_it_takes_no_flags() -> None:
     with pytest.raises(ColdforgeError, match="--bits is not for dynamic-int8"):
-        find_method("dynamic-int8").settings({"bits": 8})
+        settings_of("dynamic-int8", {"bits": 8})

@@ -14,7 +14,7 @@ def test_a_group_size_that_does_not_divide_names_the_layer(plain: Path) -> None:
 
 @pytest.mark.parametrize("size", [0, -2])
 def test_a_group_size_that_is_no_size_is_refused(plain: Path, size: int) -> None:
-    with pytest.raises(ColdforgeError, match="no group size"):
+    with pytest.raises(ColdforgeError, match="is not a group size"):
         check_groups(read_checkpoint(plain), size)
 
 

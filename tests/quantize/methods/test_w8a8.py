@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.quantize.registry import find_method
+from coldforge.quantize.registry import settings_of
 from tests.quantize.blockwise.rig import divergence, quantised, random_model, windows
 
 torch: Any = pytest.importorskip("torch")
@@ -29,9 +29,9 @@ def unsmoothed(folder: Path, activations: str) -> float:
         model(windows())
     for hook in hooks:
         hook.remove()
-    turned = checkpoint.config["model_type"] == "gpt2"
+    transposed = checkpoint.config["model_type"] == "gpt2"
     for layer in layers:
-        step = layer.weight.data.abs().amax(0 if turned else 1, keepdim=True) / 127.5
+        step = layer.weight.data.abs().amax(0 if transposed else 1, keepdim=True) / 127.5
         layer.weight.data = (layer.weight.data / step).round().clamp(-128, 127) * step
         watch(layer, peaks[layer].reshape(1) / 127.5 if activations == "static" else None)
     return divergence(checkpoint, model)
@@ -115,4 +115,4 @@ def test_pruned_weights_stay_zero(tmp_path: Path) -> None:
 )
 def test_settings_that_mean_nothing_are_refused(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(ColdforgeError, match=message):
-        find_method("w8a8").settings(asked)
+        settings_of("w8a8", asked)

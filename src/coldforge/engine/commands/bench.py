@@ -14,7 +14,7 @@ from coldforge.engine.bench.plan import SEED, Measuring, Plan, plan
 from coldforge.engine.bench.timing import PERCENTILES, base_of, speeds, speedups
 from coldforge.engine.runtimes import cores, runtimes
 from coldforge.errors import ColdforgeError
-from coldforge.evaluate.workers.worker import Child, children, in_turn
+from coldforge.evaluate.workers.worker import Worker, in_turn, start_workers
 from coldforge.files.atomic import write_file
 from coldforge.model.card_facts import circumstances
 from coldforge.progress import step
@@ -35,7 +35,7 @@ def run_bench(engines: list[str], asked: Measuring, out: str = "") -> Result:
     started = time.monotonic()
     planned = plan(engines, asked)
     refuse_file(out)
-    with children(*(engine.folder for engine in planned.engines), module=WORKER) as workers:
+    with start_workers(*(engine.folder for engine in planned.engines), module=WORKER) as workers:
         with step("Loading the engines", len(workers), "engines") as work:
             loads = in_turn(workers, 1, work.advance, "load", threads=asked.threads)
         cells = [_cell(workers, planned, cell) for cell in planned.cells]
@@ -59,7 +59,7 @@ def refuse_file(out: str) -> None:
         raise ColdforgeError(f"{out} is not a directory", "name another --out")
 
 
-def _cell(workers: list[Child], planned: Plan, cell: Lengths) -> list[Result]:
+def _cell(workers: list[Worker], planned: Plan, cell: Lengths) -> list[Result]:
     """Let every engine answer the same prompts; return what each measured after the warm-up."""
     (tokens_in, count), asked = cell, planned.asked
     drawn = prompts(planned.vocab, tokens_in, asked.batch_size, SEED)

@@ -12,7 +12,7 @@ from coldforge.engine.card import read_engine
 from coldforge.engine.generate.load import load_libraries, refuse_damaged
 from coldforge.engine.runtimes import runtimes
 from coldforge.errors import ColdforgeError
-from coldforge.evaluate.protocol import judged_corpus
+from coldforge.evaluate.protocol import evaluation_corpus
 from coldforge.model.card_facts import circumstances, refuse_changed
 from coldforge.model.families.dimensions import dimensions
 from coldforge.model.runtime import prepare
@@ -52,7 +52,7 @@ def run_compare(  # noqa: PLR0913 - a flag each
     words = ModelTokens(compared.checkpoint.folder)
     _refuse_other_tokens(compared, words)
     room = dimensions(compared.checkpoint.config).positions - tokens
-    cut = cut_prompts(words, judged_corpus(text or None), prompts, room)
+    cut = cut_prompts(words, evaluation_corpus(text or None), prompts, room)
     lossless = find_backend(compared.engine.backend).lossless(compared.engine)
     limit = tolerance or (LOSSLESS if lossless else INT8_INPUTS)
     work = Comparison(compared, cut.ids, limit)

@@ -1,1 +1,1 @@
-"""Models loaded in processes of their own, so that two fit side by side."""
+"""Models loaded in worker processes, so that two can be measured in turn."""

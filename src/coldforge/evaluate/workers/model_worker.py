@@ -1,7 +1,7 @@
-"""One side of a comparison: a process that loads a model and continues a prompt when told to.
+"""A worker process that loads a model and continues a prompt on request.
 
-A request names a method of `Side`. A process of its own makes peak memory mean something, and two
-can be driven in turn.
+A request names a method of `ModelWorker`. In its own process a model's peak memory can be measured,
+and two models can run in turn.
 """
 
 import gc
@@ -17,7 +17,7 @@ from coldforge.model.process_stats import peak_rss, rss
 from coldforge.model.runtime import prepare
 
 
-class Side:
+class ModelWorker:
     """A model directory, and the model once it is loaded."""
 
     def __init__(self, folder: str) -> None:
@@ -32,7 +32,7 @@ class Side:
         self.model: Any = None
 
     def facts(self) -> dict[str, Any]:
-        """Say what does not need the model itself."""
+        """Return what is known without loading the model."""
         from coldforge.files.output import read_card
 
         return {
@@ -46,7 +46,7 @@ class Side:
         }
 
     def load(self) -> dict[str, Any]:
-        """Load the model, in place of one loaded before; say how long it took."""
+        """Load the model, in place of one loaded before; return the time it took."""
         self.model = None
         gc.collect()
         started = time.perf_counter()
@@ -54,32 +54,32 @@ class Side:
         return {"seconds": time.perf_counter() - started}
 
     def infer(self, prompt: str, most: int) -> dict[str, Any]:
-        """Continue the prompt by `most` tokens; say when each of them was there.
+        """Continue the prompt by `most` tokens; return them and the time of each.
 
-        The end token does not stop it, so that both sides do as much; it ends the text.
+        The end token does not stop it, so that both models do the same work; it ends the text.
         """
         from coldforge.model.generation.generate import following, start
 
-        ids, room = start(self.model, self.tokens, prompt, most)
+        ids, left = start(self.model, self.tokens, prompt, most)
         started = time.perf_counter()
-        said = [
+        timed = [
             (chosen, time.perf_counter() - started)
-            for chosen in following(self.model, ids, min(most, room))
+            for chosen in following(self.model, ids, min(most, left))
         ]
-        chosen = [token for token, _ in said]
+        chosen = [token for token, _ in timed]
         end = chosen.index(self.tokens.end) if self.tokens.end in chosen else len(chosen)
         text = self.tokens.tokenizer.decode(chosen[:end])
-        return {"prompt_tokens": len(ids), "ids": chosen, "at": [at for _, at in said],
+        return {"prompt_tokens": len(ids), "ids": chosen, "at": [at for _, at in timed],
                 "text": text}  # fmt: skip
 
     def memory(self) -> dict[str, Any]:
-        """Say the most memory this process ever held."""
+        """Return the peak memory of this process."""
         return {"peak_rss_bytes": peak_rss()}
 
 
 def main() -> None:
     """Serve the model directory that the command line names."""
-    serve_here(partial(Side, sys.argv[1]))
+    serve_here(partial(ModelWorker, sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Models or engines measured in turn, each in a process of its own."""
+"""Models or engines measured in turn, each in a worker process."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from typing import IO, Any
 import coldforge
 from coldforge.errors import ColdforgeError
 
-SIDE = "coldforge.evaluate.workers.model_worker"
+MODEL_WORKER = "coldforge.evaluate.workers.model_worker"
 SOURCES = Path(coldforge.__file__).parents[1]
 
 
-class Child:
-    """A process that measures one model, see `side`, or what another module of its kind does."""
+class Worker:
+    """A process that serves a model, by model_worker or another module of that form."""
 
-    def __init__(self, folder: Path, module: str = SIDE) -> None:
+    def __init__(self, folder: Path, module: str = MODEL_WORKER) -> None:
         """Start it."""
         paths = [str(SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.folder = folder
@@ -32,20 +32,20 @@ class Child:
         )
 
     def ask(self, do: str, **request: object) -> dict[str, Any]:
-        """Have it done; raise ColdforgeError with the error it answers, or if it died."""
-        self.tell(do, **request)
-        return self.hear()
+        """Request and return an answer; raise ColdforgeError for an error, or if it died."""
+        self.send(do, **request)
+        return self.receive()
 
-    def tell(self, do: str, **request: object) -> None:
-        """Have it begin; `hear` waits for the answer."""
+    def send(self, do: str, **request: object) -> None:
+        """Send a request; `receive` waits for the answer."""
         try:
             _open(self.process.stdin).write(json.dumps({"do": do, **request}) + "\n")
             _open(self.process.stdin).flush()
         except BrokenPipeError:
             raise self._dead() from None
 
-    def hear(self) -> dict[str, Any]:
-        """Return its answer; raise ColdforgeError as `ask` does."""
+    def receive(self) -> dict[str, Any]:
+        """Return the answer; raise ColdforgeError as `ask` does."""
         line = _open(self.process.stdout).readline()
         if not line:
             raise self._dead()
@@ -57,11 +57,11 @@ class Child:
     def _dead(self) -> ColdforgeError:
         status = self.process.wait()
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        hint = "is there memory for all of them?" if status == -9 else "its own words stand above"
+        hint = "is there memory for all of them?" if status == -9 else "see its output above"
         return ColdforgeError(f"the process that measured {self.folder} {how}", hint)
 
     def end(self) -> None:
-        """Stop it, whatever it does."""
+        """Kill it."""
         self.process.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
@@ -69,29 +69,29 @@ class Child:
 
 
 @contextmanager
-def children(*folders: Path, module: str = SIDE) -> Iterator[list[Child]]:
-    """Yield a process for each folder; end them all."""
-    started: list[Child] = []
+def start_workers(*folders: Path, module: str = MODEL_WORKER) -> Iterator[list[Worker]]:
+    """Yield a worker for each folder; end them all."""
+    started: list[Worker] = []
     try:
-        started.extend(Child(folder, module) for folder in folders)
+        started.extend(Worker(folder, module) for folder in folders)
         yield started
     finally:
-        for child in started:
-            child.end()
+        for worker in started:
+            worker.end()
 
 
 def in_turn(
-    sides: list[Child], rounds: int, advance: Callable[[int], None], do: str, **request: object
+    workers: list[Worker], rounds: int, advance: Callable[[int], None], do: str, **request: object
 ) -> list[list[dict[str, Any]]]:
-    """Have each side do it `rounds` times, one side at a time; return each side's answers.
+    """Send each worker a request `rounds` times, one at a time; return each worker's answers.
 
-    Every other round goes backwards, so that neither side is always the first.
+    Every other round is in reverse order, so that no worker is always the first.
     """
-    answers: list[list[dict[str, Any]]] = [[] for _ in sides]
+    answers: list[list[dict[str, Any]]] = [[] for _ in workers]
     for at in range(rounds):
-        order = list(range(len(sides)))
-        for side in order if at % 2 == 0 else reversed(order):
-            answers[side].append(sides[side].ask(do, **request))
+        order = list(range(len(workers)))
+        for worker in order if at % 2 == 0 else reversed(order):
+            answers[worker].append(workers[worker].ask(do, **request))
             advance(1)
     return answers
 

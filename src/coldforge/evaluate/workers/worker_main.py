@@ -1,4 +1,4 @@
-"""A process that does what it is told, in lines of JSON on stdin; it answers on stdout."""
+"""The main loop of a worker: requests as lines of JSON on stdin, answers on stdout."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from coldforge.errors import ColdforgeError
 def serve(make: Callable[[], Any], requests: TextIO, answers: TextIO) -> None:
     """Answer until the requests end; `do` of each names a method of what `make` returns.
 
-    It is made at the first request, whose answer says why if it cannot be.
+    `make` is called at the first request, whose answer holds its error.
     """
     served: Any = None
     for line in requests:
@@ -26,7 +26,7 @@ def serve(make: Callable[[], Any], requests: TextIO, answers: TextIO) -> None:
 
 
 def serve_here(make: Callable[[], Any]) -> None:
-    """Serve on stdin and stdout; what libraries print goes to stderr."""
+    """Serve on stdin and stdout; output of libraries goes to stderr."""
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
         serve(make, sys.stdin, answers)

@@ -1,4 +1,4 @@
-"""How far a survey has come, and how long the rest may take."""
+"""Progress of a survey, with an estimate of the time left."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,9 +6,9 @@ from coldforge.progress import say
 
 
 def seconds_left(known: Mapping[str, float], waiting: Iterable[str]) -> float | None:
-    """Guess how long the ways waiting will take, by their own last time or the mean of others.
+    """Estimate the time of the waiting variants by their own last time, else the mean of others.
 
-    None while nothing is known.
+    None while no time is known.
     """
     if not known:
         return None
@@ -16,27 +16,27 @@ def seconds_left(known: Mapping[str, float], waiting: Iterable[str]) -> float | 
     return sum(known.get(name, usual) for name in waiting)
 
 
-class Pace:
-    """Says what begins and what came of it, a line each."""
+class Eta:
+    """Prints a line when a variant begins and when it ends."""
 
     def __init__(self, waiting: list[str]) -> None:
-        """Take the names of all ways to come, one for each model."""
+        """Take the names of the waiting variants, once for each model."""
         self.waiting, self.total = waiting, len(waiting)
         self.known: dict[str, float] = {}
 
-    def begin(self, model: str, way: str) -> None:
-        """Say which way is next, and how long all that are left may take."""
+    def begin(self, model: str, variant: str) -> None:
+        """Print which variant is next, and an estimate of the time left."""
         left = seconds_left(self.known, self.waiting)
         tail = "" if left is None else f", about {span(left)} left"
         at = self.total - len(self.waiting) + 1
-        say(f"[{at}/{self.total}] {model} {way}{tail}")
+        say(f"[{at}/{self.total}] {model} {variant}{tail}")
 
-    def end(self, way: str, found: str, seconds: float) -> None:
-        """Say what came of it; `seconds` it took, now or in an earlier run, 0 for nobody knows."""
-        self.waiting.remove(way)
+    def end(self, variant: str, found: str, seconds: float) -> None:
+        """Print the outcome; `seconds` it took, now or in an earlier run, 0 if unknown."""
+        self.waiting.remove(variant)
         if seconds:
-            self.known[way] = seconds
-        say(f"  {way}: {found}")
+            self.known[variant] = seconds
+        say(f"  {variant}: {found}")
 
 
 def span(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""The original's logits in a file: computed once, read a window at a time, never all in memory."""
+"""The original's logits in a file: computed once, read window by window."""
 
 import os
 from pathlib import Path
@@ -13,8 +13,8 @@ SPARE = 1 << 30
 """Bytes to leave free on the disk."""
 
 
-class Recording:
-    """A model that notes its logits while it is judged; the file is there when all are in it."""
+class LogitsWriter:
+    """A model that records its logits while it is evaluated; the file appears when complete."""
 
     def __init__(self, model: Any, cut: list[list[int]], path: Path) -> None:  # noqa: ANN401
         """Wrap `model`, to be run on the windows `cut`; raise ColdforgeError for a full disk."""
@@ -25,10 +25,10 @@ class Recording:
         if needed + SPARE > status.f_bavail * status.f_frsize:
             raise ColdforgeError(
                 f"the original's logits need {needed / 1e9:.1f} GB beside {path.parent}",
-                "free some space, or judge fewer windows: --limit",
+                "free some space, or evaluate fewer windows: --limit",
             )
 
-    def __enter__(self) -> "Recording":
+    def __enter__(self) -> "LogitsWriter":
         """Open the file."""
         self.stream = part_of(self.path).open("wb")
         return self
@@ -39,7 +39,7 @@ class Recording:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give the file its name if nothing went wrong."""
+        """Publish the file unless an error occurred."""
         self.stream.close()
         if kind is None:
             publish(part_of(self.path), self.path)
@@ -52,11 +52,11 @@ class Recording:
         return found
 
 
-class Recorded:
-    """A model that knows its answer to some windows."""
+class LogitsReader:
+    """A model that returns recorded logits for some windows."""
 
     def __init__(self, cut: list[list[int]], path: Path) -> None:
-        """Read what a Recording of the same windows wrote."""
+        """Read what a LogitsWriter of the same windows wrote."""
         self.places = {tuple(window): at for at, window in enumerate(cut)}
         self.path, self.size = path, path.stat().st_size // len(cut)
 

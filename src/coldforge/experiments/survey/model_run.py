@@ -1,4 +1,4 @@
-"""One model under survey: each way made and judged in a process of its own, and noted."""
+"""A survey of one model: each variant made and evaluated in its own process, and recorded."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,11 +6,14 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.experiments.survey.eta import Pace
-from coldforge.experiments.survey.judging import Protocol, judge_original, judge_way
+from coldforge.experiments.survey.eta import Eta
+from coldforge.experiments.survey.evaluation import (
+    EvaluationProtocol,
+    evaluate_original,
+    evaluate_variant,
+)
 from coldforge.experiments.survey.report import brief
-from coldforge.experiments.survey.subprocess import alone
-from coldforge.experiments.survey.variants import Way
+from coldforge.experiments.survey.subprocess import run_in_subprocess
 from coldforge.files.digest import sha256_json
 from coldforge.files.notes import read_note, write_note
 from coldforge.files.output import read_card
@@ -18,62 +21,68 @@ from coldforge.model.card_facts import sizes
 from coldforge.model.families.blocks import linear_inputs
 from coldforge.model.runtime import versions
 from coldforge.quantize.calibration.find import identify
+from coldforge.quantize.methods.method import Variant
 from coldforge.quantize.preflight import check
 from coldforge.quantize.quantize import SOLVER, run_quantize
 
 FACTS = (
     "digest", "disk_bytes", "linear_bytes", "linear_fp16_bytes", "seconds", "peak_rss_bytes",
 )  # fmt: skip
-"""What a row says of the card that quantising wrote."""
+"""Fields of the card of a quantised model that a row shows."""
 ORIGINAL = "original"
-"""Beside the ways: what judging the original gave, and a demo model's folder."""
+"""Name of the original's evaluation beside the variants, and of a demo model's folder."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """What is asked of every model."""
+class SurveyPlan:
+    """What a survey does with every model."""
 
-    ways: list[Way]
+    variants: list[Variant]
     samples: int | None
     calibration: str
-    protocol: Protocol
+    protocol: EvaluationProtocol
 
-    def drawn(self) -> list[Any]:
-        """Identify what calibrates, without drawing it."""
+    def inputs(self) -> list[Any]:
+        """Identify the calibration data, without drawing them."""
         return [self.samples, identify(self.calibration)]
 
 
-class Subject:
-    """One model under survey."""
+class ModelRun:
+    """The survey of one model."""
 
-    def __init__(self, place: Path, original: Checkpoint, job: Job, pace: Pace) -> None:
+    def __init__(self, place: Path, original: Checkpoint, plan: SurveyPlan, eta: Eta) -> None:
         """Survey `original` into `place`."""
-        self.place, self.original, self.job, self.pace = place, original, job, pace
-        judged_by = sha256_json([original.digest, job.protocol.digest()])
-        self.judged_by = judged_by
-        self.logits = place / f".logits-{judged_by[:16]}.f32"
-        drawn_by = sha256_json([original.digest, *job.drawn(), versions()])
-        self.calibration = place / f"calibration-{drawn_by[:16]}.json"
+        self.place, self.original, self.plan, self.eta = place, original, plan, eta
+        evaluated_by = sha256_json([original.digest, plan.protocol.digest()])
+        self.evaluated_by = evaluated_by
+        self.logits = place / f".logits-{evaluated_by[:16]}.f32"
+        digest = sha256_json([original.digest, *plan.inputs(), versions()])
+        self.calibration = place / f"calibration-{digest[:16]}.json"
 
     def run(self) -> dict[str, Any]:
-        """Make and judge every way; return what the report shows."""
+        """Make and evaluate every variant; return what the report shows."""
         self.place.mkdir(exist_ok=True)
         original = self._original()
-        ways = []
-        for way in self.job.ways:
-            self.pace.begin(self.place.name, way.name)
-            row = {"way": way.name, "method": way.method, "kind": way.kind, **self._way(way)}
-            ways.append(row)
+        rows = []
+        for variant in self.plan.variants:
+            self.eta.begin(self.place.name, variant.name)
+            row = {
+                "way": variant.name,
+                "method": variant.method,
+                "kind": variant.kind,
+                **self._variant(variant),
+            }
+            rows.append(row)
             spent = row.get("seconds", 0) + row.get("judging", {}).get("seconds", 0)
-            self.pace.end(way.name, brief(row), spent)
+            self.eta.end(variant.name, brief(row), spent)
         for path in self.place.glob(".logits-*"):
             path.unlink()
-        return {"name": self.place.name, "original": original, "ways": ways}
+        return {"name": self.place.name, "original": original, "ways": rows}
 
     def _original(self) -> dict[str, Any]:
-        """Judge the original, unless an earlier run did."""
+        """Evaluate the original, unless an earlier run did."""
         note = read_note(self.place / f"{ORIGINAL}.json")
-        if note.get("judged_by") != self.judged_by:
+        if note.get("judged_by") != self.evaluated_by:
             note = self._record()
         facts = {key: note[key] for key in ("perplexity", "protocol")}
         return {
@@ -85,76 +94,82 @@ class Subject:
         }
 
     def _record(self) -> dict[str, Any]:
-        """Judge the original and leave its logits."""
+        """Evaluate the original and keep its logits."""
         folder = str(self.original.folder)
-        done = alone(judge_original, folder, self.job.protocol, str(self.logits))
-        note = {"judged_by": self.judged_by, **done.value}
+        done = run_in_subprocess(evaluate_original, folder, self.plan.protocol, str(self.logits))
+        note = {"judged_by": self.evaluated_by, **done.value}
         write_note(self.place / f"{ORIGINAL}.json", note)
         return note
 
-    def _way(self, way: Way) -> dict[str, Any]:
-        """Return what a way's row says."""
+    def _variant(self, variant: Variant) -> dict[str, Any]:
+        """Return a variant's row."""
         try:
-            self._fits(way)
+            self._fits(variant)
         except UnknownNameError as error:
             return {"status": "failed", "why": error.message}
         except ColdforgeError as error:
             return {"status": "skipped", "why": error.message}
-        path = self.place / f"{way.name}.json"
+        path = self.place / f"{variant.name}.json"
         before = read_note(path)
         try:
-            note = self._quantised(way, before)
+            note = self._quantise(variant, before)
             if note != before:
                 write_note(path, note)
-            judged = self._judged(way, note)
+            evaluated = self._evaluate(variant, note)
         except ColdforgeError as error:
             return {"status": "failed", "why": error.message, "hint": error.hint}
-        if judged != note:
-            write_note(path, judged)
-        return {"status": "made", **judged["made"], **judged["judged"]}
+        if evaluated != note:
+            write_note(path, evaluated)
+        return {"status": "made", **evaluated["made"], **evaluated["judged"]}
 
-    def _fits(self, way: Way) -> None:
-        """Raise ColdforgeError if the way cannot apply to this model."""
-        from coldforge.quantize.registry import find_method
+    def _fits(self, variant: Variant) -> None:
+        """Raise ColdforgeError if the variant cannot apply to this model."""
+        from coldforge.quantize.registry import settings_of
 
-        settings = find_method(way.method).settings(dict(way.asked))
-        check(self.original, "float32", "", way.prune, settings)
+        settings = settings_of(variant.method, variant.asked)
+        check(self.original, "float32", "", variant.prune, settings)
         for name, width in linear_inputs(self.original).items():
-            if way.prune == "2:4" and width % 4:
-                raise ColdforgeError(f"2:4 needs inputs in fours, {name} has {width}")
+            if variant.prune == "2:4" and width % 4:
+                raise ColdforgeError(f"2:4 needs a multiple of four inputs, {name} has {width}")
 
     def _drawn(self) -> str:
-        """Draw the calibration that all ways share, unless an earlier run did."""
+        """Return the calibration set that all variants share, drawn now if it is missing."""
         if not self.calibration.is_file():
-            alone(
+            run_in_subprocess(
                 freeze,
                 str(self.original.folder),
-                self.job.calibration or None,
-                self.job.samples,
+                self.plan.calibration or None,
+                self.plan.samples,
                 str(self.calibration),
             )
         return str(self.calibration)
 
-    def _quantised(self, way: Way, note: dict[str, Any]) -> dict[str, Any]:
-        """Return a note of the way's checkpoint, quantised now unless an earlier run did."""
-        from coldforge.quantize.registry import find_method
+    def _quantise(self, variant: Variant, note: dict[str, Any]) -> dict[str, Any]:
+        """Return the record of the variant's checkpoint, quantised now if it is missing."""
+        from coldforge.quantize.registry import find_method, settings_of
 
-        folder = self.place / way.name
-        method = find_method(way.method)
-        how = [method.name, method.settings(dict(way.asked)), way.prune, SOLVER, versions()]
+        folder = self.place / variant.name
+        method = find_method(variant.method)
+        how = [
+            method.name,
+            settings_of(variant.method, variant.asked),
+            variant.prune,
+            SOLVER,
+            versions(),
+        ]
         made_by = sha256_json([*how, self.original.digest, self.calibration.name])
         known = note.get("made", {}).get("digest", "none")
-        there = note.get("made_by") == made_by and known == read_card(folder).get("digest")
-        if there and read_checkpoint(folder).digest == known:
+        current = note.get("made_by") == made_by and known == read_card(folder).get("digest")
+        if current and read_checkpoint(folder).digest == known:
             return note
-        done = alone(
+        done = run_in_subprocess(
             run_quantize,
             str(self.original.folder),
             str(folder),
-            method=way.method,
-            asked=dict(way.asked),
+            method=variant.method,
+            asked=dict(variant.asked),
             calibration=self._drawn() if method.calibrated else None,
-            prune=way.prune,
+            prune=variant.prune,
         )
         made = {
             **{key: done.value[key] for key in FACTS},
@@ -162,20 +177,22 @@ class Subject:
         }
         return {"made_by": made_by, "made": made}
 
-    def _judged(self, way: Way, note: dict[str, Any]) -> dict[str, Any]:
-        """Return the note with a judgement, done now unless an earlier run did."""
-        made = read_checkpoint(self.place / way.name)
-        judged_by = sha256_json([made.digest, made.config, self.judged_by])
-        if note.get("judged_by") == judged_by:
+    def _evaluate(self, variant: Variant, note: dict[str, Any]) -> dict[str, Any]:
+        """Return the record with an evaluation, done now if it is missing."""
+        made = read_checkpoint(self.place / variant.name)
+        evaluated_by = sha256_json([made.digest, made.config, self.evaluated_by])
+        if note.get("judged_by") == evaluated_by:
             return note
         if not self.logits.is_file():
             self._record()
-        done = alone(judge_way, str(made.folder), self.job.protocol, str(self.logits))
-        judged = {
+        done = run_in_subprocess(
+            evaluate_variant, str(made.folder), self.plan.protocol, str(self.logits)
+        )
+        evaluated = {
             **done.value,
             "judging": {"seconds": done.seconds, "peak_rss_bytes": done.peak_rss_bytes},
         }
-        return {**note, "judged_by": judged_by, "judged": judged}
+        return {**note, "judged_by": evaluated_by, "judged": evaluated}
 
 
 def freeze(model: str, given: str | None, samples: int | None, path: str) -> dict[str, Any]:

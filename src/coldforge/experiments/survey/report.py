@@ -12,7 +12,7 @@ from coldforge.files.atomic import write_file
 from coldforge.progress import amount
 
 HEAD = (
-    "way", "on disk", "linear", "bits", "perplexity", "KL to the original", "top-1 agreement",
+    "variant", "on disk", "linear", "bits", "perplexity", "KL to the original", "top-1 agreement",
     "seconds", "peak RSS",
 )  # fmt: skip
 WIDTH = 120
@@ -38,12 +38,12 @@ def table(result: dict[str, Any]) -> str:
 
 
 def lay(rows: list[tuple[str, ...]]) -> list[str]:
-    """Lay out lines under a head: names from the left, the rest from the right.
+    """Align rows under a head: names to the left, the rest to the right.
 
-    A row of two cells is a name and what went wrong, which may be longer than a column.
+    A row of two cells is a name and an error, which may be longer than a column.
     """
-    whole = [row for row in rows if len(row) == len(rows[0])]
-    widths = [max(len(row[at]) for row in whole) for at in range(len(rows[0]))]
+    complete = [row for row in rows if len(row) == len(rows[0])]
+    widths = [max(len(row[at]) for row in complete) for at in range(len(rows[0]))]
     widths[0] = max(len(row[0]) for row in rows)
     return [_line(row, widths) for row in rows]
 
@@ -61,14 +61,14 @@ def markdown(result: dict[str, Any]) -> str:
 
 
 def chart(model: dict[str, Any]) -> str:
-    """Draw what each way takes against what it costs."""
+    """Draw each variant's bits a weight against its KL divergence."""
     points = []
-    for way in model["ways"]:
-        found = way.get("kl")
+    for variant in model["ways"]:
+        found = variant.get("kl")
         if found and math.isfinite(found["value"]):
             interval = None if found["low"] is None else (found["low"], found["high"])
-            at = way["bits_per_weight"], found["value"]
-            points.append(Point(*at, way["way"], way["kind"], interval))
+            at = variant["bits_per_weight"], found["value"]
+            points.append(Point(*at, variant["way"], variant["kind"], interval))
     bits = Axis("bits a linear weight takes, scales and zero points counted")
     return scatter(
         f"{model['name']}: what the bits buy",
@@ -79,24 +79,24 @@ def chart(model: dict[str, Any]) -> str:
 
 
 def protocols(result: dict[str, Any]) -> list[str]:
-    """Say by what was judged, and what the columns mean; once if it is the same for all models."""
-    said = [
-        f"Judged on {how['windows']} windows of {how['window']} tokens, stride {how['stride']}, "
+    """Describe the protocol and the columns; once if they are the same for all models."""
+    texts = [
+        f"Evaluated on {how['windows']} windows of {how['window']} tokens, stride {how['stride']}, "
         f"{how['tokens']:,} tokens, {how['dtype']}, {how['corpus']}; ± {how['interval']}. Linear: "
         "bytes of the linear layers' weights, scales and zero points counted; bits: of each such "
         "weight. Seconds and peak RSS: of quantising, in a process of its own."
         for how in (model["original"]["protocol"] for model in result["models"])
     ]
-    return ["\n".join(textwrap.wrap(text, WIDTH)) for text in dict.fromkeys(said)]
+    return ["\n".join(textwrap.wrap(text, WIDTH)) for text in dict.fromkeys(texts)]
 
 
-def brief(way: dict[str, Any]) -> str:
-    """Say in one line what came of a way."""
-    if way["status"] != "made":
-        return f"{way['status']}: {way['why']}"
+def brief(variant: dict[str, Any]) -> str:
+    """Summarise a variant in a line."""
+    if variant["status"] != "made":
+        return f"{variant['status']}: {variant['why']}"
     return (
-        f"{way['bits_per_weight']:.3f} bits a weight, KL {way['kl']['value']:.6f}, "
-        f"{way['seconds']:.0f} s"
+        f"{variant['bits_per_weight']:.3f} bits a weight, KL {variant['kl']['value']:.6f}, "
+        f"{variant['seconds']:.0f} s"
     )
 
 
@@ -108,19 +108,19 @@ def _title(model: dict[str, Any]) -> str:
     )
 
 
-def _row(way: dict[str, Any]) -> tuple[str, ...]:
-    if way["status"] != "made":
-        return way["way"], f"{way['status']}: {way['why']}"
+def _row(variant: dict[str, Any]) -> tuple[str, ...]:
+    if variant["status"] != "made":
+        return variant["way"], f"{variant['status']}: {variant['why']}"
     return (
-        way["way"],
-        amount(way["disk_bytes"]),
-        amount(way["linear_bytes"]),
-        f"{way['bits_per_weight']:.3f}",
-        f"{way['perplexity']['value']:,.2f}",
-        _near(way["kl"], 6),
-        _near(way["top1_agreement"], 4),
-        f"{way['seconds']:.1f}",
-        amount(way["peak_rss_bytes"]),
+        variant["way"],
+        amount(variant["disk_bytes"]),
+        amount(variant["linear_bytes"]),
+        f"{variant['bits_per_weight']:.3f}",
+        f"{variant['perplexity']['value']:,.2f}",
+        _near(variant["kl"], 6),
+        _near(variant["top1_agreement"], 4),
+        f"{variant['seconds']:.1f}",
+        amount(variant["peak_rss_bytes"]),
     )
 
 

@@ -1,6 +1,6 @@
-"""Work in a process of its own: its peak memory is its own, and its death is not ours.
+"""Work in a separate process, so that its peak memory can be measured and it may be killed.
 
-Processes fork from a server that has imported the heavy libraries once.
+Processes fork from a server that imported the heavy libraries once.
 """
 
 import multiprocessing
@@ -17,7 +17,7 @@ from typing import Any
 from coldforge.errors import ColdforgeError
 from coldforge.model.process_stats import peak_rss
 
-WARM = "coldforge.experiments.survey.preload"
+PRELOAD = "coldforge.experiments.survey.preload"
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,20 @@ class Done:
     peak_rss_bytes: int
 
 
-def alone(work: Callable[..., dict[str, Any]], *args: Any, **named: Any) -> Done:  # noqa: ANN401
-    """Do `work`, a function of a module, in a process of its own; raise ColdforgeError if it fails.
+def run_in_subprocess(work: Callable[..., dict[str, Any]], *args: Any, **named: Any) -> Done:  # noqa: ANN401
+    """Call `work`, a function of a module, in a new process; raise ColdforgeError if it fails.
 
-    An error nobody foresaw prints its traceback there.
+    An unexpected error prints its traceback there.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([WARM])
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_run, args=(theirs, work, args, named), daemon=True)
+    context.set_forkserver_preload([PRELOAD])
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_run, args=(sender, work, args, named), daemon=True)
     child.start()
-    theirs.close()
+    sender.close()
     answer = None
-    with ours, suppress(EOFError):
-        answer = ours.recv()
+    with receiver, suppress(EOFError):
+        answer = receiver.recv()
     child.join()
     if isinstance(answer, Done):
         return answer
@@ -51,7 +51,7 @@ def alone(work: Callable[..., dict[str, Any]], *args: Any, **named: Any) -> Done
     code = child.exitcode or 0
     how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
     raise ColdforgeError(
-        f"its process {how}", "out of memory?" if -code == SIGKILL else "see what it said above"
+        f"its process {how}", "out of memory?" if -code == SIGKILL else "see its output above"
     )
 
 
@@ -71,7 +71,7 @@ def _run(answer: Connection, work: Callable[..., dict[str, Any]], args: Any, nam
 
 
 def _die_with_parent() -> None:
-    """Be killed as soon as the process that waits for us is gone: no orphan goes on writing."""
+    """Kill this process when its parent is gone, so that it does not go on writing."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

@@ -1,4 +1,4 @@
-"""Store models in every way there is and judge each; killed, the same call goes on."""
+"""Make and evaluate every variant of some models; killed, the same call continues."""
 
 import time
 from pathlib import Path
@@ -6,15 +6,15 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.demo.architectures import KINDS as ALL_KINDS
-from coldforge.demo.make import run_demo
+from coldforge.demo.demo import run_demo
 from coldforge.errors import ColdforgeError
 from coldforge.evaluate.evaluate import LIMIT
-from coldforge.experiments.survey.eta import Pace
-from coldforge.experiments.survey.judging import Protocol
-from coldforge.experiments.survey.model_run import ORIGINAL, Job, Subject
+from coldforge.experiments.survey.eta import Eta
+from coldforge.experiments.survey.evaluation import EvaluationProtocol
+from coldforge.experiments.survey.model_run import ORIGINAL, ModelRun, SurveyPlan
 from coldforge.experiments.survey.report import write_report
-from coldforge.experiments.survey.subprocess import alone
-from coldforge.experiments.survey.variants import choose_ways
+from coldforge.experiments.survey.subprocess import run_in_subprocess
+from coldforge.experiments.survey.variants import choose_variants
 from coldforge.files.output import read_card, refuse_foreign, write_card
 from coldforge.model.card_facts import DEMO, WINDOW, circumstances
 from coldforge.model.runtime import prepare
@@ -38,12 +38,14 @@ def run_survey(  # noqa: PLR0913 - a flag each
     limit: int = LIMIT,
     steps: int | None = None,
 ) -> dict[str, Any]:
-    """Survey `models`, and demo models trained for `steps`, into `out`; see `choose_ways`.
+    """Survey `models`, and demo models trained for `steps`, into `out`; see `choose_variants`.
 
-    The result lists under `failed` what went wrong; all else is there nevertheless.
+    The result lists under `failed` the variants that failed; the others are complete.
     """
     started, place = time.monotonic(), Path(out).absolute()
-    job = Job(choose_ways(methods), samples, calibration, Protocol(text, WINDOW, limit))
+    plan = SurveyPlan(
+        choose_variants(methods), samples, calibration, EvaluationProtocol(text, WINDOW, limit)
+    )
     named = name_models(models, KINDS if demo else ())
     refuse_foreign(place, SURVEY)
     for folder in named.values():
@@ -51,18 +53,20 @@ def run_survey(  # noqa: PLR0913 - a flag each
     prepare()
     place.mkdir(parents=True, exist_ok=True)
     write_card(place, SURVEY, {})
-    pace = Pace([way.name for _ in range(len(named) + demo * len(KINDS)) for way in job.ways])
+    eta = Eta(
+        [variant.name for _ in range(len(named) + demo * len(KINDS)) for variant in plan.variants]
+    )
     folders = [(kind, _trained(place, kind, steps)) for kind in KINDS if demo]
-    subjects = [
-        Subject(place / name, read_checkpoint(folder), job, pace)
+    runs = [
+        ModelRun(place / name, read_checkpoint(folder), plan, eta)
         for name, folder in [*folders, *named.items()]
     ]
-    found = [subject.run() for subject in subjects]
+    found = [run.run() for run in runs]
     failed = [
-        f"{model['name']} {way['way']}"
+        f"{model['name']} {variant['way']}"
         for model in found
-        for way in model["ways"]
-        if way["status"] == "failed"
+        for variant in model["ways"]
+        if variant["status"] == "failed"
     ]
     result = {"models": found, "failed": failed, **circumstances("survey", started)}
     write_report(place, result)
@@ -70,7 +74,7 @@ def run_survey(  # noqa: PLR0913 - a flag each
 
 
 def name_models(models: list[str], taken: tuple[str, ...]) -> dict[str, Path]:
-    """Name models by their folders; raise ColdforgeError for none, or two of one name."""
+    """Map folder names to models; raise ColdforgeError for none, or two of one name."""
     if not models and not taken:
         raise ColdforgeError("no model to survey", "name one: --model DIR, or train some: --demo")
     named: dict[str, Path] = {}
@@ -78,7 +82,7 @@ def name_models(models: list[str], taken: tuple[str, ...]) -> dict[str, Path]:
         folder = Path(model).resolve()
         if folder.name in taken or named.get(folder.name, folder) != folder:
             raise ColdforgeError(
-                f"two models are called {folder.name}", "rename a folder, or survey them apart"
+                f"two models are named {folder.name}", "rename a folder, or survey them separately"
             )
         named[folder.name] = folder
     return named
@@ -95,5 +99,5 @@ def _trained(place: Path, kind: str, steps: int | None) -> Path:
     if tuple(card.get(name) for name in ("kind", "architecture", "steps", "seed")) == wanted:
         say(f"{kind} was trained before")
     else:
-        alone(run_demo, str(folder), steps=steps, kind=kind)
+        run_in_subprocess(run_demo, str(folder), steps=steps, kind=kind)
     return folder

@@ -1,4 +1,4 @@
-"""Who does the jobs: this machine, here, or a cluster; either way the same function."""
+"""Where jobs run: on this machine or on a cluster, by the same function."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -13,21 +13,21 @@ Work = Callable[[Job], Outcome]
 
 
 class Executor(Protocol):
-    """Does jobs and tells what became of each, in whatever order they end."""
+    """Runs jobs and yields the outcome of each as it ends."""
 
     def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
-        """Yield each job's place in `jobs` and its outcome; a job that is lost is failed."""
+        """Yield each job's index in `jobs` and its outcome; a lost job counts as failed."""
 
 
-class Here:
-    """One machine, ours: so many jobs at a time, every heavy step in a process of its own."""
+class LocalExecutor:
+    """The local machine: several jobs at a time, every heavy step in a process of its own."""
 
     def __init__(self, at_once: int = 1) -> None:
-        """Do `at_once` jobs at a time; two that are timed at once disturb each other."""
+        """Run `at_once` jobs at a time; jobs that measure times disturb each other."""
         self.at_once = at_once
 
     def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
-        """Do the jobs in their order; the threads end with the process, whatever they wait for."""
+        """Run the jobs in order; the threads end with the process."""
         waiting, ended = deque(enumerate(jobs)), SimpleQueue[tuple[int, Outcome]]()
         for _ in range(min(self.at_once, len(jobs))):
             Thread(target=_take, args=(work, waiting, ended), daemon=True).start()
@@ -41,7 +41,7 @@ def _take(
     while waiting:
         try:
             place, job = waiting.popleft()
-        except IndexError:  # another thread was quicker
+        except IndexError:  # another thread took the last one
             return
         try:
             outcome = work(job)

@@ -1,4 +1,4 @@
-"""A sweep's folder: ours, and at one sweep's hands at a time."""
+"""A sweep's folder, and the locks in it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ SWEEP = "sweep"
 
 
 def claim(place: Path) -> None:
-    """Make the folder ours; raise ColdforgeError if it is something else already."""
+    """Create a sweep's folder; raise ColdforgeError if it holds something else."""
     part_of(place / CARD).unlink(missing_ok=True)  # of a run that was killed at this very place
     refuse_foreign(place, SWEEP)
     if read_card(place).get("kind") != SWEEP:
@@ -22,13 +22,13 @@ def claim(place: Path) -> None:
 
 
 @contextmanager
-def held(place: Path, name: str, patience: float = 0.0) -> Iterator[None]:
-    """Hold a name within a sweep's folder; the lock goes with the process, however it ends.
+def exclusive(place: Path, name: str, patience: float = 0.0) -> Iterator[None]:
+    """Lock a name within a sweep's folder; the lock ends with the process.
 
-    Raise ColdforgeError if another still holds it after `patience` seconds.
+    Raise ColdforgeError if another process still has it after `patience` seconds.
     """
     busy = ColdforgeError(
-        f"another run is at {name}", "wait for it, or stop it: docker ps shows it"
+        f"another run works on {name}", "wait for it, or stop it: docker ps shows it"
     )
     with locked(place / ".locks" / name, busy=busy, patience=patience):
         yield

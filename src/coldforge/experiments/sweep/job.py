@@ -1,6 +1,6 @@
-"""A job: one model by one method, judged, and the engines made of it; what a worker does at once.
+"""A job: one variant of a model, its evaluation and its engines, done by one worker.
 
-Cells that share a checkpoint are one job, so no two workers ever make the same one.
+Cells that share a checkpoint are one job, so two workers never make the same one.
 """
 
 from dataclasses import dataclass
@@ -9,65 +9,65 @@ from typing import Any
 
 import msgspec
 
-from coldforge.experiments.survey.judging import Protocol
-from coldforge.experiments.survey.variants import Way
+from coldforge.experiments.survey.evaluation import EvaluationProtocol
 from coldforge.experiments.sweep.matrix import Backend, Benching, Calibrating, Matrix
 from coldforge.files.digest import sha256_json
 from coldforge.model.runtime import versions
 from coldforge.quantize.calibration.find import identify
+from coldforge.quantize.methods.method import Variant
 
 FORMAT = 1
 """Raised when the same cell would give other numbers than before."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Digests of what a job reads, taken once by who hands jobs out."""
+class InputDigests:
+    """Digests of what a job reads, computed once where jobs are made."""
 
     weights: str
     """Of the original."""
-    drawn: str | None
-    """Of the calibration's text or set; None for the default one."""
-    judged: str
-    """Of the text, the windows and the libraries that judge."""
+    calibration: str | None
+    """Of the calibration text or set; None for the default corpus."""
+    evaluation: str
+    """Of the text, the windows and the libraries that compute."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to do, and where; every path absolute and the same on every machine."""
+    """What to do, and where; all paths are absolute and the same on every machine."""
 
     place: Path
     """The sweep's folder."""
     model: str
     source: Path
-    way: Way
+    variant: Variant
     backends: tuple[Backend, ...]
     calibration: Calibrating
-    judging: Protocol
+    evaluation: EvaluationProtocol
     bench: Benching
-    seen: Seen
+    inputs: InputDigests
 
     @property
     def name(self) -> str:
-        """Name it for people, folders and files."""
-        return f"{self.model}-{self.way.name}"
+        """Return its name, for people, folders and files."""
+        return f"{self.model}-{self.variant.name}"
 
     @property
     def checkpoint(self) -> Path:
-        """Where its checkpoint lies."""
+        """Return the folder of its checkpoint."""
         return self.place / "checkpoints" / self.name
 
     def engine(self, backend: Backend) -> Path:
-        """Where an engine of it lies."""
+        """Return the folder of one of its engines."""
         return self.place / "engines" / f"{self.name}-{backend.name}"
 
     def note(self, step: str, backend: Backend | None = None) -> Path:
-        """Where the result of a step lies, for `report` too."""
+        """Return the file of a step's result, which `report` reads too."""
         middle = f"-{backend.name}" if backend else ""
         return self.place / "runs" / f"{self.name}{middle}-{step}.json"
 
     def from_on(self, step: str, backend: Backend | None) -> list[Path]:
-        """List the notes of a step and of all that build on it."""
+        """List the results of a step and of all that depend on it."""
         if step == "quantize":
             engines = [item for each in self.backends for item in self.from_on("engine", each)]
             return [self.note(step), self.note("evaluate"), *engines]
@@ -77,10 +77,10 @@ class Job:
     @property
     def settings(self) -> dict[str, Any]:
         """Fill in the method's defaults."""
-        from coldforge.quantize.registry import find_method
+        from coldforge.quantize.registry import settings_of
 
-        settings = find_method(self.way.method).settings(dict(self.way.asked))
-        return {**settings, "prune": self.way.prune}
+        settings = settings_of(self.variant.method, self.variant.asked)
+        return {**settings, "prune": self.variant.prune}
 
     def made_of(self) -> list[Any]:
         """List all that decides the checkpoint's bytes, without drawing the calibration."""
@@ -88,24 +88,25 @@ class Job:
         from coldforge.quantize.registry import find_method
 
         drawn = None
-        if find_method(self.way.method).calibrated:
+        if find_method(self.variant.method).calibrated:
             asked = self.calibration
-            drawn = [asked.samples, asked.length, asked.seed, self.seen.drawn]
-        how = [FORMAT, SOLVER, versions(), self.way.method, self.settings, drawn]
-        return [*how, self.seen.weights]
+            drawn = [asked.samples, asked.length, asked.seed, self.inputs.calibration]
+        how = [FORMAT, SOLVER, versions(), self.variant.method, self.settings, drawn]
+        return [*how, self.inputs.weights]
 
     def cell(self, backend: Backend | None) -> str:
-        """Identify one of its cells by all that went in; hex sha256."""
+        """Identify one of its cells by all its inputs; hex sha256."""
         tail = [backend.name, msgspec.to_builtins(self.bench)] if backend else []
-        return sha256_json([*self.made_of(), self.seen.judged, *tail])
+        return sha256_json([*self.made_of(), self.inputs.evaluation, *tail])
 
 
 def jobs_of(matrix: Matrix, place: Path, weights: dict[str, str]) -> list[Job]:
     """List a matrix's jobs, model by model; `weights` are the digests of the models' weights."""
-    drawn, judged = identify(matrix.calibration.text), matrix.judging.digest()
+    calibration, evaluation = identify(matrix.calibration.text), matrix.evaluation.digest()
     return [
-        Job(place, name, source, way, tuple(matrix.backends), matrix.calibration,
-            matrix.judging, matrix.bench, Seen(weights[name], drawn, judged))
+        Job(place, name, source, variant, tuple(matrix.backends), matrix.calibration,
+            matrix.evaluation, matrix.bench,
+            InputDigests(weights[name], calibration, evaluation))
         for name, source in matrix.models.items()
-        for way in matrix.ways
+        for variant in matrix.variants
     ]  # fmt: skip

@@ -1,7 +1,7 @@
-"""What a sweep is asked for: models, methods and backends, in a TOML file."""
+"""The matrix of a sweep: models, methods and backends, in a TOML file."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -10,30 +10,17 @@ from coldforge.engine.bench.grid import parse_grid
 from coldforge.engine.bench.plan import Measuring
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.evaluate.evaluate import LIMIT
-from coldforge.experiments.survey.judging import Protocol
+from coldforge.experiments.survey.evaluation import EvaluationProtocol
 from coldforge.experiments.survey.survey import name_models
-from coldforge.experiments.survey.variants import Way
 from coldforge.model.card_facts import WINDOW
+from coldforge.quantize.blockwise.prune import share
+from coldforge.quantize.methods.method import Variant
+from coldforge.quantize.registry import all_settings, settings_of
 from coldforge.tomlfile import read_toml
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 FLOAT32 = "float32"
-
-
-class _Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A method with its own flags, named as `quantize` names them."""
-
-    method: str
-    bits: int | None = None
-    group_size: int | None = None
-    sym: bool | None = None
-    act_order: bool | None = None
-    activations: str | None = None
-    alpha: float | None = None
-    budget: float | None = None
-    max_kl: float | None = None
-    steps: int | None = None
-    prune: str = ""
+M = TypeVar("M")
 
 
 class Backend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,7 +41,7 @@ class Backend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Calibrating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What calibrates; a text or a frozen set, relative to the file."""
+    """Calibration data: a text or a frozen set, relative to the file."""
 
     text: str = ""
     samples: Count | None = None
@@ -69,7 +56,7 @@ class _Evaluating(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Benching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How engines are measured: lengths in and out, "128,64;64,128", and how often."""
+    """How engines are measured: lengths in and out, "128,64;64,128", and repetitions."""
 
     grid: str = "128,128"
     batch_size: Count = Measuring.batch_size
@@ -78,13 +65,13 @@ class Benching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: Annotated[int, msgspec.Meta(ge=0)] = Measuring.threads
 
     def asked(self) -> Measuring:
-        """Say it as `bench` takes it."""
+        """Convert it to what `bench` takes."""
         return Measuring(**msgspec.structs.asdict(self))
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _File(msgspec.Struct, Generic[M], frozen=True, forbid_unknown_fields=True):
     models: Annotated[list[str], msgspec.Meta(min_length=1)]
-    methods: Annotated[list[str | _Method], msgspec.Meta(min_length=1)]
+    methods: Annotated[list[str | M], msgspec.Meta(min_length=1)]
     backends: list[str | Backend] = []
     calibration: Calibrating = Calibrating()
     evaluate: _Evaluating = _Evaluating()
@@ -92,24 +79,25 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Matrix(msgspec.Struct, frozen=True):
-    """A sweep's cells as its rows and columns; every path absolute."""
+    """The models, variants and backends of a sweep; all paths are absolute."""
 
     models: dict[str, Path]
-    ways: list[Way]
+    variants: list[Variant]
     backends: list[Backend]
     calibration: Calibrating
-    judging: Protocol
+    evaluation: EvaluationProtocol
     bench: Benching
 
     def reads(self) -> list[Path]:
         """List what a sweep reads besides the matrix itself."""
-        texts = (self.calibration.text, self.judging.text)
+        texts = (self.calibration.text, self.evaluation.text)
         return [*self.models.values(), *(Path(text) for text in texts if text)]
 
 
 def read_matrix(path: Path) -> Matrix:
-    """Read a matrix; raise ColdforgeError or UnknownNameError naming what is wrong with it."""
-    found = read_toml(path, _File)
+    """Read a matrix; raise ColdforgeError or UnknownNameError for what is wrong in it."""
+    shape: Any = _File  # of a method's table, which is known only now
+    found: _File[Any] = read_toml(path, shape[_method_table()])
     base = path.resolve().parent
     engines = [Backend(item) if isinstance(item, str) else item for item in found.backends]
     _check(engines)
@@ -117,44 +105,54 @@ def read_matrix(path: Path) -> Matrix:
     calibration = msgspec.structs.replace(
         found.calibration, text=_absolute(base, found.calibration.text)
     )
-    judged = found.evaluate
+    evaluate = found.evaluate
     matrix = Matrix(
         name_models([str(base / model) for model in found.models], ()),
-        [_way(item) for item in found.methods],
+        [_variant(item) for item in found.methods],
         engines,
         calibration,
-        Protocol(_absolute(base, judged.text), judged.window, judged.limit),
+        EvaluationProtocol(_absolute(base, evaluate.text), evaluate.window, evaluate.limit),
         found.bench,
     )
-    _refuse_twice([way.name for way in matrix.ways], "methods", path)
-    _refuse_twice([engine.name for engine in engines], "backends", path)
+    _refuse_duplicates([item.name for item in matrix.variants], "methods", path)
+    _refuse_duplicates([engine.name for engine in engines], "backends", path)
     for place in matrix.reads():
         if not place.exists():
-            raise ColdforgeError(f"{path.name} names {place}, which is not there", f"mend {path}")
+            raise ColdforgeError(
+                f"{path.name} names {place}, which does not exist", f"correct {path}"
+            )
     return matrix
 
 
-def _way(item: str | _Method) -> Way:
-    """Name a method by what was asked of it; raise for a flag that is not its own."""
-    from coldforge.quantize.blockwise.prune import share
-    from coldforge.quantize.registry import find_method
+def _method_table() -> Any:  # noqa: ANN401 - a struct type
+    """Make the type of a method's table: its name, the settings that methods declare, pruning."""
+    settings = [(name, item.kind | None, None) for name, item in all_settings().items()]
+    return msgspec.defstruct(
+        "Method",
+        [("method", str), *settings, ("prune", str, "")],
+        frozen=True,
+        forbid_unknown_fields=True,
+        omit_defaults=True,
+    )
 
-    asked: dict[str, Any] = {} if isinstance(item, str) else msgspec.to_builtins(item)
-    method = item if isinstance(item, str) else asked.pop("method")
-    prune = asked.pop("prune", "")
-    find_method(method).settings(dict(asked))
-    said = [_spell(name, value) for name, value in asked.items()]
+
+def _variant(item: Any) -> Variant:  # noqa: ANN401 - a name or a method's table
+    """Name a method by its settings; raise for a setting that is not its own."""
+    asked: dict[str, Any] = {"method": item} if isinstance(item, str) else msgspec.to_builtins(item)
+    method, prune = asked.pop("method"), asked.pop("prune", "")
+    settings_of(method, asked)
+    parts = [method, *(_spell(name, value) for name, value in asked.items())]
     if prune:
         share(prune)
-        said.append(f"pruned{prune.replace(':', 'of')}")
-    return Way("-".join([method, *said]), method, asked, prune)
+        parts.append(f"pruned{prune.replace(':', 'of')}")
+    return Variant("-".join(parts), method, asked, prune)
 
 
-def _spell(flag: str, value: object) -> str:
-    """Write a flag as a part of a name: bits8, act_order, not_sym, static."""
+def _spell(setting: str, value: object) -> str:
+    """Write a setting as a part of a name: bits8, act_order, not_sym, static."""
     if isinstance(value, bool):
-        return flag if value else f"not_{flag}"
-    return value if isinstance(value, str) else f"{flag}{value}"
+        return setting if value else f"not_{setting}"
+    return value if isinstance(value, str) else f"{setting}{value}"
 
 
 def _check(asked: list[Backend]) -> None:
@@ -166,7 +164,7 @@ def _check(asked: list[Backend]) -> None:
         chosen.check(complete(chosen, item.options()))
 
 
-def _refuse_twice(names: list[str], what: str, path: Path) -> None:
+def _refuse_duplicates(names: list[str], what: str, path: Path) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ColdforgeError(f"{path.name}: two {what} are {name}", f"remove one from {path}")

@@ -1,4 +1,4 @@
-"""A Ray cluster does the jobs; checkpoints go to the sweep's folder, which all its nodes share."""
+"""Run jobs on a Ray cluster; all its nodes share the sweep's folder."""
 
 import secrets
 import socket
@@ -17,20 +17,20 @@ from coldforge.model.runtime import versions
 from coldforge.progress import say
 
 NONCE = ".shared"
-"""A file of the sweep's folder by which a worker knows that it sees the same one."""
+"""A file in the sweep's folder that shows a worker that it has the same folder."""
 RETRIES = 3
-"""Times that Ray does a job again whose worker died; what it had finished is not done anew."""
+"""Times that Ray repeats a job whose worker died; finished steps are not repeated."""
 
 
-class OnRay:
+class RayExecutor:
     """A cluster's workers, one processor a job."""
 
     def __init__(self, ray: Any, place: Path, nonce: str) -> None:  # noqa: ANN401 - the module
-        """Use a connection made by `on_ray`."""
+        """Use a connection made by `connected`."""
         self.ray, self.place, self.nonce = ray, place, nonce
 
     def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
-        """Hand all jobs to the cluster; yield what comes back."""
+        """Submit all jobs to the cluster; yield the outcomes."""
         remote = self.ray.remote(num_cpus=1, max_retries=RETRIES)(_do)
         waiting = {
             remote.remote(work, job, self.nonce, versions()): place
@@ -50,7 +50,7 @@ class OnRay:
         return outcome
 
     def check(self) -> None:
-        """Raise ColdforgeError unless there are workers, all like us, that see the folder."""
+        """Raise ColdforgeError unless there are workers, all with our versions and the folder."""
         strategy = self.ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         nodes = [node for node in self.ray.nodes() if node["Alive"] and _lends(node)]
         if not nodes:
@@ -71,7 +71,7 @@ class OnRay:
 
 
 @contextmanager
-def on_ray(address: str, place: Path) -> Iterator[OnRay]:
+def connected(address: str, place: Path) -> Iterator[RayExecutor]:
     """Join the cluster at `address`, with a sweep's folder that exists; leave it at the end.
 
     Raise ColdforgeError if it cannot be reached, has no workers, or one lacks the folder.
@@ -92,7 +92,7 @@ def on_ray(address: str, place: Path) -> Iterator[OnRay]:
                 address=address, _node_ip_address=own, log_to_driver=False, logging_level="ERROR",
                 configure_logging=False, namespace="coldforge",
             )  # fmt: skip
-            executor = OnRay(ray, place, nonce)
+            executor = RayExecutor(ray, place, nonce)
             executor.check()
             yield executor
         finally:
@@ -101,26 +101,26 @@ def on_ray(address: str, place: Path) -> Iterator[OnRay]:
 
 
 def _do(work: Work, job: Job, nonce: str, theirs: dict[str, str]) -> Outcome:
-    """Do a job on a worker, if the worker fits."""
+    """Run a job on a worker if the worker fits."""
     if wrong := _fits(str(job.place), nonce, theirs):
         return failed(job, ColdforgeError(*wrong))
     return work(job)
 
 
 def _fits(place: str, nonce: str, theirs: dict[str, str]) -> tuple[str, str] | None:
-    """Say what is wrong with this worker, and what to do."""
+    """Return what is wrong with this worker, and what to do; None if it fits."""
     node = f"node {socket.gethostname()}"
     try:
-        seen = (Path(place) / NONCE).read_text("ascii")
+        found = (Path(place) / NONCE).read_text("ascii")
     except OSError:
-        seen = ""
-    if seen != nonce:
+        found = ""
+    if found != nonce:
         return (f"{node} does not see the sweep's folder {place}",
-                f"show it there the same folder: docker run -v {place}:{place} …")  # fmt: skip
+                f"mount the same folder there: docker run -v {place}:{place} …")  # fmt: skip
     differing = [name for name, item in versions().items() if theirs.get(name) != item]
     if differing:
-        said = ", ".join(f"{name} {versions()[name]}" for name in differing)
-        return f"{node} has {said}, we have others", "start it from the same image"
+        here = ", ".join(f"{name} {versions()[name]}" for name in differing)
+        return f"{node} has {here}, this machine has other versions", "start it from the same image"
     return None
 
 
@@ -132,5 +132,5 @@ def _lost(error: Exception) -> ColdforgeError:
     first = (str(error).splitlines() or [""])[0]
     return ColdforgeError(
         f"lost with its worker, {type(error).__name__}: {first}",
-        "the same command goes on where it stopped",
+        "the same command continues where it stopped",
     )

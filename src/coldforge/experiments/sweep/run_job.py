@@ -1,4 +1,4 @@
-"""A job's steps, each done once: what a step found is noted under the digest of all it saw."""
+"""A job's steps, each done once: results are recorded under the digest of all their inputs."""
 
 import socket
 from collections.abc import Callable
@@ -12,24 +12,24 @@ from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.engine.card import read_engine
 from coldforge.engine.runtimes import runtimes
 from coldforge.errors import ColdforgeError
-from coldforge.experiments.sweep.folder import held
+from coldforge.experiments.sweep.folder import exclusive
 from coldforge.experiments.sweep.job import FORMAT, Job
 from coldforge.experiments.sweep.matrix import Backend
-from coldforge.experiments.sweep.steps import Found, Verbs
+from coldforge.experiments.sweep.steps import Facts, Steps
 from coldforge.files.digest import sha256_json
 from coldforge.files.notes import read_note, write_note
 from coldforge.model.runtime import versions
 from coldforge.quantize.calibration.find import identify
 
 MADE_BY = "made_by"
-"""In a note: the digest of all that decided it."""
+"""In a record: the digest of all that decided it."""
 PATIENCE = 60.0
-"""Seconds to wait for a worker that was given up but is not dead yet."""
+"""Seconds to wait for a worker that was given up but has not ended yet."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: a cell a backend, or one without."""
+    """The result of a job: a cell for each backend, or one without."""
 
     cells: list[dict[str, Any]]
     done: list[str] = field(default_factory=list)
@@ -37,11 +37,11 @@ class Outcome:
     node: str = ""
 
 
-def run_job(job: Job, verbs: Verbs | None = None) -> Outcome:
-    """Do what of a job is not done yet; what fails is said in its cells, nothing is raised."""
-    run = _Run(job, verbs or Verbs())
+def run_job(job: Job, steps: Steps | None = None) -> Outcome:
+    """Do the steps of a job that are missing; errors are reported in its cells, not raised."""
+    run = _Run(job, steps or Steps())
     try:
-        with held(job.place, job.name, PATIENCE):
+        with exclusive(job.place, job.name, PATIENCE):
             cells = run.cells()
     except (ColdforgeError, OSError) as error:
         return failed(job, error)
@@ -49,46 +49,48 @@ def run_job(job: Job, verbs: Verbs | None = None) -> Outcome:
 
 
 def failed(job: Job, error: Exception) -> Outcome:
-    """Say that a job could not even begin, or was lost with its worker."""
-    why = {"step": "run", **_said(error)}
-    return Outcome([{**_blank(job, backend), "error": why} for backend in _backends(job)])
+    """Return the outcome of a job that could not begin, or was lost with its worker."""
+    why = {"step": "run", **_message(error)}
+    return Outcome([{**_empty_cell(job, backend), "error": why} for backend in _backends(job)])
 
 
 class _Run:
-    """One job under way."""
+    """One job in progress."""
 
-    def __init__(self, job: Job, verbs: Verbs) -> None:
-        self.job, self.verbs = job, verbs
+    def __init__(self, job: Job, steps: Steps) -> None:
+        self.job, self.steps = job, steps
         self.done: list[str] = []
-        self.found: dict[str, Found] = {}
+        self.found: dict[str, Facts] = {}
         self.at = ""
 
     def cells(self) -> list[dict[str, Any]]:
-        """Do the steps all cells share, then each cell's own."""
-        wrong = self._try(self._shared)
+        """Do the steps that all cells share, then those of each cell."""
+        failure = self._try(self._shared)
         shared, cells = dict(self.found), []
         for backend in _backends(self.job):
             self.found = dict(shared)
-            error = wrong
-            if backend and not wrong:
+            error = failure
+            if backend and not failure:
                 error = self._try(partial(self._engine, backend))
-            cells.append({**_blank(self.job, backend), **self.found, "error": error})
+            cells.append({**_empty_cell(self.job, backend), **self.found, "error": error})
         return cells
 
     def _try(self, steps: Callable[[], None]) -> dict[str, str] | None:
-        """Do `steps`; return what went wrong, in which step."""
+        """Do `steps`; return the error and the step it occurred in."""
         try:
             steps()
         except (ColdforgeError, OSError) as error:
-            return {"step": self.at, **_said(error)}
+            return {"step": self.at, **_message(error)}
         return None
 
     def _shared(self) -> None:
         job = self.job
-        made = self._step("quantize", None, job.made_of(), self._quantised, self._checkpoint_stands)
+        made = self._step(
+            "quantize", None, job.made_of(), self._quantise, self._checkpoint_is_current
+        )
         config = read_checkpoint(job.checkpoint).config
-        judged = [FORMAT, made["digest"], config, job.seen.weights, job.seen.judged]
-        self._step("evaluate", None, judged, self._judged)
+        decided_by = [FORMAT, made["digest"], config, job.inputs.weights, job.inputs.evaluation]
+        self._step("evaluate", None, decided_by, self._evaluate)
 
     def _engine(self, backend: Backend) -> None:
         job = self.job
@@ -96,28 +98,32 @@ class _Run:
         runs_on = {**versions(), **runtimes()}
         built_of = [FORMAT, checkpoint.digest, checkpoint.config, backend.name, runs_on]
 
-        def stands(note: Found) -> object:
+        def is_current(note: Facts) -> object:
             return (read_engine(job.engine(backend)).card["digest"]) == note["digest"]
 
         engine = self._step(
-            "engine", backend, built_of, partial(self.verbs.build, job, backend), stands
+            "engine", backend, built_of, partial(self.steps.build, job, backend), is_current
         )
         timed = [FORMAT, engine["digest"], msgspec.to_builtins(job.bench), runs_on]
-        self._step("bench", backend, timed, partial(self.verbs.measure, job, backend))
+        self._step("bench", backend, timed, partial(self.steps.measure, job, backend))
 
-    def _quantised(self) -> Found:
+    def _quantise(self) -> Facts:
         job = self.job
-        _same(identify(job.calibration.text), job.seen.drawn, job.calibration.text)
-        found = self.verbs.quantise(job)
-        _same(found["model_digest"], job.seen.weights, job.source)
+        _same(identify(job.calibration.text), job.inputs.calibration, job.calibration.text)
+        found = self.steps.quantise(job)
+        _same(found["model_digest"], job.inputs.weights, job.source)
         return {name: value for name, value in found.items() if name != "kind"}
 
-    def _judged(self) -> Found:
+    def _evaluate(self) -> Facts:
         job = self.job
-        _same(job.judging.digest(), job.seen.judged, job.judging.text or "Python's library")
-        return self.verbs.judge(job)
+        _same(
+            job.evaluation.digest(),
+            job.inputs.evaluation,
+            job.evaluation.text or "Python's library",
+        )
+        return self.steps.evaluate(job)
 
-    def _checkpoint_stands(self, note: Found) -> bool:
+    def _checkpoint_is_current(self, note: Facts) -> bool:
         return read_checkpoint(self.job.checkpoint).digest == str(note["digest"])
 
     def _step(
@@ -125,22 +131,22 @@ class _Run:
         name: str,
         backend: Backend | None,
         decided_by: list[Any],
-        work: Callable[[], Found],
-        stands: Callable[[Found], object] = bool,
-    ) -> Found:
-        """Return a step's note, made now unless what an earlier run made still `stands`."""
+        work: Callable[[], Facts],
+        is_current: Callable[[Facts], object] = bool,
+    ) -> Facts:
+        """Return a step's record, made now unless an earlier run's result `is_current`."""
         self.at = name
         path, key = self.job.note(name, backend), sha256_json(decided_by)
         note = read_note(path)
-        if note.get(MADE_BY) != key or not _holds(stands, note):
+        if note.get(MADE_BY) != key or not _is_current(is_current, note):
             note = {**self._do(work, backend), MADE_BY: key}
             write_note(path, note)
             self.done.append(f"{backend.name} {name}" if backend else name)
         self.found[name] = note
         return note
 
-    def _do(self, work: Callable[[], Found], backend: Backend | None) -> Found:
-        """Do a step; if it fails, what an earlier run found of other inputs goes: it misleads."""
+    def _do(self, work: Callable[[], Facts], backend: Backend | None) -> Facts:
+        """Do a step; if it fails, remove what an earlier run found for other inputs."""
         try:
             return work()
         except (ColdforgeError, OSError):
@@ -150,17 +156,17 @@ class _Run:
 
 
 def _same(found: str | None, expected: str | None, what: object) -> None:
-    """Raise ColdforgeError if a worker reads something else than who handed the job out."""
+    """Raise ColdforgeError if a worker reads other data than the machine that made the job."""
     if found != expected:
         raise ColdforgeError(
-            f"{what} is another one on {socket.gethostname()}, or was changed meanwhile",
-            "show every worker the same folders at the same paths, then run again",
+            f"{what} differs on {socket.gethostname()}, or was changed meanwhile",
+            "mount the same folders at the same paths on every worker, then run again",
         )
 
 
-def _holds(stands: Callable[[Found], object], note: Found) -> bool:
+def _is_current(is_current: Callable[[Facts], object], note: Facts) -> bool:
     try:
-        return bool(stands(note))
+        return bool(is_current(note))
     except ColdforgeError:
         return False
 
@@ -169,11 +175,11 @@ def _backends(job: Job) -> list[Backend | None]:
     return list(job.backends) or [None]
 
 
-def _blank(job: Job, backend: Backend | None) -> dict[str, Any]:
-    """Say what a cell is, nothing of it done yet."""
+def _empty_cell(job: Job, backend: Backend | None) -> dict[str, Any]:
+    """Describe a cell of which nothing is done yet."""
     return {
         "model": job.model,
-        "method": job.way.method,
+        "method": job.variant.method,
         "name": job.name,
         "parameters": job.settings,
         "backend": backend.name if backend else None,
@@ -182,7 +188,7 @@ def _blank(job: Job, backend: Backend | None) -> dict[str, Any]:
     }
 
 
-def _said(error: Exception) -> dict[str, str]:
+def _message(error: Exception) -> dict[str, str]:
     if isinstance(error, ColdforgeError):
         return {"message": error.message, "hint": error.hint}
     return {"message": f"{type(error).__name__}: {error}".splitlines()[0], "hint": ""}

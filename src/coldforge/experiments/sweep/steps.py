@@ -1,64 +1,66 @@
-"""What a sweep does with a model: four verbs, each in a process of its own."""
+"""The four steps of a sweep, each in a process of its own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from coldforge.experiments.survey.subprocess import alone
+from coldforge.experiments.survey.subprocess import run_in_subprocess
 from coldforge.experiments.sweep.job import Job
 from coldforge.experiments.sweep.matrix import Backend
 
-Found = dict[str, Any]
+Facts = dict[str, Any]
 
 
-def quantise(job: Job) -> Found:
+def quantise(job: Job) -> Facts:
     """Make the job's checkpoint."""
     from coldforge.quantize.quantize import run_quantize
 
     drawn = job.calibration
-    return alone(
+    return run_in_subprocess(
         run_quantize,
         str(job.source),
         str(job.checkpoint),
-        method=job.way.method,
-        asked=dict(job.way.asked),
+        method=job.variant.method,
+        asked=dict(job.variant.asked),
         calibration=drawn.text or None,
         samples=drawn.samples,
         length=drawn.length,
         seed=drawn.seed,
-        prune=job.way.prune,
+        prune=job.variant.prune,
     ).value
 
 
-def judge(job: Job) -> Found:
-    """Judge the checkpoint beside its original."""
+def evaluate(job: Job) -> Facts:
+    """Evaluate the checkpoint against its original."""
     from coldforge.evaluate.evaluate import run_evaluate
 
-    how = job.judging
+    how = job.evaluation
     asked = (how.text or None, how.window, how.limit)
-    return alone(run_evaluate, str(job.checkpoint), str(job.source), *asked).value
+    return run_in_subprocess(run_evaluate, str(job.checkpoint), str(job.source), *asked).value
 
 
-def build(job: Job, backend: Backend) -> Found:
+def build(job: Job, backend: Backend) -> Facts:
     """Build an engine of the checkpoint."""
     from coldforge.engine.commands.build import run_build
 
     out = str(job.engine(backend))
-    return alone(run_build, str(job.checkpoint), out, backend.backend, **backend.options()).value
+    return run_in_subprocess(
+        run_build, str(job.checkpoint), out, backend.backend, **backend.options()
+    ).value
 
 
-def measure(job: Job, backend: Backend) -> Found:
-    """Measure how fast the engine is, and what it holds in memory."""
+def measure(job: Job, backend: Backend) -> Facts:
+    """Measure the engine's speed and memory."""
     from coldforge.engine.commands.bench import run_bench
 
     return run_bench([str(job.engine(backend))], job.bench.asked())
 
 
 @dataclass(frozen=True)
-class Verbs:
-    """The four; tests bring their own."""
+class Steps:
+    """The four steps; tests replace them."""
 
-    quantise: Callable[[Job], Found] = quantise
-    judge: Callable[[Job], Found] = judge
-    build: Callable[[Job, Backend], Found] = build
-    measure: Callable[[Job, Backend], Found] = measure
+    quantise: Callable[[Job], Facts] = quantise
+    evaluate: Callable[[Job], Facts] = evaluate
+    build: Callable[[Job, Backend], Facts] = build
+    measure: Callable[[Job, Backend], Facts] = measure

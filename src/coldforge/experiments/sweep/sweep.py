@@ -1,4 +1,4 @@
-"""Models by methods by backends; killed, the same call goes on."""
+"""Run every cell of a matrix of models, methods and backends; killed, the same call continues."""
 
 import time
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from typing import Any
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
 from coldforge.experiments.survey.eta import span
-from coldforge.experiments.sweep.executor import Executor, Here
-from coldforge.experiments.sweep.folder import SWEEP, claim, held
+from coldforge.experiments.sweep.executor import Executor, LocalExecutor
+from coldforge.experiments.sweep.folder import SWEEP, claim, exclusive
 from coldforge.experiments.sweep.job import Job, jobs_of
 from coldforge.experiments.sweep.matrix import Matrix, read_matrix
 from coldforge.experiments.sweep.run_job import Outcome, run_job
-from coldforge.experiments.sweep.steps import Verbs
+from coldforge.experiments.sweep.steps import Steps
 from coldforge.experiments.sweep.table import brief
 from coldforge.files.notes import write_note
 from coldforge.model.card_facts import circumstances
@@ -25,22 +25,22 @@ from coldforge.quantize.preflight import check
 
 
 def run_sweep(
-    matrix: str, out: str, *, at_once: int = 1, ray: str = "", verbs: Verbs | None = None
+    matrix: str, out: str, *, at_once: int = 1, ray: str = "", steps: Steps | None = None
 ) -> dict[str, Any]:
     """Do every cell of a matrix into `out`, on a Ray cluster if `ray` names one, HOST:PORT.
 
-    Cells whose inputs did not change are not done again. What goes wrong is in a cell's `error`;
-    all else is done nevertheless.
+    Cells whose inputs did not change are not repeated. An error is in a cell's `error`; the other
+    cells are done nevertheless.
     """
     started, place = time.monotonic(), Path(out).absolute()
     if at_once < 1:
-        raise ColdforgeError(f"no sweep of {at_once} jobs at a time", "write --jobs 1, or more")
+        raise ColdforgeError(f"cannot run {at_once} jobs at a time", "write --jobs 1, or more")
     asked = read_matrix(Path(matrix))
     claim(place)
     prepare()
-    with held(place, SWEEP), _executor(ray, place, at_once) as executor:
+    with exclusive(place, SWEEP), _executor(ray, place, at_once) as executor:
         jobs = jobs_of(asked, place, _weights(asked))
-        outcomes = _all(executor, jobs, verbs)
+        outcomes = _all(executor, jobs, steps)
         cells = [cell for outcome in outcomes for cell in outcome.cells]
         result = {"cells": cells, **circumstances("sweep", started)}
         write_note(place / "runs" / "sweep.json", result)
@@ -50,11 +50,11 @@ def run_sweep(
 @contextmanager
 def _executor(ray: str, place: Path, at_once: int) -> Iterator[Executor]:
     if not ray:
-        yield Here(at_once)
+        yield LocalExecutor(at_once)
         return
-    from coldforge.experiments.sweep.ray_executor import on_ray
+    from coldforge.experiments.sweep.ray_executor import connected
 
-    with on_ray(ray, place) as executor:
+    with connected(ray, place) as executor:
         yield executor
 
 
@@ -70,11 +70,11 @@ def _weights(matrix: Matrix) -> dict[str, str]:
     return digests
 
 
-def _all(executor: Executor, jobs: list[Job], verbs: Verbs | None) -> list[Outcome]:
-    """Do the jobs; return their outcomes in the jobs' order, whichever came first."""
+def _all(executor: Executor, jobs: list[Job], steps: Steps | None) -> list[Outcome]:
+    """Run the jobs; return their outcomes in the jobs' order."""
     ended: dict[int, Outcome] = {}
     before = time.monotonic()
-    for place, outcome in executor.run(partial(run_job, verbs=verbs), jobs):
+    for place, outcome in executor.run(partial(run_job, steps=steps), jobs):
         ended[place] = outcome
         left = (time.monotonic() - before) / len(ended) * (len(jobs) - len(ended))
         tail = f", about {span(left)} left" if len(ended) < len(jobs) else ""

@@ -1,4 +1,4 @@
-"""A sweep's result for people."""
+"""A sweep's result as a table."""
 
 from typing import Any
 
@@ -13,38 +13,38 @@ HEAD = (
 
 
 def table(result: dict[str, Any]) -> str:
-    """Lay the cells out, a line each; of several lengths measured, the first."""
+    """Return a line for each cell; of several lengths measured, the first."""
     return "\n".join(lay([HEAD, *map(_row, result["cells"])]))
 
 
 def brief(outcome: Outcome) -> str:
-    """Say in one line what became of a job."""
-    wrong = [cell["error"]["message"] for cell in outcome.cells if cell["error"]]
-    judged = outcome.cells[0]["evaluate"]
-    said = [f"KL {judged['reference']['kl']:.6f}"] if judged else []
-    said += [f"failed: {message}" for message in dict.fromkeys(wrong)]
-    if not outcome.done and not wrong:
-        said.append("as before")
-    return ", ".join(said)
+    """Summarise a job in a line."""
+    errors = [cell["error"]["message"] for cell in outcome.cells if cell["error"]]
+    evaluated = outcome.cells[0]["evaluate"]
+    parts = [f"KL {evaluated['reference']['kl']:.6f}"] if evaluated else []
+    parts += [f"failed: {message}" for message in dict.fromkeys(errors)]
+    if not outcome.done and not errors:
+        parts.append("as before")
+    return ", ".join(parts)
 
 
 def failures(result: dict[str, Any]) -> list[str]:
-    """Name the cells that went wrong."""
+    """Name the cells that failed."""
     return [_title(cell) for cell in result["cells"] if cell["error"]]
 
 
 def _row(cell: dict[str, Any]) -> tuple[str, ...]:
-    if wrong := cell["error"]:
-        return _title(cell), f"failed at {wrong['step']}: {wrong['message']}"
-    judged = cell["evaluate"]
+    if error := cell["error"]:
+        return _title(cell), f"failed at {error['step']}: {error['message']}"
+    evaluated = cell["evaluate"]
     first = cell["bench"]["engines"][0]["cells"][0] if cell["bench"] else None
-    held = cell["engine"] or judged
+    stored = cell["engine"] or evaluated
     return (
         _title(cell),
-        amount(held["disk_bytes"]),
-        f"{judged['bits_per_weight']:.3f}",
-        f"{judged['perplexity']:,.3f}",
-        f"{judged['reference']['kl']:.6f}",
+        amount(stored["disk_bytes"]),
+        f"{evaluated['bits_per_weight']:.3f}",
+        f"{evaluated['perplexity']:,.3f}",
+        f"{evaluated['reference']['kl']:.6f}",
         f"{first['ttft_ms']['p50']:.1f} ms" if first else "",
         f"{first['output_tokens_per_s']:.1f}" if first else "",
     )

@@ -1,4 +1,4 @@
-"""Hidden states on disk: what enters each block, so that memory does not grow with calibration."""
+"""Hidden states on disk: the inputs of a block, whatever the size of the calibration."""
 
 import os
 from pathlib import Path
@@ -10,11 +10,11 @@ from coldforge.errors import ColdforgeError
 class Activations:
     """Hidden states of all windows in one file of float32, read and written window by window.
 
-    Plain reads and writes, no mapping: mapped pages would count as this process's memory.
+    Plain reads and writes: mapped pages would count as this process's memory.
     """
 
     def __init__(self, path: Path, count: int, length: int, width: int) -> None:
-        """Hold `count` windows of (1, length, width) at `path`."""
+        """Open `count` windows of (1, length, width) at `path`."""
         self.path, self.count, self.length, self.width = path, count, length, width
         self._size = 4 * length * width
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -25,7 +25,9 @@ class Activations:
 
         raw = bytearray(os.pread(self._file, self._size, index * self._size))
         if len(raw) != self._size:
-            raise ColdforgeError(f"{self.path.name} is cut off", "remove the folder and run again")
+            raise ColdforgeError(
+                f"{self.path.name} is truncated", "remove the folder and run again"
+            )
         return torch.frombuffer(raw, dtype=torch.float32).view(1, self.length, self.width)
 
     def write(self, index: int, hidden: Any) -> None:  # noqa: ANN401 - a tensor
@@ -37,6 +39,6 @@ class Activations:
             raw, at = raw[done:], at + done
 
     def close(self) -> None:
-        """Put what was written on the disk and close the file."""
+        """Sync and close the file."""
         os.fsync(self._file)
         os.close(self._file)

@@ -1,4 +1,4 @@
-"""The block at hand, as a method sees it: linear layers as (outputs, inputs), what flows in."""
+"""The current block, as a method sees it: linear layers (out_features, in_features) and inputs."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,12 +7,12 @@ from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.model.deterministic import Workers
 from coldforge.model.families.family import Stage
 from coldforge.quantize.blockwise.activations_feed import Feed
-from coldforge.quantize.blockwise.skeleton import Spine
+from coldforge.quantize.blockwise.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
 class Stored:
-    """One linear layer as it will be stored; `item` is None where it stays as it is."""
+    """One linear layer as stored; `item` is None where it stays as it is."""
 
     item: Quantized | None
     error: float | None = None
@@ -24,52 +24,53 @@ class Block:
     """One block in memory."""
 
     index: int
-    spine: Spine
+    skeleton: Skeleton
     workers: Workers
     feed: Feed | None
-    """None for methods that look at weights alone."""
+    """None for methods without calibration."""
     masks: dict[str, Any] = field(default_factory=dict)
-    """By layer: true (outputs, inputs) where a weight was pruned and must stay zero."""
+    """By layer: true (out_features, in_features) where a weight was pruned and must stay zero."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """List the stages in the order in which the block computes."""
-        return self.spine.family.stages
+        return self.skeleton.family.stages
 
     @property
     def name(self) -> str:
         """Name the block as tensors do: model.layers.3."""
-        return f"{self.spine.family.blocks}.{self.index}"
+        return f"{self.skeleton.family.blocks}.{self.index}"
 
     def full(self, layer: str) -> str:
         """Name a layer as the checkpoint does: model.layers.3.mlp.up_proj."""
-        return self.spine.tensors[self.index][f"{layer}.weight"].removesuffix(".weight")
+        return self.skeleton.tensors[self.index][f"{layer}.weight"].removesuffix(".weight")
 
     def weight(self, layer: str) -> Any:  # noqa: ANN401 - a tensor
-        """Return a copy of a linear layer's weight, float32 (outputs, inputs)."""
-        weight = self.spine.block.get_submodule(layer).weight.detach().float()
-        return (weight.T if self.spine.family.transposed else weight).clone().contiguous()
+        """Return a copy of a linear layer's weight, float32 (out_features, in_features)."""
+        weight = self.skeleton.block.get_submodule(layer).weight.detach().float()
+        return (weight.T if self.skeleton.family.transposed else weight).clone().contiguous()
 
     def put(self, layer: str, weight: Any) -> None:  # noqa: ANN401 - a tensor
-        """Let the block compute with another weight, (outputs, inputs), from now on."""
-        module = self.spine.block.get_submodule(layer)
-        stored = weight.T if self.spine.family.transposed else weight
-        module.weight.data = stored.to(module.weight.dtype).contiguous()
+        """Replace a linear layer's weight, (out_features, in_features)."""
+        module = self.skeleton.block.get_submodule(layer)
+        transposed = weight.T if self.skeleton.family.transposed else weight
+        module.weight.data = transposed.to(module.weight.dtype).contiguous()
 
     def scale_input(self, stage: Stage, scales: Any) -> None:  # noqa: ANN401 - a tensor
-        """Divide what enters a stage by `scales` (inputs,), fold it into what makes it.
+        """Divide a stage's input by `scales` (in_features,), folded into its producer.
 
-        The stage's weights are multiplied by the same, so the block computes what it did.
+        The stage's weights are multiplied by the same, so the block's output stays the same.
         """
-        scales = scales.to(self.spine.device)
-        maker = self.spine.block.get_submodule(stage.norm or stage.linear)
-        kind = maker.weight.dtype
+        scales = scales.to(self.skeleton.device)
+        producer = self.skeleton.block.get_submodule(stage.norm or stage.linear)
+        kind = producer.weight.dtype
         if stage.norm:
-            maker.weight.data = (maker.weight.float() / scales).to(kind)
+            producer.weight.data = (producer.weight.float() / scales).to(kind)
         else:
-            across = scales if self.spine.family.transposed else scales[:, None]
-            maker.weight.data = (maker.weight.float() / across).to(kind)
-        if getattr(maker, "bias", None) is not None:
-            maker.bias.data = (maker.bias.float() / scales).to(kind)
+            transposed = self.skeleton.family.transposed
+            across = scales if transposed else scales[:, None]
+            producer.weight.data = (producer.weight.float() / across).to(kind)
+        if getattr(producer, "bias", None) is not None:
+            producer.bias.data = (producer.bias.float() / scales).to(kind)
         for layer in stage.layers:
             self.put(layer, self.weight(layer) * scales)

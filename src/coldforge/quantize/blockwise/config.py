@@ -1,4 +1,4 @@
-"""The configs beside the weights, as loaders look for them."""
+"""The config files beside the weights."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from coldforge.quantize.blockwise.request import Result
 
 
 def write_configs(checkpoint: Checkpoint, folder: Path, result: Result) -> None:
-    """Write config.json of the quantised model, and what older tools read beside it."""
+    """Write config.json of the quantised model, and the file of older tools."""
     config = {key: item for key, item in checkpoint.config.items() if key != "torch_dtype"}
     config["dtype"] = result.dtype
     if result.quantization:

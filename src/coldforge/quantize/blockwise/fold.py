@@ -1,4 +1,4 @@
-"""Scales folded into what makes a stage's input, as they can be stored."""
+"""Fold scales into the module that produces a stage's input."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from coldforge.quantize.blockwise.unquantised import keep
 
 
 def foldable(block: Block, stage: Stage) -> bool:
-    """Tell whether something makes the stage's input element by element.
+    """Tell whether a norm or linear layer produces the stage's input element by element.
 
-    With grouped queries the values are fewer than the inputs of the layer that reads them.
+    With grouped-query attention, v_proj has fewer outputs than o_proj has inputs.
     """
     if stage.norm:
         return True
@@ -20,31 +20,31 @@ def foldable(block: Block, stage: Stage) -> bool:
 
 
 def storable(block: Block, stage: Stage, scales: Any) -> Any:  # noqa: ANN401 - tensors
-    """Return the scales near `scales` (inputs,) that a norm stored in sixteen bits divides by.
+    """Return the scales nearest to `scales` (in_features,) that a norm in 16 bits can absorb.
 
-    An input whose weight in the norm cannot be stored keeps 1. A linear layer takes any scales.
+    An input whose norm weight cannot be stored keeps 1. A linear layer absorbs any scales.
     """
     import torch
 
     if not stage.norm:
         return scales
-    before = block.spine.block.get_submodule(stage.norm).weight
-    kind = keep(block.spine.checkpoint)
+    before = block.skeleton.block.get_submodule(stage.norm).weight
+    kind = keep(block.skeleton.checkpoint)
     after = (before.float() / scales).to(before.dtype).to(kind)
-    sound = torch.isfinite(after) & (after.abs() >= torch.finfo(kind).smallest_normal)
-    return torch.where(sound, before.float() / after.float(), torch.ones_like(scales))
+    valid = torch.isfinite(after) & (after.abs() >= torch.finfo(kind).smallest_normal)
+    return torch.where(valid, before.float() / after.float(), torch.ones_like(scales))
 
 
 def fold(block: Block, stage: Stage, scales: Any) -> None:  # noqa: ANN401 - a tensor
-    """Divide a stage's input by storable `scales` (inputs,) and multiply its weights by them.
+    """Divide a stage's input by storable `scales` (in_features,) and multiply its weights by them.
 
-    A linear layer that makes the input must not be quantised yet.
+    A linear layer that produces the input must not be quantised yet.
     """
     block.scale_input(stage, scales)
-    maker = block.spine.block.get_submodule(stage.norm or stage.linear)
-    kind = keep(block.spine.checkpoint)
+    producer = block.skeleton.block.get_submodule(stage.norm or stage.linear)
+    kind = keep(block.skeleton.checkpoint)
     for part in ("weight", "bias") if stage.norm else ("bias",):
-        item = getattr(maker, part, None)
+        item = getattr(producer, part, None)
         if item is not None:
-            # Let the block compute with the very numbers that will be stored.
+            # Compute with exactly the numbers that are stored.
             item.data = item.to(kind).to(item.dtype)

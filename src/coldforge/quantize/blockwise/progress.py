@@ -1,4 +1,4 @@
-"""The hidden states between blocks, and how far a run has come: what survives a kill."""
+"""The progress of a run: finished blocks and the hidden states between blocks, on disk."""
 
 import json
 import time
@@ -14,18 +14,18 @@ from coldforge.quantize.blockwise.activation_file import Activations
 from coldforge.quantize.blockwise.activations_feed import Feed
 from coldforge.quantize.blockwise.block import Block
 from coldforge.quantize.blockwise.request import LayerReport, Request
-from coldforge.quantize.blockwise.skeleton import Spine
+from coldforge.quantize.blockwise.skeleton import Skeleton
 
 
-class Flow:
-    """Opens and closes blocks one after the other."""
+class Progress:
+    """Opens and closes blocks one after the other; a killed run continues from it."""
 
-    def __init__(self, request: Request, spine: Spine, pool: Workers) -> None:
+    def __init__(self, request: Request, skeleton: Skeleton, pool: Workers) -> None:
         """Find where an earlier run stopped, else embed the calibration windows."""
-        self.spine, self.pool, self.drawn = spine, pool, request.calibration
+        self.skeleton, self.pool, self.drawn = skeleton, pool, request.calibration
         self.state = request.out / WORK
         self.state.mkdir(parents=True, exist_ok=True)
-        self.chosen = request.blocks or range(len(spine))
+        self.chosen = request.blocks or range(len(skeleton))
         self.reports: list[LayerReport] = []
         self.finished = 0
         while found := _noted(self._note(self.finished)):
@@ -34,22 +34,22 @@ class Flow:
         self.inputs: Activations | None = None
         self.seconds: list[float] = []
         if self.finished:
-            say(f"  {self.finished} of {len(spine)} blocks were finished before")
+            say(f"  {self.finished} of {len(skeleton)} blocks were finished before")
         elif self.drawn is not None:
             with closing(self._at(0)) as first:
-                for index, hidden in enumerate(spine.embed(self.drawn.windows)):
+                for index, hidden in enumerate(skeleton.embed(self.drawn.windows)):
                     first.write(index, hidden)
 
     def open(self, index: int) -> Feed | None:
-        """Return what feeds block `index`; None if no block from here on is to be quantised."""
+        """Return the feed of block `index`; None if no block from here on is quantised."""
         self._started = time.monotonic()
         if self.drawn is None or index >= self.chosen.stop:
             return None
         self.inputs = self._at(index)
-        return Feed(self.spine, self.inputs, self.pool)
+        return Feed(self.skeleton, self.inputs, self.pool)
 
     def close(self, block: Block, reports: list[LayerReport]) -> None:
-        """Compute what enters the next block, then note this one as done."""
+        """Compute the inputs of the next block, then record this one as done."""
         index = block.index
         if self.inputs is not None and block.feed is not None:
             if index + 1 < self.chosen.stop:
@@ -63,23 +63,23 @@ class Flow:
             self.seconds.append(time.monotonic() - self._started)
 
     @staticmethod
-    def say(reports: list[LayerReport]) -> str:
-        """Put a finished block into a few words: its worst layer."""
+    def summary(reports: list[LayerReport]) -> str:
+        """Summarise a finished block by its worst layer."""
         worst = max(reports, key=lambda item: item.error or 0.0)
         return f"{worst.layer} {worst.error:.2e}" if worst.error else reports[-1].layer
 
     @property
     def projected(self) -> str:
-        """Say what all blocks would take, where only some were quantised."""
-        if len(self.chosen) == len(self.spine) or not self.seconds:
+        """Project the time for all blocks, where only some were quantised."""
+        if len(self.chosen) == len(self.skeleton) or not self.seconds:
             return ""
         each = sum(self.seconds) / len(self.seconds)
-        return f"{each:.0f} s a block, about {each * len(self.spine) / 60:.0f} min for all"
+        return f"{each:.0f} s a block, about {each * len(self.skeleton) / 60:.0f} min for all"
 
     def _at(self, index: int) -> Activations:
-        assert self.drawn is not None  # noqa: S101 - asked for by methods that calibrate alone
+        assert self.drawn is not None  # noqa: S101 - only methods with calibration ask
         windows = self.drawn.windows
-        return Activations(self._path(index), len(windows), len(windows[0]), self.spine.width)
+        return Activations(self._path(index), len(windows), len(windows[0]), self.skeleton.width)
 
     def _path(self, index: int) -> Path:
         return self.state / f"hidden-{index:05}.f32"

@@ -23,9 +23,10 @@ def share(text: str) -> float:
 
 
 def pruned(weight: Any, text: str, norms: Any = None) -> Any:  # noqa: ANN401 - tensors
-    """Return a mask (outputs, inputs), true where a weight goes; `norms` (inputs,) or None.
+    """Return a mask (out_features, in_features), true where a weight is pruned.
 
-    2:4 takes the two weakest of each four inputs in a row; a fraction the weakest of each output.
+    `norms` is (in_features,) or None. 2:4 prunes the two lowest scores of each four consecutive
+    inputs; a fraction prunes the lowest of each output.
     """
     import torch
 
@@ -33,7 +34,9 @@ def pruned(weight: Any, text: str, norms: Any = None) -> Any:  # noqa: ANN401 - 
     rows, width = weight.shape
     if text == "2:4":
         if width % 4:
-            raise ColdforgeError(f"2:4 needs inputs in fours, not {width}", "choose a fraction")
+            raise ColdforgeError(
+                f"2:4 needs a multiple of four inputs, not {width}", "choose a fraction"
+            )
         fours = score.view(rows, width // 4, 4)
         gone = torch.argsort(fours, dim=2, stable=True)[:, :, :2]
         return torch.zeros_like(fours, dtype=torch.bool).scatter(2, gone, True).view(rows, width)

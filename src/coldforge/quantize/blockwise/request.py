@@ -1,4 +1,4 @@
-"""What a method is asked to do, and what it reports."""
+"""The request to a method, and its result."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +14,11 @@ class Request:
 
     checkpoint: Checkpoint
     calibration: Calibration | None
-    """None for methods that look at weights alone."""
+    """None for methods without calibration."""
     out: Path
-    """A folder to fill with a checkpoint; may hold blocks that an earlier, killed run finished."""
+    """The folder of the checkpoint; may hold finished blocks of a killed run."""
     settings: dict[str, Any]
-    """What the method's own `settings` returned."""
+    """The method's settings by name, defaults filled in."""
     seed: int = 0
     device: str = "cpu"
     dtype: str = "float32"
@@ -31,20 +31,20 @@ class Request:
 
 @dataclass(frozen=True)
 class LayerReport:
-    """What quantising one linear layer cost."""
+    """How one linear layer was quantised, and its error."""
 
     layer: str
     bits: int
     """16 where it was left as it is."""
     group_size: int
-    """Inputs that share a scale; -1 for whole rows."""
+    """Inputs that share a scale; -1 for one scale per row."""
     error: float | None
     """Relative squared error of the layer's output over the calibration inputs; None without."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a method did besides filling the folder."""
+    """What a method reports."""
 
     layers: list[LayerReport]
     dtype: str

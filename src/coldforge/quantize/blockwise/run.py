@@ -1,4 +1,4 @@
-"""Quantise a model block by block; killed at any point, the same call goes on where it was."""
+"""Quantise a model block by block; killed at any point, the same call continues."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -12,24 +12,26 @@ from coldforge.model.deterministic import workers
 from coldforge.model.families.blocks import unknown_layers
 from coldforge.progress import say, step
 from coldforge.quantize.blockwise.block import Block, Stored
-from coldforge.quantize.blockwise.progress import Flow
+from coldforge.quantize.blockwise.progress import Progress
 from coldforge.quantize.blockwise.prune import pruned
 from coldforge.quantize.blockwise.request import LayerReport, Request, Result
-from coldforge.quantize.blockwise.skeleton import Spine
+from coldforge.quantize.blockwise.skeleton import Skeleton
 from coldforge.quantize.blockwise.unquantised import cast, keep, write_rest
 
-WIDE, WHOLE = 16, -1
-"""Bits of a layer that is left as it is; the group size that stands for whole rows."""
+UNQUANTISED, PER_ROW = 16, -1
+"""Bits of a layer that is left as it is; the group size of one scale per row."""
 
 
 class Quantiser(Protocol):
-    """What a method does with the block at hand."""
+    """What a method does with a block."""
 
     def __call__(self, block: Block) -> Mapping[str, Stored]:
-        """Quantise linear layers; leave the block computing with what was stored."""
+        """Quantise linear layers, and set the stored weights in the block."""
 
 
-def walk(request: Request, quantise: Quantiser, form: Format | None, dtype: str = "") -> Result:
+def quantise_blocks(
+    request: Request, quantise: Quantiser, form: Format | None, dtype: str = ""
+) -> Result:
     """Fill `request.out` with the model's tensors, blocks quantised and stored as `form`.
 
     What is not quantised is stored as `dtype`: float16 by default, bfloat16 if the model is.
@@ -38,36 +40,36 @@ def walk(request: Request, quantise: Quantiser, form: Format | None, dtype: str 
 
     checkpoint = request.checkpoint
     kind = getattr(torch, dtype) if dtype else keep(checkpoint)
-    spine = Spine(checkpoint, request.device, request.dtype)
+    skeleton = Skeleton(checkpoint, request.device, request.dtype)
     for name in unknown_layers(checkpoint):
-        say(f"  {name} is a matrix of no known kind: left as it is")
+        say(f"  {name} is not a known kind of matrix: left as it is")
     shards = Shards(request.out)
-    chosen, each = request.blocks or range(len(spine)), len(spine.family.layers)
+    chosen, each = request.blocks or range(len(skeleton)), len(skeleton.family.layers)
     with step("Quantising", len(chosen) * each, "layers") as work, workers() as pool:
-        flow = Flow(request, spine, pool)
-        reports = list(flow.reports)
-        work.advance(each * sum(index in chosen for index in range(flow.finished)))
-        for index in range(flow.finished, len(spine)):
-            block = Block(index, spine, pool, flow.open(index))
-            found = _one(block, request, quantise, _Writing(form, kind, shards))
-            flow.close(block, found)
-            work.note = flow.say(found)
+        progress = Progress(request, skeleton, pool)
+        reports = list(progress.reports)
+        work.advance(each * sum(index in chosen for index in range(progress.finished)))
+        for index in range(progress.finished, len(skeleton)):
+            block = Block(index, skeleton, pool, progress.open(index))
+            found = _quantise_block(block, request, quantise, _Output(form, kind, shards))
+            progress.close(block, found)
+            work.note = progress.summary(found)
             work.advance(each * (index in chosen))
             reports += found
-        work.result = flow.projected
-    write_rest(checkpoint, spine, shards, kind)
+        work.result = progress.projected
+    write_rest(checkpoint, skeleton, shards, kind)
     shards.join()
     quantization = form.config(_described(request, reports)) if form else {}
     return Result(reports, str(kind).removeprefix("torch."), quantization)
 
 
 def _described(request: Request, reports: list[LayerReport]) -> dict[str, Any]:
-    """Say how layers are stored: the commonest way, and each layer that differs from it."""
-    ways = Counter((item.bits, item.group_size) for item in reports if item.bits != WIDE)
-    usual = ways.most_common(1)[0][0] if ways else (4, WHOLE)
+    """Describe how layers are stored: the most common form, and each layer that differs."""
+    layouts = Counter((item.bits, item.group_size) for item in reports if item.bits != UNQUANTISED)
+    usual = layouts.most_common(1)[0][0] if layouts else (4, PER_ROW)
     dynamic = {
         exactly(item.layer): None
-        if item.bits == WIDE
+        if item.bits == UNQUANTISED
         else {"bits": item.bits, "group_size": item.group_size}
         for item in reports
         if (item.bits, item.group_size) != usual
@@ -77,35 +79,37 @@ def _described(request: Request, reports: list[LayerReport]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Writing:
-    """Where a block goes, and as what."""
+class _Output:
+    """Where and in which format blocks are written."""
 
     form: Format | None
     kind: Any
     shards: Shards
 
 
-def _one(block: Block, request: Request, quantise: Quantiser, to: _Writing) -> list[LayerReport]:
+def _quantise_block(
+    block: Block, request: Request, quantise: Quantiser, to: _Output
+) -> list[LayerReport]:
     """Quantise one block and write it."""
-    spine = block.spine
-    module = spine.load(block.index)
+    skeleton = block.skeleton
+    module = skeleton.load(block.index)
     chosen = request.blocks is None or block.index in request.blocks
     if chosen and request.prune:
         _prune(block, request.prune)
     stored = dict(quantise(block)) if chosen else {}
-    names = spine.tensors[block.index]
+    names = skeleton.tensors[block.index]
     plain = {names[key]: item for key, item in module.state_dict().items() if key in names}
     packed: dict[str, Any] = {}
     reports = []
-    for layer in spine.family.layers:
+    for layer in skeleton.family.layers:
         done, full = stored.get(layer) or Stored(None), block.full(layer)
         if done.item is None or to.form is None:
-            reports.append(LayerReport(full, WIDE, WHOLE, done.error))
+            reports.append(LayerReport(full, UNQUANTISED, PER_ROW, done.error))
             continue
         del plain[f"{full}.weight"]
         packed |= {full + end: item for end, item in to.form.encode(full, done.item).items()}
-        whole = request.settings.get("group_size", WHOLE) == WHOLE
-        size = WHOLE if whole else done.item.group_size
+        per_row = request.settings.get("group_size", PER_ROW) == PER_ROW
+        size = PER_ROW if per_row else done.item.group_size
         reports.append(LayerReport(full, done.item.bits, size, done.error))
     packed |= {name: cast(name, item, to.kind) for name, item in plain.items()}
     to.shards.write(f"{block.index:05}", packed)
@@ -113,7 +117,7 @@ def _one(block: Block, request: Request, quantise: Quantiser, to: _Writing) -> l
 
 
 def _prune(block: Block, text: str) -> None:
-    """Set the least weights of every linear layer to zero."""
+    """Set the weights of lowest score of every linear layer to zero."""
     for stage in block.stages:
         norms = block.feed.norms(stage) if block.feed else None
         for layer in stage.layers:
@@ -123,7 +127,7 @@ def _prune(block: Block, text: str) -> None:
 
 
 def each_layer(work: Callable[[Block, str], Stored]) -> Quantiser:
-    """Make a quantiser of a function of one layer that does not need the others."""
+    """Make a quantiser from a function of one layer."""
 
     def quantise(block: Block) -> dict[str, Stored]:
         def one(layer: str) -> Stored:
@@ -132,7 +136,7 @@ def each_layer(work: Callable[[Block, str], Stored]) -> Quantiser:
                 block.put(layer, done.item.weight())
             return done
 
-        layers = block.spine.family.layers
+        layers = block.skeleton.family.layers
         return dict(zip(layers, block.workers.map(one, layers), strict=True))
 
     return quantise

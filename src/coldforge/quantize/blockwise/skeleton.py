@@ -1,4 +1,4 @@
-"""A Transformers model with room for one block: embeddings, the block at hand, nothing else."""
+"""A Transformers model with one block in memory: embeddings and the current block."""
 
 import copy
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from coldforge.model.loading.inputs import watch
 DTYPES = ("float32", "bfloat16", "float16")
 
 
-class Caught(Exception):  # noqa: N818 - not an error: the way out of a forward pass
-    """Carries what reached a module, out of the forward pass that it ends."""
+class StoppedForward(Exception):  # noqa: N818 - not an error: it ends a forward pass
+    """Ends a forward pass at a module and carries its arguments out."""
 
     def __init__(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
         """Keep the module's arguments."""
@@ -23,11 +23,11 @@ class Caught(Exception):  # noqa: N818 - not an error: the way out of a forward 
         self.arguments, self.options = args, options
 
 
-class Spine:
-    """A model's skeleton on a device; `load` puts one block's weights in place of another's."""
+class Skeleton:
+    """A model of one block on a device; `load` replaces the block's weights."""
 
     def __init__(self, checkpoint: Checkpoint, device: str = "cpu", dtype: str = "float32") -> None:
-        """Build it of the checkpoint's config; raise ColdforgeError for a family we do not know."""
+        """Build it from the checkpoint's config; raise ColdforgeError for an unknown family."""
         import torch
 
         self.checkpoint = checkpoint
@@ -46,7 +46,7 @@ class Spine:
 
     @property
     def width(self) -> int:
-        """Count the numbers of a token's hidden state."""
+        """Return the hidden size."""
         return int(self._model.config.hidden_size)
 
     def embed(self, windows: Sequence[Sequence[int]]) -> list[Any]:
@@ -77,7 +77,7 @@ class Spine:
     def forward(self, hidden: Any) -> Any:  # noqa: ANN401 - tensors
         """Run a window's hidden states through the block; float32 in and out.
 
-        Weights stay in float32, whatever the arithmetic: they are what will be quantised.
+        Weights stay in float32, whatever the arithmetic: they are quantised later.
         """
         import torch
 
@@ -89,7 +89,7 @@ class Spine:
         return (found[0] if isinstance(found, tuple) else found).float()
 
     def load(self, index: int) -> Any:  # noqa: ANN401 - a torch module
-        """Put block `index` in place and return the module; raise ColdforgeError naming NaNs."""
+        """Load block `index` and return the module; raise ColdforgeError naming NaNs."""
         while self._hooks:
             self._hooks.pop().remove()
         state = {name: self.read(full) for name, full in self.tensors[index].items()}
@@ -108,15 +108,15 @@ class Spine:
         return self.block
 
     def watch(self, layer: str, step: Any) -> None:  # noqa: ANN401 - a tensor or None
-        """Round the inputs of one of the block's layers until the next block: as inputs.py does."""
+        """Round the inputs of one of the block's layers until the next block is loaded."""
         self._hooks.append(watch(self.block.get_submodule(layer), step))
 
     def read(self, name: str) -> Any:  # noqa: ANN401 - a tensor
-        """Read one tensor as float32; raise ColdforgeError if it has NaNs or no known type."""
+        """Read one tensor as float32; raise ColdforgeError if it has NaNs or is not a float."""
         return read_tensor(self.checkpoint, name).to(self.device)
 
     def head(self) -> tuple[Any, Any]:
-        """Return what stands after the blocks: the last norm, the head's matrix (words, width)."""
+        """Return the final norm, and the head's matrix (vocab_size, hidden_size)."""
         norm = self._model.get_submodule(self.family.final_norm)
         for name, item in norm.named_parameters(prefix=self.family.final_norm):
             item.data = self.read(_match(name, self.checkpoint, self._inside))
@@ -132,7 +132,7 @@ class Spine:
         return {full for block in self.tensors for full in block.values()}
 
     def _fill_outer(self) -> None:
-        """Load what stands before the blocks: the embeddings."""
+        """Load the embeddings, which precede the blocks."""
         import torch
 
         prefix = self.family.blocks
@@ -148,27 +148,27 @@ class Spine:
             else:
                 item.data = tensor
 
-    def _catch(self, ids: Any) -> Caught:  # noqa: ANN401 - a tensor
+    def _catch(self, ids: Any) -> StoppedForward:  # noqa: ANN401 - a tensor
         import torch
 
         def out(_: object, args: tuple[Any, ...], options: dict[str, Any]) -> None:
             if not args:
                 args = (options.pop("hidden_states"),)
-            raise Caught(args, options)
+            raise StoppedForward(args, options)
 
         hook = self.block.register_forward_pre_hook(out, with_kwargs=True)
         try:
             with torch.no_grad():
                 self._model(ids, use_cache=False)
-        except Caught as caught:
+        except StoppedForward as caught:
             return caught
         finally:
             hook.remove()
-        raise ColdforgeError("the model never reached its first block", "its type is not known")
+        raise ColdforgeError("the model did not reach its first block", "its type is not supported")
 
 
 def read_tensor(checkpoint: Checkpoint, name: str) -> Any:  # noqa: ANN401 - a tensor
-    """Read a tensor of a model as float32; raise ColdforgeError if it is no number throughout."""
+    """Read a tensor of a model as float32; raise ColdforgeError if an entry is not finite."""
     import torch
     from safetensors import safe_open
 
@@ -188,7 +188,7 @@ def read_tensor(checkpoint: Checkpoint, name: str) -> Any:  # noqa: ANN401 - a t
 
 
 def _skeleton(checkpoint: Checkpoint) -> Any:  # noqa: ANN401 - a Transformers model
-    """Build the model of one block and one word; the embeddings are filled when they are needed."""
+    """Build the model of one block and one token; embeddings are loaded when needed."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     try:
@@ -202,7 +202,7 @@ def _skeleton(checkpoint: Checkpoint) -> Any:  # noqa: ANN401 - a Transformers m
     if kinds and len(set(kinds)) > 1:
         raise ColdforgeError(
             f"{checkpoint.folder} mixes kinds of attention: {', '.join(sorted(set(kinds)))}",
-            "models whose blocks are all alike can be quantised",
+            "only models whose blocks are all alike can be quantised",
         )
     config.num_hidden_layers, config.vocab_size, config.pad_token_id = 1, 1, None
     if kinds:

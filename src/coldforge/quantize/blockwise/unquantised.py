@@ -1,15 +1,15 @@
-"""What stands outside the blocks: embeddings, the last norm, the head; stored as they are."""
+"""Tensors outside the blocks: embeddings, final norm, head; stored unquantised."""
 
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.checkpoint.shards import Shards
 from coldforge.errors import ColdforgeError
-from coldforge.quantize.blockwise.skeleton import Spine, read_tensor
+from coldforge.quantize.blockwise.skeleton import Skeleton, read_tensor
 
 
 def keep(checkpoint: Checkpoint) -> Any:  # noqa: ANN401 - a torch dtype
-    """Choose the type of what is not quantised: bfloat16 where the model is in it, else float16."""
+    """Return the dtype of unquantised tensors: bfloat16 if the model is, else float16."""
     import torch
 
     wide = {item.dtype for item in checkpoint.tensors.values()}
@@ -17,7 +17,7 @@ def keep(checkpoint: Checkpoint) -> Any:  # noqa: ANN401 - a torch dtype
 
 
 def cast(name: str, tensor: Any, kind: Any) -> Any:  # noqa: ANN401 - a tensor and its type
-    """Convert what is stored as it is; raise ColdforgeError naming what does not fit."""
+    """Convert an unquantised tensor; raise ColdforgeError naming it if it overflows."""
     import torch
 
     found = tensor.to(kind)
@@ -29,9 +29,9 @@ def cast(name: str, tensor: Any, kind: Any) -> Any:  # noqa: ANN401 - a tensor a
     return found
 
 
-def write_rest(checkpoint: Checkpoint, spine: Spine, shards: Shards, kind: Any) -> None:  # noqa: ANN401
-    """Write every tensor that is in no block, one piece each."""
-    inside = {full for block in spine.tensors for full in block.values()}
+def write_rest(checkpoint: Checkpoint, skeleton: Skeleton, shards: Shards, kind: Any) -> None:  # noqa: ANN401
+    """Write every tensor outside the blocks, a piece each."""
+    inside = {full for block in skeleton.tensors for full in block.values()}
     for at, name in enumerate(sorted(checkpoint.tensors.keys() - inside)):
         tensor = read_tensor(checkpoint, name)
         shards.write(f"rest-{at:05}", {name: cast(name, tensor, kind)})

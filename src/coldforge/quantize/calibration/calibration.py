@@ -1,4 +1,4 @@
-"""Calibration: windows of tokens of one tokenizer, and how they came about."""
+"""Calibration data: windows of token ids, their tokenizer and their origin."""
 
 import random
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ class Calibration:
     tokenizer: str
     """Digest of the tokenizer that made the ids."""
     made: dict[str, Any]
-    """How: `corpus` names it for people, the rest says what decided the ids."""
+    """Origin: `corpus` is its name for people, the rest decided the ids."""
 
     @cached_property
     def digest(self) -> str:
-        """Identify the very ids and their tokenizer; hex sha256."""
+        """Identify the ids and their tokenizer; hex sha256."""
         return sha256_json([self.tokenizer, self.windows])
 
     @property
@@ -51,20 +51,20 @@ def draw(corpus: Corpus, tokens: Tokens, samples: int, length: int, seed: int) -
     """Draw `samples` windows of `length` tokens; the same arguments draw the same windows."""
     check_size(samples, length)
     stream = join(tokens, corpus.texts)
-    room = len(stream) - length
-    if room < 0:
+    last = len(stream) - length
+    if last < 0:
         raise ColdforgeError(
             f"calibration text {corpus.name} has {len(stream)} tokens, a window needs {length}",
             "add text, or lower --length",
         )
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    starts = [chance.randrange(room + 1) for _ in range(samples)]
+    starts = [chance.randrange(last + 1) for _ in range(samples)]
     made = {"corpus": corpus.name, "corpus_digest": corpus.digest, "seed": seed, "way": "drawn"}
     return Calibration([stream[at : at + length] for at in starts], tokens.digest, made)
 
 
 def check_size(samples: int, length: int) -> None:
-    """Raise ColdforgeError unless there is a window of a token at least."""
+    """Raise ColdforgeError unless there is at least one window of one token."""
     if samples < 1 or length < 1:
         raise ColdforgeError(
             "calibration needs at least one sample of one token", "raise --samples or --length"

@@ -1,23 +1,20 @@
-"""Which answers are worth calibrating with.
-
-Neither those too short, nor one phrase again and again, nor what is there already, almost.
-"""
+"""Filter of generated answers: too short, repetitive or near duplicates are dropped."""
 
 from collections import Counter
 
 SHORTEST = 16  # tokens of an answer
 SHINGLE = 5  # tokens; answers are compared by their runs of so many
-VARIED = 0.4  # share of an answer's shingles that are different; below it, it goes in circles
-ALIKE = 0.7  # shared shingles over all shingles of two answers (Jaccard); above it, they are one
+VARIED = 0.4  # share of an answer's shingles that are different; below it, it is repetitive
+ALIKE = 0.7  # shared shingles over all shingles of two answers (Jaccard); above it, duplicates
 
 Shingles = frozenset[tuple[int, ...]]
 
 
-class Sieve:
-    """Keeps the answers that are worth it, and counts why others are not."""
+class AnswerFilter:
+    """Keeps answers, and counts the reasons why others are dropped."""
 
     def __init__(self) -> None:
-        """Begin with nothing kept."""
+        """Start empty."""
         self.kept: list[list[int]] = []
         self.tokens = 0
         """Of all that is kept."""
@@ -26,7 +23,7 @@ class Sieve:
         self._holders: dict[tuple[int, ...], list[int]] = {}
 
     def offer(self, question: list[int], answer: list[int], end: int) -> None:
-        """Keep question, answer and the end token, or count why not."""
+        """Keep question, answer and the end token, or count the reason why not."""
         shingles = _shingles(answer)
         if reason := self._flaw(answer, shingles):
             self.dropped[reason] += 1

@@ -1,4 +1,4 @@
-"""The calibration a user asked for: a frozen set, a text to draw from, or the default corpus."""
+"""Find the calibration asked for: a frozen set, a text to draw from, or the default corpus."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ def calibration_for(
                 "make one with this model: invoke calibrate",
             )
         return part(found, samples, length)
-    # The default corpus's held-out files stay unseen, so that they can judge.
+    # The default corpus's held-out files are kept for evaluation.
     corpus = read_texts(Path(given)) if given else standard_library().split()[0]
     with step("Drawing calibration windows") as drawing:
         count = SAMPLES if samples is None else samples
@@ -41,7 +41,7 @@ def calibration_for(
 
 
 def identify(given: str) -> str | None:
-    """Identify a frozen set or a text; None for the default corpus, which Python's version is."""
+    """Return the digest of a frozen set or a text; None for the default corpus."""
     if not given:
         return None
     path = Path(given)
@@ -50,19 +50,19 @@ def identify(given: str) -> str | None:
 
 def part(whole: Calibration, samples: int | None, length: int | None) -> Calibration:
     """Take the first windows, and of each the first tokens; raise ColdforgeError for too few."""
-    there = (len(whole.windows), whole.length)
+    complete = (len(whole.windows), whole.length)
     counts = (
-        there[0] if samples is None else samples,
-        there[1] if length is None else length,
+        complete[0] if samples is None else samples,
+        complete[1] if length is None else length,
     )
-    if counts == there:
+    if counts == complete:
         return whole
-    for wanted, most, what, flag in zip(
-        counts, there, ("windows", "tokens a window"), ("--samples", "--length"), strict=True
+    for count, most, what, flag in zip(
+        counts, complete, ("windows", "tokens a window"), ("--samples", "--length"), strict=True
     ):
-        if not 1 <= wanted <= most:
+        if not 1 <= count <= most:
             raise ColdforgeError(
-                f"the calibration set has {most} {what}, {wanted} are wanted",
+                f"the calibration set has {most} {what}, {count} were asked for",
                 f"lower {flag}, or make a larger set: invoke calibrate",
             )
     windows = [window[: counts[1]] for window in whole.windows[: counts[0]]]

@@ -1,7 +1,7 @@
-"""A calibration set as one file of canonical JSON, to be named, carried and used again.
+"""A frozen calibration set: one file of canonical JSON.
 
 {"calibration":1,"digest":…,"made":{…},"sha256":…,"tokenizer":…,"windows":[[…],…]}: `digest` covers
-tokenizer and ids, `sha256` all the rest of the file.
+tokenizer and ids, `sha256` everything else in the file.
 """
 
 import json
@@ -18,7 +18,7 @@ from coldforge.quantize.calibration.calibration import Calibration
 
 VERSION = 1
 OURS = re.compile(rb'\s*\{\s*"calibration"\s*:')
-REMEDY = "copy it again, or make it anew: invoke calibrate"
+REMEDY = "copy it again, or make it again: invoke calibrate"
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +31,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def is_frozen(path: Path) -> bool:
-    """Tell a calibration set, whole or not, from a text."""
+    """Tell whether a file is a calibration set, complete or not."""
     if not path.is_file():
         return False
     with path.open("rb") as stream:
@@ -39,7 +39,7 @@ def is_frozen(path: Path) -> bool:
 
 
 def write_frozen(path: Path, calibration: Calibration) -> None:
-    """Write the file whole; the same calibration gives the same bytes."""
+    """Write the file atomically; the same calibration gives the same bytes."""
     content = {
         "calibration": VERSION,
         "digest": calibration.digest,
@@ -51,28 +51,28 @@ def write_frozen(path: Path, calibration: Calibration) -> None:
 
 
 def read_frozen(path: Path) -> Calibration:
-    """Read the file; raise RefusedError if it is not whole, or not as it was written."""
+    """Read the file; raise RefusedError if it is incomplete or was changed."""
     raw = path.read_bytes()
     try:
         content = json.loads(raw)
         found = msgspec.convert(content, _File)
     except (RecursionError, TypeError, ValueError, msgspec.ValidationError) as error:
-        raise RefusedError(f"{path} is not a whole calibration set", REMEDY) from error
+        raise RefusedError(f"{path} is not a complete calibration set", REMEDY) from error
     if found.calibration != VERSION:
         raise ColdforgeError(
             f"{path} is a calibration set of version {found.calibration}, {VERSION} is read here",
-            "make it anew: invoke calibrate",
+            "make it again: invoke calibrate",
         )
     calibration = Calibration(found.windows, found.tokenizer, found.made)
     del content["sha256"]
     if sha256_json(content) != found.sha256 or calibration.digest != found.digest:
         raise RefusedError(f"{path} was changed after it was made", REMEDY)
     if not found.windows or not found.windows[0] or len(set(map(len, found.windows))) > 1:
-        raise RefusedError(f"{path} holds no windows of one length", REMEDY)
+        raise RefusedError(f"{path} has no windows of equal length", REMEDY)
     return calibration
 
 
 def refuse_other(path: Path) -> None:
-    """Raise ColdforgeError if `path` is something else than a calibration set we may replace."""
+    """Raise ColdforgeError if `path` exists and is not a calibration set."""
     if path.exists() and not is_frozen(path):
         raise ColdforgeError(f"{path} exists and is not a calibration set", "name another --out")

@@ -1,6 +1,6 @@
-"""Answers written down as they come, so that a killed run goes on where it was.
+"""A journal of answers, from which a killed run continues.
 
-The first line says what the answers are for; then comes a batch a line, as they were done.
+The first line identifies the run; each further line holds a batch.
 """
 
 import threading
@@ -12,11 +12,11 @@ Pairs = list[tuple[list[int], list[int]]]
 """Ids of questions and of their answers."""
 
 
-class Notebook:
-    """The batches answered so far for one purpose, by number; thread-safe to write."""
+class Journal:
+    """The batches answered so far in one run, by number; writing is thread-safe."""
 
     def __init__(self, path: Path, purpose: str) -> None:
-        """Read what is there for `purpose`; what is there for another is dropped."""
+        """Read the batches of the run `purpose`; those of another run are dropped."""
         self.path, self._lock = path, threading.Lock()
         header = {"for": purpose}
         lines = read_lines(path)
@@ -31,11 +31,11 @@ class Notebook:
         }
 
     def write(self, number: int, batch: Pairs) -> None:
-        """Append a batch, on disk when this returns."""
+        """Append a batch and sync it to disk."""
         with self._lock, appending(self.path) as lines:
             lines.add({"batch": number, "pairs": batch})
             self.batches[number] = batch
 
     def close(self) -> None:
-        """Remove the file; what it was for is done."""
+        """Remove the file of a finished run."""
         self.path.unlink()

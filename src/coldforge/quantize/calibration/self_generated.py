@@ -1,7 +1,6 @@
-"""Calibration a model writes itself, so that it is like what the model will say in use.
+"""Self-generated calibration: the model answers questions; question and answer are one text.
 
-Questions go in, the model answers, question and answer together are one text. Such data keep to the
-model's own distribution and need none of its training data (LLM-QAT, Liu et al., 2023).
+Such data follow the model's own distribution and need no training data (LLM-QAT, Liu et al. 2023).
 """
 
 from collections.abc import Iterator
@@ -14,18 +13,18 @@ from coldforge.model.deterministic import workers
 from coldforge.model.runtime import versions
 from coldforge.progress import Step, step
 from coldforge.quantize.calibration.calibration import Calibration
-from coldforge.quantize.calibration.dedup import Sieve
-from coldforge.quantize.calibration.generator import Author
-from coldforge.quantize.calibration.journal import Notebook, Pairs
+from coldforge.quantize.calibration.dedup import AnswerFilter
+from coldforge.quantize.calibration.generator import Generator
+from coldforge.quantize.calibration.journal import Journal, Pairs
 
 
-def write(author: Author, model_digest: str, sidecar: Path) -> Calibration:
+def generate_calibration(generator: Generator, model_digest: str, sidecar: Path) -> Calibration:
     """Ask until there is enough; `sidecar` keeps the answers of a run that is killed.
 
-    Raise ColdforgeError if all answers worth keeping do not fill one window. Fewer windows than
-    wanted are made where there are not more answers.
+    Raise ColdforgeError if the answers kept do not fill one window. There are fewer windows than
+    asked for where there are not enough answers.
     """
-    plan, questions, tokenizer = author.plan, author.questions, author.tokens.digest
+    plan, questions, tokenizer = generator.plan, generator.questions, generator.tokens.digest
     made = {
         "corpus": f"self-generated from {questions.name}",
         "inventing": questions.inventing,
@@ -34,58 +33,58 @@ def write(author: Author, model_digest: str, sidecar: Path) -> Calibration:
         "way": "self-generated",
         **asdict(plan),
     }
-    notebook = Notebook(sidecar, sha256_json([made, tokenizer, versions()]))
-    sieve, wanted = Sieve(), plan.samples * plan.length
+    journal = Journal(sidecar, sha256_json([made, tokenizer, versions()]))
+    answers, wanted = AnswerFilter(), plan.samples * plan.length
     with step("Answering questions", wanted, "tokens") as asking:
-        answered = _collect(author, notebook, sieve, asking)
-        asking.result = f"{len(sieve.kept)} of {answered} answers kept, {sieve.tokens:,} tokens"
-    dropped = {"too long a question": author.too_long(), **sieve.dropped}
-    counts = {"answered": answered, "kept": len(sieve.kept), "dropped": dropped}
-    windows = _cut(sieve, author, dropped)
-    notebook.close()
+        answered = _collect(generator, journal, answers, asking)
+        asking.result = f"{len(answers.kept)} of {answered} answers kept, {answers.tokens:,} tokens"
+    dropped = {"too long a question": generator.too_long(), **answers.dropped}
+    counts = {"answered": answered, "kept": len(answers.kept), "dropped": dropped}
+    windows = _cut(answers, generator, dropped)
+    journal.close()
     return Calibration(windows, tokenizer, {**made, **counts})
 
 
-def _collect(author: Author, notebook: Notebook, sieve: Sieve, asking: Step) -> int:
-    """Sift batches in their order until the windows are full; return how many were answered."""
-    wanted, answered = author.plan.samples * author.plan.length, 0
-    for batch in _batches(author, notebook):
+def _collect(generator: Generator, journal: Journal, answers: AnswerFilter, asking: Step) -> int:
+    """Filter batches in order until the windows are full; return the number of answers."""
+    wanted, answered = generator.plan.samples * generator.plan.length, 0
+    for batch in _batches(generator, journal):
         for question, answer in batch:
-            before = min(sieve.tokens, wanted)
-            sieve.offer(question, answer, author.tokens.end)
+            before = min(answers.tokens, wanted)
+            answers.offer(question, answer, generator.tokens.end)
             answered += 1
-            asking.advance(min(sieve.tokens, wanted) - before)
-        if sieve.tokens >= wanted:
+            asking.advance(min(answers.tokens, wanted) - before)
+        if answers.tokens >= wanted:
             break
     return answered
 
 
-def _batches(author: Author, notebook: Notebook) -> Iterator[Pairs]:
-    """Yield the batches in order: as many are answered at once as there are cores.
+def _batches(generator: Generator, journal: Journal) -> Iterator[Pairs]:
+    """Yield the batches in order; as many as there are cores are answered at once.
 
-    What they are does not depend on the cores: a batch knows its number only.
+    Their content does not depend on the cores.
     """
 
     def ask(number: int) -> None:
-        if number not in notebook.batches:
-            notebook.write(number, author.batch(number))
+        if number not in journal.batches:
+            journal.write(number, generator.batch(number))
 
     with workers() as pool:
-        for first in range(0, author.batches, pool.count):
-            numbers = range(first, min(first + pool.count, author.batches))
+        for first in range(0, generator.batches, pool.count):
+            numbers = range(first, min(first + pool.count, generator.batches))
             pool.map(ask, numbers)
             for number in numbers:
-                yield notebook.batches[number]
+                yield journal.batches[number]
 
 
-def _cut(sieve: Sieve, author: Author, dropped: dict[str, int]) -> list[list[int]]:
-    length = author.plan.length
-    stream = [item for ids in sieve.kept for item in ids]
-    count = min(author.plan.samples, len(stream) // length)
+def _cut(answers: AnswerFilter, generator: Generator, dropped: dict[str, int]) -> list[list[int]]:
+    length = generator.plan.length
+    stream = [item for ids in answers.kept for item in ids]
+    count = min(generator.plan.samples, len(stream) // length)
     if not count:
         why = ", ".join(f"{number} {reason}" for reason, number in dropped.items() if number)
         raise ColdforgeError(
-            f"the answers worth keeping have {len(stream)} tokens, a window needs {length}"
+            f"the answers kept have {len(stream)} tokens, a window needs {length}"
             + (f"; dropped: {why}" if why else ""),
             "ask more questions, allow longer answers with --answer, or lower --length",
         )

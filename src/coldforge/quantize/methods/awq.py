@@ -1,5 +1,6 @@
-"""AWQ: weights that meet large inputs are rounded on a finer grid."""
+"""AWQ: weights of large inputs are rounded on a finer grid."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from coldforge.checkpoint.formats.registry import find_format
@@ -7,17 +8,27 @@ from coldforge.model.families.family import Stage
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.fold import fold, foldable, storable
 from coldforge.quantize.blockwise.request import Request, Result
-from coldforge.quantize.blockwise.run import walk
-from coldforge.quantize.methods.method import check_groups, choose
+from coldforge.quantize.blockwise.run import quantise_blocks
+from coldforge.quantize.methods.method import Variant, check_groups
+from coldforge.quantize.settings import grouped, setting, symmetric
 from coldforge.quantize.solver.hessian import Hessian
-from coldforge.quantize.solver.ranges import coarse, ranged
-from coldforge.quantize.solver.smoothquant import aware
+from coldforge.quantize.solver.ranges import quantise_clipped, round_to_nearest
+from coldforge.quantize.solver.smoothquant import awq_scales
 
 BITS = 4
-"""The one width of AutoAWQ's files."""
+"""The only width of AutoAWQ's files."""
 ALPHAS = tuple(step / 20 for step in range(20))
 SAMPLE = 1024
-"""Outputs of a layer, evenly spread, that choose its scales."""
+"""Output rows of a layer, evenly spaced, on which its scales are chosen."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What AutoAWQ's files can hold."""
+
+    bits: int = setting(BITS, "Width of a weight", choices=(BITS,))
+    group_size: int = grouped()
+    sym: bool = symmetric(default=False, choices=(False,))
 
 
 class Awq:
@@ -30,43 +41,43 @@ class Awq:
     name = "awq"
     summary = "AWQ: inputs scaled by their size, ranges searched; AutoAWQ gemm files"
     calibrated = True
-
-    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Fill in defaults; raise ColdforgeError for what is not for this method."""
-        defaults = {"bits": BITS, "group_size": 128, "sym": False}
-        return choose(self.name, asked, defaults, bits=(BITS,), sym=(False,))
+    settings = Settings
+    variants = (Variant("awq-4", "awq", {"bits": BITS}),)
 
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
         size = request.settings["group_size"]
         check_groups(request.checkpoint, size)
-        return walk(request, lambda block: _quantised(block, size), find_format("awq"))
+        return quantise_blocks(request, lambda block: _quantise(block, size), find_format("awq"))
 
 
-def _quantised(block: Block, size: int) -> dict[str, Stored]:
+METHOD = Awq()
+
+
+def _quantise(block: Block, size: int) -> dict[str, Stored]:
     """Scale and quantise each stage, the last one first.
 
-    So what makes a stage's input is scaled before it is quantised itself.
+    So the layer that produces a stage's input is scaled before it is quantised itself.
     """
     done = {}
     for stage in reversed(block.stages):
-        hessian, magnitude = _seen(block, stage)
+        hessian, magnitude = _statistics(block, stage)
         if foldable(block, stage):
-            scales = _best(block, stage, hessian, magnitude, size)
+            scales = _best_scales(block, stage, hessian, magnitude, size)
             fold(block, stage, scales)
             hessian.sum /= scales.double()[:, None] * scales.double()
         for layer in stage.layers:
             weight = block.weight(layer)
-            item = ranged(weight, hessian, BITS, size, block.workers)
+            item = quantise_clipped(weight, hessian, BITS, size, block.workers)
             decoded = item.weight()
             block.put(layer, decoded)
-            error, whole = hessian.error(weight, decoded, block.workers)
-            done[layer] = Stored(item, error / whole if whole else 0.0)
+            error, energy = hessian.error(weight, decoded, block.workers)
+            done[layer] = Stored(item, error / energy if energy else 0.0)
     return done
 
 
-def _seen(block: Block, stage: Stage) -> tuple[Hessian, Any]:
-    """Return the Hessian of what enters a stage, and each input's mean magnitude (inputs,)."""
+def _statistics(block: Block, stage: Stage) -> tuple[Hessian, Any]:
+    """Return the Hessian of what enters a stage, and each input's mean magnitude (in_features,)."""
     assert block.feed is not None  # noqa: S101 - a calibrated method
     hessian: Hessian | None = None
     total: Any = 0
@@ -78,15 +89,17 @@ def _seen(block: Block, stage: Stage) -> tuple[Hessian, Any]:
     return hessian, total / hessian.tokens
 
 
-def _best(block: Block, stage: Stage, hessian: Hessian, magnitude: Any, size: int) -> Any:  # noqa: ANN401
-    """Return the scales (inputs,) with which a stage's layers lose least, all together."""
+def _best_scales(block: Block, stage: Stage, hessian: Hessian, magnitude: Any, size: int) -> Any:  # noqa: ANN401
+    """Return the scales (in_features,) with the least output error of all layers of a stage."""
     full = hessian.full().float()
     weights = [block.weight(layer) for layer in stage.layers]
     weights = [weight[:: -(-len(weight) // SAMPLE)] for weight in weights]
-    trials = [storable(block, stage, aware(magnitude, alpha)) for alpha in ALPHAS]
+    trials = [storable(block, stage, awq_scales(magnitude, alpha)) for alpha in ALPHAS]
 
     def loss(scales: Any) -> float:  # noqa: ANN401 - a tensor
-        lost = [coarse(item * scales, BITS, size, False) / scales - item for item in weights]
+        lost = [
+            round_to_nearest(item * scales, BITS, size, False) / scales - item for item in weights
+        ]
         return sum(float(((item @ full) * item).double().sum()) for item in lost)
 
     losses = block.workers.map(loss, trials)

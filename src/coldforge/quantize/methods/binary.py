@@ -1,13 +1,22 @@
-"""One bit a weight: its sign, times the mean magnitude of its group. To show why not."""
+"""One bit a weight: its sign, times the mean magnitude of its group. A lower bound."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.request import Request, Result
-from coldforge.quantize.blockwise.run import each_layer, walk
-from coldforge.quantize.methods.method import check_groups, choose
+from coldforge.quantize.blockwise.run import each_layer, quantise_blocks
+from coldforge.quantize.methods.method import Variant, check_groups
+from coldforge.quantize.settings import grouped
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of binary weights."""
+
+    group_size: int = grouped()
 
 
 class Binary:
@@ -16,10 +25,8 @@ class Binary:
     name = "binary"
     summary = "sign times scale, one bit a weight: what too few bits cost; own format"
     calibrated = False
-
-    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Fill in defaults; raise ColdforgeError for what is not for this method."""
-        return choose(self.name, asked, {"group_size": 128})
+    settings = Settings
+    variants = (Variant("binary", "binary"),)
 
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
@@ -29,13 +36,16 @@ class Binary:
         def one(block: Block, layer: str) -> Stored:
             return Stored(signs(block.weight(layer), size))
 
-        return walk(request, each_layer(one), find_format("coldforge-binary"))
+        return quantise_blocks(request, each_layer(one), find_format("coldforge-binary"))
+
+
+METHOD = Binary()
 
 
 def signs(weight: Any, group_size: int) -> Quantized:  # noqa: ANN401 - a tensor
-    """Reduce a weight (outputs, inputs) to signs; zero counts as plus.
+    """Reduce a weight (out_features, in_features) to signs; zero counts as positive.
 
-    Of all scales, the mean magnitude of a group leaves it the least squared error.
+    The mean magnitude of a group is the scale of least squared error.
     """
     import torch
 

@@ -1,19 +1,28 @@
-"""GPTQ: spread each input's rounding error over the inputs not yet rounded."""
+"""GPTQ: each column's rounding error is compensated in the columns not yet rounded."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.request import Request, Result
-from coldforge.quantize.blockwise.run import walk
-from coldforge.quantize.methods.method import check_groups, choose
-from coldforge.quantize.methods.rtn import BITS
-from coldforge.quantize.solver.gptq import Columns, solve
+from coldforge.quantize.blockwise.run import quantise_blocks
+from coldforge.quantize.methods.method import Variant, check_groups
+from coldforge.quantize.methods.rtn import BITS, Rounding
+from coldforge.quantize.settings import setting
+from coldforge.quantize.solver.gptq import GptqConfig, solve
 from coldforge.quantize.solver.hessian import Hessian
 
 
+@dataclass(frozen=True)
+class Settings(Rounding):
+    """How a weight is stored, and in which order it is rounded."""
+
+    act_order: bool = setting(False, "Most important inputs first, groups unmoved (static)")
+
+
 class Gptq:
-    """The method of Frantar et al. 2022, block by block, inputs from the quantised layers before.
+    """The method of Frantar et al. 2022, block by block, on outputs of the blocks quantised before.
 
     Act-order is applied with static groups, the only form that TensorRT-LLM decodes.
     """
@@ -21,28 +30,33 @@ class Gptq:
     name = "gptq"
     summary = "GPTQ: error spread by the inverse Hessian; AutoGPTQ v1 files"
     calibrated = True
-
-    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Fill in defaults; raise ColdforgeError for what is not for this method."""
-        defaults = {"bits": 4, "group_size": 128, "sym": True, "act_order": False}
-        return choose(self.name, asked, defaults, bits=BITS)
+    settings = Settings
+    variants = (
+        *(Variant(f"gptq-{bits}", "gptq", {"bits": bits}) for bits in BITS),
+        Variant("gptq-4-act-order", "gptq", {"bits": 4, "act_order": True}),
+        Variant("gptq-4-asym", "gptq", {"bits": 4, "sym": False}),
+        Variant("gptq-4-pruned", "gptq", {"bits": 4}, prune="2:4"),
+    )
 
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
         check_groups(request.checkpoint, request.settings["group_size"])
-        how = Columns(**request.settings)
-        return walk(request, Solving(lambda layer: how), find_format("gptq"))
+        how = GptqConfig(**request.settings)
+        return quantise_blocks(request, GptqQuantiser(lambda layer: how), find_format("gptq"))
 
 
-class Solving:
-    """Quantise a block's layers in the order in which it computes."""
+METHOD = Gptq()
 
-    def __init__(self, how: "Any") -> None:  # noqa: ANN401 - Callable[[str], Columns | None]
-        """Take a function that says how to store a layer, by its full name; None: as it is."""
+
+class GptqQuantiser:
+    """Quantises a block's layers in the order of computation."""
+
+    def __init__(self, how: "Any") -> None:  # noqa: ANN401 - Callable[[str], GptqConfig | None]
+        """Take a function from a layer's full name to its config; None leaves it as it is."""
         self.how = how
 
     def __call__(self, block: Block) -> dict[str, Stored]:
-        """Solve every layer of the block."""
+        """Quantise every layer of the block."""
         done = {}
         for stage in block.stages:
             assert block.feed is not None  # noqa: S101 - a calibrated method
@@ -51,12 +65,12 @@ class Solving:
             hessian = block.feed.hessian(stage)
             for layer in stage.layers:
                 how = self.how(block.full(layer))
-                done[layer] = solved(block, layer, hessian, how) if how else Stored(None)
+                done[layer] = solve_layer(block, layer, hessian, how) if how else Stored(None)
         return done
 
 
-def solved(block: Block, layer: str, hessian: Hessian, how: Columns) -> Stored:
-    """Solve one layer and let the block compute with the result."""
+def solve_layer(block: Block, layer: str, hessian: Hessian, how: GptqConfig) -> Stored:
+    """Quantise one layer and set the result in the block."""
     weight = block.weight(layer)
     item = solve(weight, hessian, how, block.workers, block.masks.get(layer))
     decoded = item.weight()

@@ -1,29 +1,38 @@
-"""Round to nearest: the baseline that looks at nothing but the weights."""
+"""Round to nearest: the baseline that needs no calibration."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.request import Request, Result
-from coldforge.quantize.blockwise.run import each_layer, walk
-from coldforge.quantize.methods.method import check_groups, choose
+from coldforge.quantize.blockwise.run import each_layer, quantise_blocks
+from coldforge.quantize.methods.method import Variant, check_groups
+from coldforge.quantize.settings import grouped, setting, symmetric
 from coldforge.quantize.solver.grid import minmax
 
 BITS = (8, 4, 3)
 """Widths that AutoGPTQ's files hold and its kernels read."""
 
 
+@dataclass(frozen=True)
+class Rounding:
+    """How AutoGPTQ's files hold a weight."""
+
+    bits: int = setting(4, "Width of a weight", choices=BITS)
+    group_size: int = grouped()
+    sym: bool = symmetric()
+
+
 class Rtn:
-    """Each weight to the nearest point of its group's grid, whole range, no search."""
+    """Each weight to the nearest point of its group's grid over the full range."""
 
     name = "rtn"
     summary = "round to nearest, weights alone; AutoGPTQ v1 files"
     calibrated = False
-
-    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Fill in defaults; raise ColdforgeError for what is not for this method."""
-        return choose(self.name, asked, {"bits": 4, "group_size": 128, "sym": True}, bits=BITS)
+    settings = Rounding
+    variants = tuple(Variant(f"rtn-{bits}", "rtn", {"bits": bits}) for bits in BITS)
 
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`; raise ColdforgeError if the groups do not divide."""
@@ -33,11 +42,14 @@ class Rtn:
         def one(block: Block, layer: str) -> Stored:
             return Stored(nearest(block.weight(layer), **how))
 
-        return walk(request, each_layer(one), find_format("gptq"))
+        return quantise_blocks(request, each_layer(one), find_format("gptq"))
+
+
+METHOD = Rtn()
 
 
 def nearest(weight: Any, bits: int, group_size: int, sym: bool) -> Quantized:  # noqa: ANN401
-    """Round a weight (outputs, inputs) to the nearest codes, groups of its inputs."""
+    """Round a weight (out_features, in_features) to the nearest codes, by groups of inputs."""
     import torch
 
     rows, width = weight.shape

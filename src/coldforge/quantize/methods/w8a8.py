@@ -1,20 +1,20 @@
-"""W8A8: int8 weights and activations, their ranges evened out before by SmoothQuant."""
+"""W8A8: int8 weights and activations, after SmoothQuant."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from coldforge.checkpoint.formats.registry import find_format
-from coldforge.errors import ColdforgeError
 from coldforge.model.families.family import Stage
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.fold import fold, foldable, storable
 from coldforge.quantize.blockwise.request import Request, Result
-from coldforge.quantize.blockwise.run import walk
-from coldforge.quantize.methods.method import choose
-from coldforge.quantize.solver.gptq import Columns, solve
+from coldforge.quantize.blockwise.run import quantise_blocks
+from coldforge.quantize.methods.method import BOTH, Variant
+from coldforge.quantize.settings import setting
+from coldforge.quantize.solver.gptq import GptqConfig, solve
 from coldforge.quantize.solver.hessian import Hessian
-from coldforge.quantize.solver.smoothquant import smooth
+from coldforge.quantize.solver.smoothquant import smoothquant_scales
 from coldforge.quantize.solver.smoothquant_search import (
     Trial,
     input_losses,
@@ -23,40 +23,56 @@ from coldforge.quantize.solver.smoothquant_search import (
     weight_losses,
 )
 
-WHOLE_ROWS = Columns(bits=8, group_size=-1)
-"""Symmetric, a scale for each output: what int8 matrix kernels multiply."""
+PER_ROW = GptqConfig(bits=8, group_size=-1)
+"""Symmetric, a scale for each output: the form that int8 matrix kernels take."""
 ALPHAS = tuple(step / 10 for step in range(11))
 SHARES = tuple(1 - step / 20 for step in range(11))
-"""Of the largest activation, tried as the end of a static range; what is beyond is clipped."""
+"""Shares of the largest activation tried as the bound of a static range; the rest is clipped."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How activations are rounded and smoothed."""
+
+    activations: str = setting(
+        "dynamic",
+        "Scale of activations, one a token or one from calibration",
+        choices=("dynamic", "static"),
+    )
+    alpha: float | None = setting(
+        None,
+        "Share of the activations' range moved into the weights; else searched",
+        valid=lambda alpha: 0 <= alpha <= 1,
+        hint="choose from 0 to 1",
+    )
 
 
 class W8a8:
     """SmoothQuant (Xiao et al. 2022), weights rounded by GPTQ's solver.
 
-    Beyond the paper's norms, values and the gated half of the feed-forward layer take the scales
-    of what reads them. Unless the user names an alpha, each stage takes the one that loses least.
+    Besides norms, as in the paper, value projections and the up projection absorb scales. Unless
+    the user names an alpha, each stage takes the one of least output error.
     """
 
     name = "w8a8"
     summary = "SmoothQuant: int8 weights and activations; compressed-tensors files"
     calibrated = True
-
-    def settings(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Fill in defaults; raise ColdforgeError for what is not for this method."""
-        defaults = {"activations": "dynamic", "alpha": None}
-        chosen = choose(self.name, asked, defaults, activations=("dynamic", "static"))
-        alpha = chosen["alpha"]
-        if alpha is not None and not 0 <= alpha <= 1:
-            raise ColdforgeError(f"{self.name} does not take --alpha {alpha}", "choose from 0 to 1")
-        return chosen
+    settings = Settings
+    variants = tuple(
+        Variant(f"w8a8-{how}", "w8a8", {"activations": how}, kind=BOTH)
+        for how in ("dynamic", "static")
+    )
 
     def quantise(self, request: Request) -> Result:
         """Fill `request.out`."""
-        return walk(request, _Smoothing(**request.settings), find_format(self.name))
+        return quantise_blocks(request, _Smoothing(**request.settings), find_format(self.name))
+
+
+METHOD = W8a8()
 
 
 class _Smoothing:
-    """Smooths and quantises a block; what leaves it has rounded inputs behind it."""
+    """Smooths and quantises a block, whose linear inputs are rounded from then on."""
 
     def __init__(self, activations: str, alpha: float | None) -> None:
         """Round activations statically or dynamically."""
@@ -65,19 +81,19 @@ class _Smoothing:
     def __call__(self, block: Block) -> dict[str, Stored]:
         """Quantise a block's stages, the last one first.
 
-        So what makes a stage's input is smoothed before it is quantised itself.
+        So the layer that produces a stage's input is smoothed before it is quantised itself.
         """
         done: dict[str, Stored] = {}
         for stage in reversed(block.stages):
             trial = self._best(block, stage)
             if foldable(block, stage):
                 fold(block, stage, trial.scales)
-            done |= _solved(block, stage, trial.step)
+            done |= _solve_stage(block, stage, trial.step)
         return done
 
     def _best(self, block: Block, stage: Stage) -> Trial:
-        """Return how a stage's layers lose least, all together."""
-        largest, squares = _seen(block, stage)
+        """Return the trial of least output error of all layers of a stage."""
+        largest, squares = _statistics(block, stage)
         weights = [block.weight(layer) for layer in stage.layers]
         energy = sum(weight.double().square().sum(0) for weight in weights)
         trials = [
@@ -87,15 +103,15 @@ class _Smoothing:
         best = trials[0]
         if len(trials) > 1:
             losses = weight_losses(weights, squares, trials, block.workers)
-            best = _least(block, stage, trials, energy, losses)
+            best = _best_trial(block, stage, trials, energy, losses)
         if self.static:
             peaks = largest / best.scales
             trials = [Trial(best.scales, step_of(peaks, share)) for share in SHARES]
-            best = _least(block, stage, trials, energy, 0)
+            best = _best_trial(block, stage, trials, energy, 0)
         return best
 
     def _scales(self, block: Block, stage: Stage, largest: Any, weights: list[Any]) -> list[Any]:  # noqa: ANN401
-        """List the scales (inputs,) to try; without an alpha, none at all is among them."""
+        """List the scales (in_features,) to try; without an alpha, ones are among them."""
         import torch
 
         plain = torch.ones_like(largest)
@@ -103,36 +119,38 @@ class _Smoothing:
             return [plain]
         peaks = torch.stack([weight.abs().amax(0) for weight in weights]).amax(0)
         alphas = ALPHAS if self.alpha is None else (self.alpha,)
-        found = [storable(block, stage, smooth(largest, peaks, alpha)) for alpha in alphas]
+        found = [
+            storable(block, stage, smoothquant_scales(largest, peaks, alpha)) for alpha in alphas
+        ]
         return [plain, *found] if self.alpha is None else found
 
 
-def _least(block: Block, stage: Stage, trials: list[Trial], energy: Any, losses: Any) -> Trial:  # noqa: ANN401
-    """Add what rounding a stage's inputs costs to `losses` (trials,); return the best trial."""
+def _best_trial(block: Block, stage: Stage, trials: list[Trial], energy: Any, losses: Any) -> Trial:  # noqa: ANN401
+    """Add the output error of rounding a stage's inputs to `losses` (trials,); return the best."""
     for rows in _chunks(block, stage):
         losses = losses + input_losses(rows, energy, trials, block.workers)
     return trials[int(losses.argmin())]
 
 
-def _solved(block: Block, stage: Stage, step: Any) -> dict[str, Stored]:  # noqa: ANN401 - a tensor
-    """Quantise a stage's layers for the inputs they will get: smoothed and rounded by `step`."""
+def _solve_stage(block: Block, stage: Stage, step: Any) -> dict[str, Stored]:  # noqa: ANN401 - a tensor
+    """Quantise a stage's layers for inputs that are smoothed and rounded by `step`."""
     hessian, noise = _rounding(block, stage, step)
     done = {}
     for layer in stage.layers:
         weight = block.weight(layer)
-        item = solve(weight, hessian, WHOLE_ROWS, block.workers, block.masks.get(layer))
+        item = solve(weight, hessian, PER_ROW, block.workers, block.masks.get(layer))
         decoded = item.weight()
         block.put(layer, decoded)
-        block.spine.watch(layer, step)
-        lost, whole = hessian.error(weight, decoded, block.workers)
+        block.skeleton.watch(layer, step)
+        lost, energy = hessian.error(weight, decoded, block.workers)
         lost += float((decoded.double().square() * noise).sum())
         item = replace(item, input_scale=None if step is None else step.clone())
-        done[layer] = Stored(item, lost / whole if whole else 0.0)
+        done[layer] = Stored(item, lost / energy if energy else 0.0)
     return done
 
 
-def _seen(block: Block, stage: Stage) -> tuple[Any, Any]:
-    """Return the largest magnitude and the sum of squares of each input, (inputs,) both."""
+def _statistics(block: Block, stage: Stage) -> tuple[Any, Any]:
+    """Return the largest magnitude and the sum of squares of each input, both (in_features,)."""
     import torch
 
     peaks, squares = [], []

@@ -1,4 +1,4 @@
-"""Cholesky factor and triangular inverse by tiles of a fixed size, so that bits never vary."""
+"""Cholesky factor and triangular inverse in tiles of a fixed size, for reproducible bits."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from coldforge.quantize.solver.pool import Pool
 
 TILE = 512
-"""Rows and columns of a tile; what is summed together, whatever the machine."""
+"""Rows and columns of a tile; fixed, because it decides the order of summation."""
 
 
 def cholesky(matrix: Any, pool: "Pool") -> Any:  # noqa: ANN401 - tensors
@@ -45,11 +45,11 @@ def invert_lower(lower: Any, pool: "Pool") -> Any:  # noqa: ANN401 - tensors
             here = spans[at]
             known = slice(across.start, here.start)
             if at == first:
-                wanted = torch.eye(here.stop - here.start, dtype=lower.dtype, device=lower.device)
+                target = torch.eye(here.stop - here.start, dtype=lower.dtype, device=lower.device)
             else:
-                wanted = -(lower[here, known] @ inverse[known, across])
+                target = -(lower[here, known] @ inverse[known, across])
             inverse[here, across] = torch.linalg.solve_triangular(
-                lower[here, here], wanted, upper=False
+                lower[here, here], target, upper=False
             )
 
     pool.map(column, range(len(spans)))

@@ -1,7 +1,7 @@
-"""GPTQ's columns: round one input's weights, spread the error over the inputs still to come.
+"""GPTQ's solver: round one column, compensate its error in the columns that follow.
 
 Frantar et al. 2022, algorithm 1, with the Cholesky factor of the inverse Hessian. Rows of the
-weight do not touch each other, so tiles of rows run beside each other with the same bits.
+weight are independent, so tiles of rows run in parallel with the same bits.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from coldforge.quantize.solver.hessian import Hessian
 from coldforge.quantize.solver.pool import Pool
 
 BLOCK = 128
-"""Inputs whose error is spread at once over all that follow."""
+"""Columns whose error is applied at once to all that follow."""
 ROWS = 512
-"""Outputs solved together."""
+"""Rows solved together."""
 
 
 @dataclass(frozen=True)
-class Columns:
+class GptqConfig:
     """How a layer's weights are stored."""
 
     bits: int
@@ -33,11 +33,11 @@ class Columns:
 def solve(
     weight: Any,  # noqa: ANN401 - a tensor
     hessian: Hessian,
-    how: Columns,
+    how: GptqConfig,
     pool: Pool,
     mask: Any = None,  # noqa: ANN401 - a tensor
 ) -> Quantized:
-    """Quantise `weight` (outputs, inputs) float32; entries where `mask` is true become zero."""
+    """Quantise `weight` (out_features, in_features) float32; where `mask` is true, to zero."""
     import torch
 
     importance = hessian.diagonal.float()
@@ -55,63 +55,63 @@ def solve(
 
 
 class _Tile:
-    """Some rows of a layer, turned: (inputs, rows)."""
+    """Some rows of a layer, transposed: (in_features, rows)."""
 
-    def __init__(self, weight: Any, mask: Any, importance: Any, how: Columns) -> None:  # noqa: ANN401
-        """Take rows of the weight, (rows, inputs)."""
+    def __init__(self, weight: Any, mask: Any, importance: Any, how: GptqConfig) -> None:  # noqa: ANN401
+        """Take rows of the weight, (rows, in_features)."""
         import torch
 
         self.how, self.importance = how, importance
         self.width = weight.shape[1]
         self.size = self.width if how.group_size == -1 else how.group_size
-        self.left = weight.T.contiguous().clone()
+        self.weight = weight.T.contiguous().clone()
         self.keep = None if mask is None else (~mask).T.contiguous()
         self.grids: dict[int, Grid] = {}
         if how.act_order:
             for group in range(self.width // self.size):
                 self._fit(group)
-        self.codes = torch.empty_like(self.left)
+        self.codes = torch.empty_like(self.weight)
 
     def solve(self, factor: Any, order: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401 - tensors
-        """Return codes (inputs, rows), scales and zeros (groups, rows)."""
+        """Return codes (in_features, rows), scales and zeros (groups, rows)."""
         import torch
 
         at = torch.arange(self.width) if order is None else order
-        left = self.left if order is None else self.left[order]
+        weight = self.weight if order is None else self.weight[order]
         places = at.tolist()
         for start in range(0, self.width, BLOCK):
             stop = min(start + BLOCK, self.width)
-            errors = self._block(left, factor, places, slice(start, stop))
-            left[stop:] -= factor[start:stop, stop:].T @ errors
+            errors = self._block(weight, factor, places, slice(start, stop))
+            weight[stop:] -= factor[start:stop, stop:].T @ errors
         groups = range(self.width // self.size)
         scales = torch.stack([self.grids[group].scale[:, 0] for group in groups])
         zeros = torch.stack([self.grids[group].zero[:, 0] for group in groups])
         return self.codes, scales, zeros
 
-    def _block(self, left: Any, factor: Any, places: list[int], span: slice) -> Any:  # noqa: ANN401
+    def _block(self, weight: Any, factor: Any, places: list[int], span: slice) -> Any:  # noqa: ANN401
         """Round the inputs of a span one by one; return their errors, (span, rows)."""
         import torch
 
-        errors = torch.zeros((span.stop - span.start, left.shape[1]), device=left.device)
+        errors = torch.zeros((span.stop - span.start, weight.shape[1]), device=weight.device)
         for at in range(span.start, span.stop):
             place = places[at]
             group = place // self.size
             if group not in self.grids:
                 self._fit(group)
             grid = self.grids[group]
-            column = left[at][:, None]
+            column = weight[at][:, None]
             codes = grid.codes(column)
             if self.keep is not None:
                 codes = torch.where(self.keep[place][:, None], codes, grid.zero)
             self.codes[place] = codes[:, 0]
             error = (column - grid.values(codes))[:, 0] / factor[at, at]
-            left[at + 1 : span.stop] -= factor[at, at + 1 : span.stop, None] * error
+            weight[at + 1 : span.stop] -= factor[at, at + 1 : span.stop, None] * error
             errors[at - span.start] = error
         return errors
 
     def _fit(self, group: int) -> None:
-        """Fit a group's grid to its weights as they are now."""
+        """Fit a group's grid to its current weights."""
         span = slice(group * self.size, (group + 1) * self.size)
-        weight = self.left[span].T
+        weight = self.weight[span].T
         how = self.how
         self.grids[group] = search(weight, how.bits, how.sym, self.importance[span])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SHRINKS = 40
-"""Narrower ranges tried by the search, down to a fifth of the whole."""
+"""Ranges tried by the search, down to a fifth of the full range."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Grid:
 
 
 def minmax(weight: Any, bits: int, sym: bool, share: Any = 1.0) -> Grid:  # noqa: ANN401 - tensors
-    """Fit a grid to each row of `weight` (rows, group): its whole range, or a `share` of it.
+    """Fit a grid to each row of `weight` (rows, group): its full range, or a `share` of it.
 
-    Zero is always on the grid. Zero points start at 1: the AutoGPTQ v1 files cannot hold a 0.
+    Zero is always on the grid. Zero points start at 1: AutoGPTQ v1 files cannot store 0.
     """
     import torch
 
@@ -58,10 +58,10 @@ def search(
     sym: bool,
     importance: Any = None,  # noqa: ANN401 - a tensor
 ) -> Grid:
-    """Fit a grid to each row with the least squared error over narrower and narrower ranges.
+    """Fit a grid to each row with the least squared error over successively narrower ranges.
 
-    `importance` weighs the error of each input, (group,): the Hessian's diagonal; or of each pair
-    of them, (group, group): its part of this group.
+    `importance` weights the error: (group,) the Hessian's diagonal, or (group, group) its block of
+    this group.
     """
     import torch
 

@@ -1,8 +1,9 @@
-"""The Hessian of a linear layer's squared output error: H = X^T X of its calibration inputs.
+"""The Hessian of a linear layer's squared output error: H = X^T X, (in_features, in_features).
 
-GPTQ (Frantar et al. 2022, section 3.3) wants the upper Cholesky factor U of the damped inverse,
-H^-1 = U^T U. With the rows and columns reversed, H = L L^T gives U as the inverse of L reversed:
-half the work of inverting first, and a smaller error.
+X (tokens, in_features) are its calibration inputs. The solver of GPTQ (Frantar et al. 2022, section
+3.3) uses the upper Cholesky factor U of the damped inverse,
+H^-1 = U^T U. With rows and columns reversed, H = L L^T gives U as the inverse of L reversed: half
+the work of inverting H first, and a smaller error.
 """
 
 from typing import Any
@@ -15,17 +16,17 @@ DAMPING = 0.01
 
 
 class Hessian:
-    """X^T X over all calibration tokens, summed in float64, its lower triangle filled alone."""
+    """X^T X over all calibration tokens, (in_features, in_features) float64, lower triangle."""
 
     def __init__(self, width: int, device: Any = "cpu") -> None:  # noqa: ANN401 - a torch device
-        """Start with none for a layer of `width` inputs."""
+        """Start with zeros for a layer of `width` = in_features."""
         import torch
 
         self.width, self.tokens = width, 0
         self.sum = torch.zeros((width, width), dtype=torch.float64, device=device)
 
     def add(self, rows: Any, pool: Pool) -> None:  # noqa: ANN401 - a tensor
-        """Add float32 `rows` (tokens, width); the split into tiles does not depend on `pool`."""
+        """Add float32 `rows` (tokens, in_features); the tiles do not depend on `pool`."""
         spans = [slice(at, min(at + TILE, self.width)) for at in range(0, self.width, TILE)]
 
         def tile(pair: tuple[slice, slice]) -> None:
@@ -37,14 +38,14 @@ class Hessian:
 
     @property
     def diagonal(self) -> Any:  # noqa: ANN401 - a tensor
-        """Return the sum of squares of each input, float64 (width,)."""
+        """Return the sum of squares of each input, float64 (in_features,)."""
         return self.sum.diagonal()
 
     def factor(self, order: Any, pool: Pool, damping: float = DAMPING) -> Any:  # noqa: ANN401
         """Return U with (H + damping)^-1 = U^T U, float32 upper; `order` permutes the inputs first.
 
-        `order` is a tensor of indices or None. An input that never was anything but zero gets one
-        of mean weight.
+        U is (in_features, in_features); `order` (in_features,) holds indices, or is None. An input
+        that was always zero gets the mean of the diagonal.
         """
         full = self.full()
         mean = float(full.diagonal().mean()) or 1.0
@@ -59,20 +60,20 @@ class Hessian:
     def error(self, weight: Any, other: Any, pool: Pool | None = None) -> tuple[float, float]:  # noqa: ANN401
         """Return the squared output error of `other` in place of `weight`, and the output's own.
 
-        Both (outputs, width) float32; sums over all tokens and outputs.
+        Both (out_features, in_features) float32; sums over all tokens and outputs.
         """
         full = self.full().float()
 
         def energy(rows: slice) -> tuple[float, float]:
-            kept, lost = weight[rows], (weight - other)[rows]
-            return _energy(lost, full), _energy(kept, full)
+            original, difference = weight[rows], (weight - other)[rows]
+            return _energy(difference, full), _energy(original, full)
 
         tiles = [slice(at, at + TILE) for at in range(0, len(weight), TILE)]
         found = pool.map(energy, tiles) if pool else [energy(rows) for rows in tiles]
-        return max(0.0, sum(lost for lost, _ in found)), sum(kept for _, kept in found)
+        return max(0.0, sum(error for error, _ in found)), sum(output for _, output in found)
 
     def full(self) -> Any:  # noqa: ANN401 - a tensor
-        """Return both triangles, float64."""
+        """Return the full symmetric matrix, float64 (in_features, in_features)."""
         import torch
 
         return torch.tril(self.sum) + torch.tril(self.sum, -1).T

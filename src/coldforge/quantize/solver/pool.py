@@ -1,10 +1,10 @@
-"""A pool of threads that add in a fixed order."""
+"""A pool of threads."""
 
 from typing import Any, Protocol
 
 
 class Pool(Protocol):
-    """Runs pieces of work beside each other, results in order."""
+    """Runs work in parallel; results are in the order of the items."""
 
     def map(self, work: Any, items: Any) -> list[Any]:  # noqa: ANN401 - any work
-        """Return what `work` makes of each item."""
+        """Return the result of `work` for each item."""

@@ -8,20 +8,20 @@ from coldforge.quantize.solver.hessian import Hessian
 from coldforge.quantize.solver.pool import Pool
 
 ROWS = 512
-"""Outputs whose ranges are searched together."""
+"""Rows whose ranges are searched together."""
 
 
-def ranged(
+def quantise_clipped(
     weight: Any,  # noqa: ANN401 - a tensor
     hessian: Hessian,
     bits: int,
     group_size: int,
     pool: Pool,
 ) -> Quantized:
-    """Quantise `weight` (outputs, inputs) float32 with zero points of its own for each group.
+    """Quantise `weight` (out_features, in_features) float32, asymmetrically, group by group.
 
-    The range of a group is the one with the least squared error of what the group adds to the
-    output: the clipping of AWQ (Lin et al. 2023), exact by the Hessian's part of the group.
+    The range of a group is the one of least squared error of the group's contribution to the
+    output: the clipping of AWQ (Lin et al. 2023), exact by the Hessian's block of the group.
     """
     import torch
 
@@ -46,8 +46,8 @@ def ranged(
     return Quantized(bits, codes, scales, zeros)
 
 
-def coarse(weight: Any, bits: int, group_size: int, sym: bool) -> Any:  # noqa: ANN401 - tensors
-    """Return `weight` (outputs, inputs) rounded to nearest over the whole range of its groups."""
+def round_to_nearest(weight: Any, bits: int, group_size: int, sym: bool) -> Any:  # noqa: ANN401 - tensors
+    """Round `weight` (out_features, in_features) to nearest, groups over their full range."""
     groups = weight.reshape(-1, weight.shape[1] if group_size == -1 else group_size)
     grid = minmax(groups, bits, sym)
     return grid.values(grid.codes(groups)).view_as(weight)

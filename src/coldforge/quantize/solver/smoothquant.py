@@ -1,21 +1,21 @@
-"""Scales that move the difficulty of quantising between a linear layer's inputs and weights.
+"""Scales that shift range between a linear layer's inputs and weights.
 
-A layer computes the same with its inputs divided and its weights multiplied by them.
+The output is the same with inputs divided and weights multiplied by them.
 """
 
 from typing import Any
 
 
-def aware(magnitude: Any, alpha: float) -> Any:  # noqa: ANN401 - tensors
-    """Scale inputs by their mean magnitude (inputs,) to the power of `alpha`.
+def awq_scales(magnitude: Any, alpha: float) -> Any:  # noqa: ANN401 - tensors
+    """Scale inputs by their mean magnitude (in_features,) to the power of `alpha`.
 
     AWQ (Lin et al. 2023, equation 5): the weights of large inputs are rounded on a finer grid.
     """
     return _balanced(magnitude.float().pow(alpha), magnitude > 0)
 
 
-def smooth(inputs: Any, weights: Any, alpha: float) -> Any:  # noqa: ANN401 - tensors
-    """Share the range between inputs and weights, largest magnitudes of each input (inputs,).
+def smoothquant_scales(inputs: Any, weights: Any, alpha: float) -> Any:  # noqa: ANN401 - tensors
+    """Share the range between inputs and weights, largest magnitudes of each input (in_features,).
 
     SmoothQuant (Xiao et al. 2022, equation 4): max|x|^alpha / max|w|^(1 - alpha).
     """
@@ -25,7 +25,7 @@ def smooth(inputs: Any, weights: Any, alpha: float) -> Any:  # noqa: ANN401 - te
 
 
 def _balanced(scales: Any, alive: Any) -> Any:  # noqa: ANN401 - tensors
-    """Put the largest and the smallest scale around 1; inputs that are never used keep 1."""
+    """Center the scales around 1 geometrically; unused inputs keep 1."""
     import torch
 
     if not bool(alive.any()):

@@ -1,7 +1,7 @@
-"""What rounding a linear layer's inputs and weights to int8 costs at its output.
+"""The output error of rounding a linear layer's inputs and weights to int8.
 
-Errors of different inputs are taken as independent: each counts by its square times the squares
-of what it is multiplied with. So nothing as large as the layer's product is computed.
+Errors of different inputs are taken as independent: each contributes its square times the squares
+of what it is multiplied with. So the layer's product need not be computed.
 """
 
 from dataclasses import dataclass
@@ -10,38 +10,38 @@ from typing import Any
 from coldforge.model.loading.inputs import HIGH, LOW, token_scales
 from coldforge.model.loading.inputs import rounded as nearest
 from coldforge.quantize.solver.pool import Pool
-from coldforge.quantize.solver.ranges import coarse
+from coldforge.quantize.solver.ranges import round_to_nearest
 
 TOKENS = 512
 """Tokens measured together."""
 SMALLEST = 2.0**-24
-"""Step of inputs that are nothing but zero."""
+"""Step of inputs that are all zero."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A way to store a layer: inputs divided by `scales` (inputs,), weights multiplied by them."""
+    """A way to store a layer: inputs divided, weights multiplied by `scales` (in_features,)."""
 
     scales: Any
     step: Any = None
-    """Of the rounded inputs, float32 (1,); None for one each token."""
+    """Of the rounded inputs, float32 (1,); None for one per token."""
 
 
 def rounded(inputs: Any, step: Any) -> Any:  # noqa: ANN401 - tensors
-    """Round inputs (tokens, inputs) to int8 multiples of `step`, of each token's own for None."""
+    """Round inputs (tokens, in_features) to int8 multiples of `step`; None: one step per token."""
     return nearest(inputs, token_scales(inputs) if step is None else step)
 
 
 def step_of(largest: Any, share: float = 1.0) -> Any:  # noqa: ANN401 - tensors
-    """Return the step (1,) of a range that ends at a share of the `largest` inputs (inputs,)."""
+    """Return the step (1,) of a range up to a share of the `largest` inputs (in_features,)."""
     step = largest.max().reshape(1) * share / ((HIGH - LOW) / 2)
     return step.clamp(min=SMALLEST)
 
 
 def input_losses(rows: Any, energy: Any, trials: list[Trial], pool: Pool) -> Any:  # noqa: ANN401
-    """Return the squared output error of rounding `rows` (tokens, inputs), float64 (trials,).
+    """Return the squared output error of rounding `rows` (tokens, in_features), float64 (trials,).
 
-    `energy` (inputs,) is the sum of squares of the weights that read each input, not scaled.
+    `energy` (in_features,) is the sum of squares of the weights that read each input, not scaled.
     """
     import torch
 
@@ -59,13 +59,16 @@ def input_losses(rows: Any, energy: Any, trials: list[Trial], pool: Pool) -> Any
 def weight_losses(weights: list[Any], squares: Any, trials: list[Trial], pool: Pool) -> Any:  # noqa: ANN401
     """Return the squared output error of rounding `weights` to nearest, float64 (trials,).
 
-    Each (outputs, inputs); `squares` (inputs,) is the sum of squares of each input, not divided.
+    Each is (out_features, in_features); `squares` (in_features,) is the sum of squares of each
+    unscaled input.
     """
     import torch
 
     def one(trial: Trial) -> Any:  # noqa: ANN401 - a tensor
         losses = [
-            (coarse(item * trial.scales, 8, -1, True) / trial.scales - item).square().sum(0)
+            (round_to_nearest(item * trial.scales, 8, -1, True) / trial.scales - item)
+            .square()
+            .sum(0)
             for item in weights
         ]
         return (torch.stack(losses).sum(0).double() * squares).sum()

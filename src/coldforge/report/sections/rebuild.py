@@ -2,9 +2,12 @@
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Any
 
+from coldforge.quantize.registry import all_settings
 from coldforge.report.page.model import Command, Section
 from coldforge.report.results.benches import benches_of
 from coldforge.report.results.engine import Bench, Built
@@ -17,8 +20,6 @@ INVOKE = "./invokew"
 FROZEN = "calibration.json"
 DEFAULT_TEXT = re.compile(r"|python-[\d.]+-stdlib/(train|held-out)")
 """The default texts for calibration and evaluation: the standard library's sources."""
-INVERTED = {"sym": ("asym", False)}
-"""Parameters whose flag means the opposite: the flag, and the value that needs it."""
 
 
 def make(runs: Runs, models: Models) -> Section | None:
@@ -48,7 +49,8 @@ def _quantise(model: Model, models: Models) -> Command | None:
         return None
     calibration = made.calibration or Calibration()
     spelled = [f"--model={models.name(made.model_digest)}", f"--method={made.method}"]
-    spelled += _flags(made.parameters)
+    opposites = {name: item.off for name, item in all_settings().items() if item.off}
+    spelled += _flags(made.parameters, opposites)
     spelled += [f"--calibration={name}"] if (name := _calibration(calibration)) else []
     spelled += _flags({"samples": calibration.samples, "length": calibration.length})
     spelled += [f"--seed={made.seed}", f"--out={model.name}"]
@@ -57,7 +59,7 @@ def _quantise(model: Model, models: Models) -> Command | None:
 
 def _calibration(calibration: Calibration) -> str:
     """Name the calibration text or frozen set; empty for the default."""
-    return _text(calibration.corpus) if calibration.way == "drawn" else FROZEN
+    return _text(calibration.corpus) if calibration.way == "calibration" else FROZEN
 
 
 def _text(corpus: str) -> str:
@@ -102,13 +104,15 @@ def _bench(bench: Bench) -> Command:
     return Command("Measure again", _spell("bench", spelled))
 
 
-def _flags(given: dict[str, Any]) -> list[str]:
-    """Write parameters as flags; unset ones are left out."""
+def _flags(given: dict[str, Any], opposites: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """Spell parameters as flags; what is not set needs none.
+
+    `opposites` maps a parameter to the flag that turns it off.
+    """
     spelled = []
     for key, value in given.items():
-        name, when = INVERTED.get(key, (key, True))
-        flag = f"--{name.replace('_', '-')}"
-        if value is when:
+        flag = f"--{opposites.get(key, key).replace('_', '-')}"
+        if value is (key not in opposites):
             spelled.append(flag)
         elif value is not None and not isinstance(value, bool | dict | list) and value != "":
             spelled.append(f"{flag}={PurePath(value).name if isinstance(value, str) else value}")

@@ -6,7 +6,7 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.quantize.registry import find_method
+from coldforge.quantize.registry import find_method, settings_of
 from tests.quantize.blockwise.rig import divergence, quantised, random_model, windows
 
 torch: Any = pytest.importorskip("torch")
@@ -111,7 +111,7 @@ def test_killed_twice_it_does_nothing_again_and_gives_the_same_bytes_on_other_th
     with pytest.raises(KeyboardInterrupt):
         quantised(uneven, tmp_path / "q", "mixed")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(module, "walk", killed)
+        patched.setattr(module, "quantise_blocks", killed)
         quantised(uneven, tmp_path / "q", "mixed")
     quantised(uneven, tmp_path / "q", "mixed")
     assert probed == [0, 1, 1]
@@ -126,24 +126,24 @@ def test_with_some_blocks_only_the_others_stay_as_they_are(uneven: Any, tmp_path
     drawn = Calibration(windows().tolist(), "none", {})
     out = tmp_path / "q"
     out.mkdir()
-    request = Request(uneven, drawn, out, method.settings({"budget": 0.64}), blocks=range(1))
+    request = Request(uneven, drawn, out, settings_of("mixed", {"budget": 0.64}), blocks=range(1))
     result = method.quantise(request)
     assert {item.bits for item in result.layers[7:]} == {16}
     assert min(item.bits for item in result.layers[:7]) < 8
     assert result.extra["sensitivity"]["measured_kl"] is None
-    with pytest.raises(ColdforgeError, match=r"no choice of precisions takes 0\.3 of"):
-        method.quantise(replace(request, settings=method.settings({"budget": 0.3})))
+    with pytest.raises(ColdforgeError, match=r"0\.3 of fp16's bytes are too few"):
+        method.quantise(replace(request, settings=settings_of("mixed", {"budget": 0.3})))
 
 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"budget": 0.3, "max_kl": 0.1}, "two aims"),
-        ({"budget": 35.0}, "a budget of 35.0 is no share"),
-        ({"max_kl": 0.0}, "no model has a KL below 0"),
+        ({"budget": 0.3, "max_kl": 0.1}, "exclude each other"),
+        ({"budget": 35.0}, "mixed does not take --budget 35.0"),
+        ({"max_kl": 0.0}, "mixed does not take --max-kl 0.0"),
         ({"bits": 4}, "--bits is not for mixed"),
     ],
 )
 def test_limits_that_make_no_sense_are_refused(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(ColdforgeError, match=message):
-        find_method("mixed").settings(asked)
+        settings_of("mixed", asked)

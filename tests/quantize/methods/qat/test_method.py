@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
-from coldforge.quantize.registry import find_method
+from coldforge.quantize.registry import settings_of
 from tests.quantize.blockwise.rig import quantised, random_model
 
 torch: Any = pytest.importorskip("torch")
@@ -55,7 +55,7 @@ def test_killed_while_training_it_goes_on_to_the_same_bytes_on_other_threads(
 ) -> None:
     from coldforge.quantize.methods.qat import train as module
 
-    real, taken = module._one, []
+    real, taken = module._train_step, []
 
     def killed(*args: Any) -> None:
         if len(taken) == 5:
@@ -63,8 +63,8 @@ def test_killed_while_training_it_goes_on_to_the_same_bytes_on_other_threads(
         taken.append(real(*args))
 
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    monkeypatch.setattr(module, "KEPT", 0.0)
-    monkeypatch.setattr(module, "_one", killed)
+    monkeypatch.setattr(module, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(module, "_train_step", killed)
     with pytest.raises(KeyboardInterrupt):
         quantised(plain, tmp_path / "q", "qat", **ASKED)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -75,7 +75,7 @@ def test_killed_while_training_it_goes_on_to_the_same_bytes_on_other_threads(
     assert read_checkpoint(tmp_path / "q").digest == read_checkpoint(trained[0]).digest
 
 
-def test_gpt2s_turned_layers_learn_too_and_pruned_weights_stay_zero(tmp_path: Path) -> None:
+def test_gpt2s_transposed_layers_learn_too_and_pruned_weights_stay_zero(tmp_path: Path) -> None:
     checkpoint = random_model(tmp_path / "m", "gpt2", blocks=1)
     result, model = quantised(checkpoint, tmp_path / "q", "qat", bits=4, steps=2, prune="2:4")
     assert {item.bits for item in result.layers} == {4}
@@ -85,8 +85,12 @@ def test_gpt2s_turned_layers_learn_too_and_pruned_weights_stay_zero(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("asked", "message"),
-    [({"steps": 0}, "in no steps"), ({"bits": 2}, "--bits 2"), ({"act_order": True}, "is not for")],
+    [
+        ({"steps": 0}, "qat does not take --steps 0"),
+        ({"bits": 2}, "--bits 2"),
+        ({"act_order": True}, "is not for"),
+    ],
 )
 def test_what_it_cannot_do_is_refused(asked: dict[str, Any], message: str) -> None:
     with pytest.raises(ColdforgeError, match=message):
-        find_method("qat").settings(asked)
+        settings_of("qat", asked)

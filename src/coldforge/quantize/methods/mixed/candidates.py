@@ -1,4 +1,4 @@
-"""The ways to store each layer, and what they take on disk."""
+"""Candidates for each layer: widths, and the bytes they take on disk."""
 
 from collections.abc import Mapping
 
@@ -7,8 +7,8 @@ from coldforge.checkpoint.formats.bit_packing import BLOCK, words_of
 from coldforge.checkpoint.formats.format import Shape
 from coldforge.model.families.blocks import block_tensors, linear_layers
 from coldforge.model.families.registry import family_of
-from coldforge.quantize.blockwise.run import WHOLE, WIDE
-from coldforge.quantize.methods.mixed.pareto import Option
+from coldforge.quantize.blockwise.run import PER_ROW, UNQUANTISED
+from coldforge.quantize.methods.mixed.pareto import Candidate
 
 WIDTHS = (8, 4, 3)
 """Bits that a layer may get; or it stays as it is, with 16."""
@@ -23,8 +23,8 @@ def layer_shapes(checkpoint: Checkpoint) -> dict[str, Shape]:
     return {layer: measured[layer].shape for layer in layers}
 
 
-def fitting(shape: Shape) -> tuple[int, ...]:
-    """List the widths in which GPTQ's files can hold a layer: both its sides fill whole words."""
+def storable_widths(shape: Shape) -> tuple[int, ...]:
+    """List the widths in which GPTQ's files can store a layer: both sides fill 32-bit words."""
     sides = (shape.inputs, shape.outputs)
     return tuple(
         bits
@@ -35,18 +35,20 @@ def fitting(shape: Shape) -> tuple[int, ...]:
 
 def stored_bytes(shape: Shape, bits: int, group_size: int) -> int:
     """Count the bytes of a layer in GPTQ's files: codes, zero points, scales, group indices."""
-    if bits == WIDE:
+    if bits == UNQUANTISED:
         return 2 * shape.weights
-    groups = 1 if group_size == WHOLE else shape.inputs // group_size
+    groups = 1 if group_size == PER_ROW else shape.inputs // group_size
     codes = 4 * words_of(shape.inputs, bits) * shape.outputs
     zeros = 4 * words_of(shape.outputs, bits) * groups
     return codes + zeros + 2 * groups * shape.outputs + 4 * shape.inputs
 
 
-def options_of(shape: Shape, damages: Mapping[int, float], group_size: int) -> list[Option]:
-    """List the ways to store a layer: in each width that was measured, and as it is."""
+def candidates_of(
+    shape: Shape, sensitivity: Mapping[int, float], group_size: int
+) -> list[Candidate]:
+    """List the candidates for a layer: each width that was measured, and 16 bits."""
     narrow = [
-        Option(bits, stored_bytes(shape, bits, group_size), damage)
-        for bits, damage in damages.items()
+        Candidate(bits, stored_bytes(shape, bits, group_size), kl)
+        for bits, kl in sensitivity.items()
     ]
-    return [Option(WIDE, stored_bytes(shape, WIDE, group_size), 0.0), *narrow]
+    return [Candidate(UNQUANTISED, stored_bytes(shape, UNQUANTISED, group_size), 0.0), *narrow]

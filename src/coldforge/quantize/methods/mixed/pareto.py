@@ -1,69 +1,69 @@
-"""The best ways to spend bytes on layers: a knapsack with one option to pick from each layer."""
+"""The Pareto frontier of bytes and divergence: a multiple-choice knapsack over layers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 LIMIT = 5000
-"""Mixes carried from layer to layer; more are thinned, so that time grows with layers alone."""
+"""Assignments kept from layer to layer; more are thinned out, which bounds the time."""
 
 
 @dataclass(frozen=True)
-class Option:
+class Candidate:
     """One way to store one layer."""
 
     bits: int
     """16 for a layer left as it is."""
     size: int
-    """Bytes, of all that is stored in place of the weight."""
-    damage: float
-    """What it alone does to the model; damages are summed over layers."""
+    """Bytes of all that is stored in place of the weight."""
+    kl: float
+    """Divergence from the original with this layer alone quantised; summed over layers."""
 
 
 @dataclass(frozen=True)
-class Mix:
-    """An option for every layer."""
+class Assignment:
+    """A candidate for every layer."""
 
     size: int
-    damage: float
+    kl: float
     picks: tuple[int, ...]
-    """Which option, layer by layer."""
+    """The index of the candidate, layer by layer."""
 
 
 _State = tuple[int, float, Any]
-"""Bytes, damage, and the picks so far as nested pairs: (those before, last)."""
+"""Bytes, divergence, and the picks so far as nested pairs: (those before, last)."""
 
 
-def frontier(layers: Sequence[Sequence[Option]], limit: int = LIMIT) -> list[Mix]:
-    """Return every mix that no other beats in both bytes and damage, smallest first.
+def pareto_frontier(layers: Sequence[Sequence[Candidate]], limit: int = LIMIT) -> list[Assignment]:
+    """Return the assignments that no other dominates in bytes and divergence, smallest first.
 
-    Exact while there are at most `limit` of them at each layer. Beyond, of mixes with about the
-    same bytes the least damaging stays: sizes are still true, a better mix may be missed.
+    Exact while there are at most `limit` of them at each layer. Beyond, of assignments of about the
+    same bytes the one of least divergence stays: sizes are exact, a better one may be missed.
     """
     states: list[_State] = [(0, 0.0, None)]
-    for options in layers:
-        grown = (
-            (size + option.size, damage + option.damage, (picks, at))
-            for size, damage, picks in states
-            for at, option in enumerate(options)
+    for candidates in layers:
+        extended = (
+            (size + item.size, kl + item.kl, (picks, at))
+            for size, kl, picks in states
+            for at, item in enumerate(candidates)
         )
-        best = list(_undominated(sorted(grown, key=lambda state: state[:2])))
+        best = list(_undominated(sorted(extended, key=lambda state: state[:2])))
         states = best if len(best) <= limit else _thinned(best, limit)
-    return [Mix(size, damage, tuple(_unwind(picks))) for size, damage, picks in states]
+    return [Assignment(size, kl, tuple(_unwind(picks))) for size, kl, picks in states]
 
 
-def within(mixes: Sequence[Mix], size: int) -> Mix | None:
-    """Return the least damaging mix of at most `size` bytes; None if there is none."""
-    return next((mix for mix in reversed(mixes) if mix.size <= size), None)
+def best_within(assignments: Sequence[Assignment], size: int) -> Assignment | None:
+    """Return the assignment of least divergence within `size` bytes; None if there is none."""
+    return next((item for item in reversed(assignments) if item.size <= size), None)
 
 
-def sparing(mixes: Sequence[Mix], damage: float) -> Mix | None:
-    """Return the smallest mix that does at most `damage`; None if there is none."""
-    return next((mix for mix in mixes if mix.damage <= damage), None)
+def smallest_below(assignments: Sequence[Assignment], kl: float) -> Assignment | None:
+    """Return the smallest assignment of at most `kl`; None if there is none."""
+    return next((item for item in assignments if item.kl <= kl), None)
 
 
 def _undominated(states: Sequence[_State]) -> Iterator[_State]:
-    """Keep those with less damage than all smaller ones."""
+    """Keep the states of less divergence than all smaller ones."""
     least = float("inf")
     for state in states:
         if state[1] < least:
@@ -72,7 +72,7 @@ def _undominated(states: Sequence[_State]) -> Iterator[_State]:
 
 
 def _thinned(states: list[_State], limit: int) -> list[_State]:
-    """Keep the smallest, and the least damaging of each span of sizes."""
+    """Keep the smallest, and the state of least divergence in each range of sizes."""
     low, high = states[0][0], states[-1][0]
     width = (high - low) // limit + 1
     kept = {(state[0] - low) // width: state for state in states}

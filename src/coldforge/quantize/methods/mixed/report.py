@@ -1,4 +1,4 @@
-"""Why each layer got its bits: a table of what was measured, and a picture."""
+"""A table and a chart of the measured sensitivities and the bits of each layer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,22 +6,24 @@ from typing import Any
 from coldforge.charts.axis import Axis
 from coldforge.charts.bars import Bar, bars
 from coldforge.progress import amount
-from coldforge.quantize.methods.mixed.pareto import Option
+from coldforge.quantize.methods.mixed.pareto import Candidate
 
 SHOWN = 4
-"""Bits at which the picture compares layers."""
+"""Bits at which the chart compares layers."""
 
 
-def rows(options: Mapping[str, Sequence[Option]], picks: Sequence[int]) -> list[dict[str, Any]]:
-    """List each layer with its bits and bytes, and its damage in every width."""
+def rows(
+    candidates: Mapping[str, Sequence[Candidate]], picks: Sequence[int]
+) -> list[dict[str, Any]]:
+    """List each layer with its bits, bytes and divergence in every width."""
     return [
         {
             "layer": layer,
-            "bits": ways[pick].bits,
-            "bytes": ways[pick].size,
-            "kl": {str(way.bits): way.damage for way in ways if way.bits < 16},
+            "bits": items[pick].bits,
+            "bytes": items[pick].size,
+            "kl": {str(item.bits): item.kl for item in items if item.bits < 16},
         }
-        for (layer, ways), pick in zip(options.items(), picks, strict=True)
+        for (layer, items), pick in zip(candidates.items(), picks, strict=True)
     ]
 
 
@@ -32,13 +34,13 @@ def table(found: Sequence[Mapping[str, Any]]) -> list[str]:
     head = f"{'layer':{name}}  bits      bytes" + "".join(f"  KL at {bits}" for bits in widths)
     lines = [head]
     for row in sorted(found, key=_sensitivity, reverse=True):
-        damages = "".join(f"  {row['kl'].get(bits, 0):7.1e}" for bits in widths)
-        lines.append(f"{row['layer']:{name}}  {row['bits']:4}  {amount(row['bytes']):>9}{damages}")
+        cells = "".join(f"  {row['kl'].get(bits, 0):7.1e}" for bits in widths)
+        lines.append(f"{row['layer']:{name}}  {row['bits']:4}  {amount(row['bytes']):>9}{cells}")
     return lines
 
 
-def picture(found: Sequence[Mapping[str, Any]]) -> str:
-    """Draw each layer's damage in one width, coloured by the bits it got; return the SVG."""
+def chart(found: Sequence[Mapping[str, Any]]) -> str:
+    """Draw each layer's divergence in one width, coloured by its bits; return the SVG."""
     measured = [row for row in found if row["kl"]]
     return bars(
         "Sensitivity of each layer, and the bits it got",
@@ -51,5 +53,5 @@ def picture(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _sensitivity(row: Mapping[str, Any]) -> float:
-    damages = row["kl"]
-    return float(damages.get(str(SHOWN), max(damages.values(), default=0.0)))
+    measured = row["kl"]
+    return float(measured.get(str(SHOWN), max(measured.values(), default=0.0)))

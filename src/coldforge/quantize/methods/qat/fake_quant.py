@@ -1,7 +1,7 @@
-"""A layer's weight under training: full precision beneath, rounded wherever it is used.
+"""A layer's weight in training: stored in full precision, rounded in the forward pass.
 
-The straight-through estimator (Bengio et al. 2013): the gradient of the rounded weight is taken as
-the gradient of the one beneath. Scales and zero points stay as they were found.
+The straight-through estimator (Bengio et al. 2013) applies the rounded weight's gradient to the
+stored one. Scales and zero points are not trained.
 """
 
 from dataclasses import replace
@@ -11,21 +11,21 @@ from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.quantize.solver.grid import Grid
 
 EDGE = 0.45
-"""How far from a code's value, in steps, a weight may start; beyond a half it has another code."""
+"""Largest distance from a code's value, in steps, at the start; above 0.5 the code changes."""
 DECAYS, TINY = (0.9, 0.95), 1e-12
-"""Of Adam's means of the gradient and of its square; what keeps it from dividing by zero."""
+"""Decay rates of Adam's first and second moments, and its epsilon."""
 PARTS = ("weight", "mean", "square")
-"""What changes as it learns."""
+"""The tensors that training changes."""
 
 
-class Latent:
-    """One layer's weight and Adam's means of its gradient: float32, a row for each group."""
+class FakeQuantWeight:
+    """One layer's weight and Adam's moments: float32 (out_features * groups, group_size)."""
 
     def __init__(self, weight: Any, start: Quantized, frozen: bool = False) -> None:  # noqa: ANN401
-        """Start at `weight` (outputs, inputs), moved as little as gives the codes of `start`.
+        """Take `weight` (out_features, in_features), clamped so that it rounds to `start`'s codes.
 
-        So a weight that `start` rounded away from its nearest code lies at that side's edge, where
-        little moves it back. With `frozen`, what `start` made zero stays zero.
+        A weight that `start` did not round to its nearest code lies at the edge of that code's
+        interval. With `frozen`, entries that are zero in `start` stay zero.
         """
         import torch
 
@@ -44,22 +44,22 @@ class Latent:
         self.step = float(scale.double().mean())
 
     def rounded(self) -> Quantized:
-        """Round to the nearest codes, as they will be stored."""
+        """Round to the nearest codes, as stored."""
         import torch
 
-        inputs, outputs = self._start.codes.shape
+        in_features, out_features = self._start.codes.shape
         codes = self.grid.codes(self.weight).to("cpu", torch.uint8)
-        return replace(self._start, codes=codes.reshape(outputs, inputs).T.contiguous())
+        return replace(self._start, codes=codes.reshape(out_features, in_features).T.contiguous())
 
     def values(self) -> Any:  # noqa: ANN401 - a tensor
-        """Return the rounded weight, float32 (outputs, inputs)."""
-        inputs, outputs = self._start.codes.shape
-        return self.grid.values(self.grid.codes(self.weight)).reshape(outputs, inputs)
+        """Return the rounded weight, float32 (out_features, in_features)."""
+        in_features, out_features = self._start.codes.shape
+        return self.grid.values(self.grid.codes(self.weight)).reshape(out_features, in_features)
 
     def learn(self, gradient: Any, count: int, rate: float) -> None:  # noqa: ANN401 - a tensor
         """Take Adam's step number `count`, from 1; `rate` is in mean steps of the layer's grid.
 
-        So it means the same for every layer of every model: how fast codes may change.
+        So a rate means the same for every layer: how fast codes may change.
         """
         one, two = DECAYS
         gradient = gradient.reshape(self.weight.shape)

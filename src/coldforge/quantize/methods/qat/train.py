@@ -1,4 +1,4 @@
-"""The training: what survives a kill, which windows come when, how fast codes may change."""
+"""The training loop: batches, learning rate, checkpoints of its state."""
 
 import json
 import math
@@ -14,102 +14,109 @@ from coldforge.files.output import WORK
 from coldforge.model.deterministic import Workers, workers
 from coldforge.progress import say, step
 from coldforge.quantize.blockwise.request import Request
-from coldforge.quantize.methods.qat.fake_quant import PARTS, Latent
-from coldforge.quantize.methods.qat.teacher_student import Pair
+from coldforge.quantize.methods.qat.fake_quant import PARTS, FakeQuantWeight
+from coldforge.quantize.methods.qat.teacher_student import TeacherStudent
 
 BATCH = 4
-"""Windows of a step."""
-RATE, WARM = 0.005, 5
-"""Of Adam, in steps of a layer's grid; training steps until it is reached."""
-KEPT = 30.0
-"""Seconds between states kept for the next run, should this one be killed."""
+"""Windows in a batch."""
+RATE, WARMUP = 0.005, 5
+"""Adam's learning rate, in steps of a layer's grid; training steps until it is reached."""
+SAVE_EVERY = 30.0
+"""Seconds between saved states, from which a killed run continues."""
 
 
 @dataclass
 class Trained:
-    """Layers as they are trained, by name, and the divergence at each step."""
+    """Trained layers by name, and the divergence at each step."""
 
-    latents: dict[str, Latent]
+    weights: dict[str, FakeQuantWeight]
     losses: list[float]
 
 
 def train(request: Request, start: Mapping[str, Quantized]) -> Trained:
-    """Train the layers of `start` for the steps of the settings; killed, the same call goes on."""
+    """Train the layers of `start` for `steps` steps; killed, the same call continues."""
     assert request.calibration is not None  # noqa: S101 - a calibrated method
     windows, steps = request.calibration.windows, request.settings["steps"]
     path = request.out / WORK / "training.safetensors"
-    pair, order = Pair(request, list(start)), _order(len(windows), steps * BATCH, request.seed)
+    models, order = (
+        TeacherStudent(request, list(start)),
+        _order(len(windows), steps * BATCH, request.seed),
+    )
     with step("Training rounded weights", steps, "steps") as work, workers() as pool:
-        now = Trained({}, [])
+        state = Trained({}, [])
         for layer, item in start.items():
-            now.latents[layer] = Latent(pair.weight(layer), item, bool(request.prune))
-        _restore(path, now)
-        work.advance(len(now.losses))
-        kept = monotonic()
-        for at in range(len(now.losses), steps):
+            state.weights[layer] = FakeQuantWeight(models.weight(layer), item, bool(request.prune))
+        _restore(path, state)
+        work.advance(len(state.losses))
+        saved = monotonic()
+        for at in range(len(state.losses), steps):
             batch = [windows[index] for index in order[at * BATCH : (at + 1) * BATCH]]
-            _one(pair, now, batch, _rate(at, steps), pool)
-            work.note = f"KL {now.losses[-1]:.2e}"
+            _train_step(models, state, batch, _rate(at, steps), pool)
+            work.note = f"KL {state.losses[-1]:.2e}"
             work.advance(1)
-            if monotonic() - kept > KEPT or at + 1 == steps:
-                _keep(path, now)
-                kept = monotonic()
-        work.result = f"KL {now.losses[0]:.2e} → {now.losses[-1]:.2e} on training windows"
-    return now
+            if monotonic() - saved > SAVE_EVERY or at + 1 == steps:
+                _save(path, state)
+                saved = monotonic()
+        work.result = f"KL {state.losses[0]:.2e} → {state.losses[-1]:.2e} on training windows"
+    return state
 
 
-def _one(
-    pair: Pair, now: Trained, batch: Sequence[Sequence[int]], rate: float, pool: Workers
+def _train_step(
+    models: TeacherStudent,
+    state: Trained,
+    batch: Sequence[Sequence[int]],
+    rate: float,
+    pool: Workers,
 ) -> None:
-    """Take one step and note the divergence before it."""
-    latents = list(now.latents.values())
-    pair.put(dict(zip(now.latents, pool.map(Latent.values, latents), strict=True)))
-    loss, gradients = pair.gradients(batch, pool)
-    now.losses.append(loss)
-    count = len(now.losses)
+    """Take one step and record the divergence before it."""
+    weights = list(state.weights.values())
+    models.put(dict(zip(state.weights, pool.map(FakeQuantWeight.values, weights), strict=True)))
+    loss, gradients = models.gradients(batch, pool)
+    state.losses.append(loss)
+    count = len(state.losses)
     pool.map(
-        lambda both: both[0].learn(both[1], count, rate), list(zip(latents, gradients, strict=True))
+        lambda both: both[0].learn(both[1], count, rate), list(zip(weights, gradients, strict=True))
     )
 
 
 def _rate(at: int, steps: int) -> float:
-    """Warm up, then fall along a cosine to a twentieth."""
-    fall = 0.05 + 0.475 * (1 + math.cos(math.pi * at / steps))
-    return RATE * min(1.0, (at + 1) / WARM) * fall
+    """Return the learning rate: linear warm-up, then cosine decay to a twentieth."""
+    decay = 0.05 + 0.475 * (1 + math.cos(math.pi * at / steps))
+    return RATE * min(1.0, (at + 1) / WARMUP) * decay
 
 
-def _order(count: int, wanted: int, seed: int) -> list[int]:
-    """List windows by number in the order in which they come: all, shuffled, then all again."""
+def _order(count: int, length: int, seed: int) -> list[int]:
+    """List `length` window numbers: all, shuffled, again and again."""
     chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
     order: list[int] = []
-    while len(order) < wanted:
+    while len(order) < length:
         order += chance.sample(range(count), count)
     return order
 
 
-def _keep(path: Path, now: Trained) -> None:
-    """Write all that the next step depends on, whole."""
+def _save(path: Path, state: Trained) -> None:
+    """Write atomically all that the next step depends on."""
     from safetensors.torch import save_file
 
     tensors = {
-        f"{part}:{layer}": getattr(latent, part).cpu().contiguous()
-        for layer, latent in now.latents.items()
+        f"{part}:{layer}": getattr(weight, part).cpu().contiguous()
+        for layer, weight in state.weights.items()
         for part in PARTS
     }
-    save_file(tensors, part_of(path), {"losses": json.dumps(now.losses)})
+    save_file(tensors, part_of(path), {"losses": json.dumps(state.losses)})
     publish(part_of(path), path)
 
 
-def _restore(path: Path, now: Trained) -> None:
-    """Go on where an earlier run was, if there was one."""
+def _restore(path: Path, state: Trained) -> None:
+    """Continue from the state of an earlier run, if there is one."""
     from safetensors import safe_open
 
     if not path.is_file():
         return
     with safe_open(path, "pt") as opened:
-        now.losses = json.loads(opened.metadata()["losses"])
-        for layer, latent in now.latents.items():
+        state.losses = json.loads(opened.metadata()["losses"])
+        for layer, weight in state.weights.items():
             for part in PARTS:
                 found = opened.get_tensor(f"{part}:{layer}")
-                setattr(latent, part, found.to(latent.weight.device))
-    say(f"  {len(now.losses)} steps were taken before")
+                setattr(weight, part, found.to(weight.weight.device))
+    say(f"  {len(state.losses)} steps were taken before")
