@@ -1,3 +1,4 @@
+import base64
 import hashlib
 import json
 from typing import Any
@@ -190,3 +191,55 @@ def test_one_public_key_is_a_trust_file(text: str, name: str) -> None:
 def test_a_trust_file_stays_what_it_is() -> None:
     data = json.dumps(SOUND).encode()
     assert as_trust(data) == data
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1 << 20, True), ((1 << 20) + 1, False)])
+def test_a_trust_file_has_a_mebibyte_at_most(size: int, fits: bool) -> None:
+    data = json.dumps(SOUND).encode().ljust(size)
+    if fits:
+        assert parse_trust(data).threshold == 1
+    else:
+        with pytest.raises(ColdforgeError, match="too large"):
+            parse_trust(data)
+
+
+def key(number: int) -> dict[str, str]:
+    raw = base64.b64encode(number.to_bytes(32, "big")).decode()
+    return {"name": f"key{number}", "key": f"ed25519:{raw}"}
+
+
+TRUST_LIMITS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "keys": ({"keys": [key(n) for n in range(64)]}, {"keys": [key(n) for n in range(65)]}),
+    "name": ({"keys": [KEY | {"name": "a" * 64}]}, {"keys": [KEY | {"name": "a" * 65}]}),
+}
+
+
+@pytest.mark.parametrize(("right", "wrong"), TRUST_LIMITS.values(), ids=TRUST_LIMITS)
+def test_the_largest_trust_file_passes_and_a_larger_one_does_not(
+    right: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    assert parse_trust(json.dumps(SOUND | right).encode())
+    with pytest.raises(ColdforgeError, match="malformed"):
+        parse_trust(json.dumps(SOUND | wrong).encode())
+
+
+def test_of_the_file_of_one_public_key_16_kilobytes_count() -> None:
+    line = KEY["key"] + "anna".rjust((1 << 14) - len(KEY["key"]))
+    assert len(line) == 1 << 14
+    for rest in ("", " another"):
+        made = json.loads(as_trust((line + rest).encode()))
+        assert [one["name"] for one in made["keys"]] == ["anna"]
+
+
+@pytest.mark.parametrize(("before", "counts"), [(255, True), (256, False)])
+def test_of_many_signatures_the_first_256_are_looked_at(before: int, counts: bool) -> None:
+    data = index()
+    (right,) = signed(data, "anna")
+    others = [(f"SHA256:{number}", "") for number in range(before)]
+    found = signers(parse_trust(trust("anna").payload), data, [*others, (right.keyid, right.sig)])
+    assert found == ({right.keyid} if counts else set())
+
+
+@pytest.mark.parametrize(("size", "read"), [(1 << 20, 1), ((1 << 20) + 1, 0)])
+def test_signatures_have_a_mebibyte_at_most(size: int, read: int) -> None:
+    assert len(parse_signatures(document(signed(b"", "anna")).ljust(size))) == read

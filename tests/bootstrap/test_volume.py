@@ -98,3 +98,44 @@ def test_only_plain_files_are_opened(tmp_path: Path) -> None:
         with pytest.raises(RefusedError) as caught:
             open_plain(tmp_path / name)
         assert name in caught.value.message
+
+
+def test_the_limits_are_those_of_every_release() -> None:
+    assert (volume.MOST_INDEX, volume.MOST_SIGNATURES) == (256 << 20, 1 << 20)
+
+
+def test_signatures_of_a_mebibyte_are_read_and_no_more() -> None:
+    for size, read in ((1 << 20, bytes(1 << 20)), ((1 << 20) + 1, None)):
+        stream, footer = bomb(size)
+        assert read_signatures(stream, footer) == read
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1000, True), (1001, False)])
+def test_an_index_is_unpacked_up_to_its_limit(
+    monkeypatch: pytest.MonkeyPatch, size: int, fits: bool
+) -> None:
+    monkeypatch.setattr(volume, "MOST_INDEX", 1000)
+    data = bytes(size)
+    stream = io.BytesIO(writing.trailer("data", 1, 0, data, b""))
+    footer = read_footer(stream)
+    assert footer is not None
+    assert read_index(stream, footer) == (data if fits else None)
+
+
+def stored(size: int) -> bytes:
+    """A zlib stream of `size` bytes that unpacks to next to nothing: empty blocks."""
+    blocks, rest = divmod(size - 2 - 5 - 4, 5)
+    content = bytes(rest)
+    last = (
+        b"\1" + len(content).to_bytes(2, "little") + (0xFFFF - len(content)).to_bytes(2, "little")
+    )
+    check = zlib.adler32(content).to_bytes(4, "big")
+    return b"\x78\x9c" + b"\0\0\0\xff\xff" * blocks + last + content + check
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_packed_bytes_that_are_too_many_are_not_even_read(more: int) -> None:
+    data = stored((1 << 20) + 1024 + more)
+    stream, footer = io.BytesIO(data), volume.Footer("data", 1, 0, 0, len(data), "")
+    read = read_signatures(stream, footer)
+    assert (read is None, stream.tell()) == ((True, 0) if more else (False, len(data)))
