@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 
 from coldforge import bootstrap
+from coldforge.bootstrap.__main__ import main
+from coldforge.bootstrap.index import parse_index
 from coldforge.bundle.format.index import encode
 from coldforge.bundle.packing.receiver import BESIDE_MODULES
 from tests.bootstrap.carried import carry
 from tests.bootstrap.pythons import VERSIONS, python
 from tests.bundle.carry import private, seal_again, spoil, trust
+from tests.synced import record_syncs
 
 BESIDE = [Path(str(module.__file__)) for module in BESIDE_MODULES]
 SOURCES = [*Path(str(bootstrap.__file__)).parent.glob("*.py"), *BESIDE]
@@ -251,3 +254,29 @@ def test_killed_at_any_moment_the_same_command_goes_on(host: Host) -> None:
 def test_a_dest_that_may_not_be_written_is_two_lines(host: Host) -> None:
     host.dest.mkdir(mode=0o500)
     assert "denied" in host.refused(host.trusting(), 1).lower()
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1 << 20, True), ((1 << 20) + 1, False)])
+def test_a_trust_file_is_read_up_to_a_mebibyte(host: Host, size: int, fits: bool) -> None:
+    host.trust.write_bytes(host.trust.read_bytes().ljust(size))
+    done = host.trusting()
+    assert (done.stdout == ran(host)) == fits, done.stderr
+    assert f"too large: {size} bytes" in done.stderr or fits
+
+
+def test_an_endless_trust_file_is_refused(host: Host) -> None:
+    done = host.run("--trust", "/dev/zero")
+    assert "the trust file is too large" in host.refused(done, 1)
+
+
+def test_a_blob_is_on_disk_before_it_is_visible(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = record_syncs(monkeypatch)
+    monkeypatch.setattr(os, "execv", lambda *_: sys.exit())
+    with pytest.raises(SystemExit):
+        main(["--into", str(host.dest), "--trust", str(host.trust)], host.out)
+    for sha256 in parse_index(host.index).items:
+        place = events.index(f"rename {sha256}")
+        assert events[place - 1] == f"sync {sha256}.tool"
+        assert events[place + 1] == f"sync {sha256[:2]}"

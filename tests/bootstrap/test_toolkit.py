@@ -13,6 +13,7 @@ from coldforge.bootstrap import toolkit
 from coldforge.bootstrap.index import Tool
 from coldforge.errors import ColdforgeError, RefusedError
 from tests.bootstrap.carried import LOADER, deb, parts, tar, wheel
+from tests.synced import record_syncs
 
 SRC = Path(toolkit.__file__).parents[2]
 
@@ -169,3 +170,26 @@ def test_two_at_once_lay_out_one_tool(lab: Lab) -> None:
     assert (lab.dest / toolkit.CURRENT / "invokew").is_file()
     assert len(list((lab.dest / "tool").iterdir())) == 1
     assert lab.hidden() == []
+
+
+def test_all_of_a_tool_is_on_disk_before_it_has_its_name(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = record_syncs(monkeypatch)
+    tool = lab.tool()
+    version = lab.lay_out(tool)
+    for name, files in (
+        (toolkit.tool_id(tool), ("python3.11", "__init__.py")),
+        (version.name, ("x.py",)),
+    ):
+        named = events.index(f"rename {name}")
+        before, after = events[:named], events[named:]
+        assert {f"sync {one}" for one in (*files, f".{name}")} <= set(before)
+        assert after[1] in ("sync tool", "sync versions")
+
+
+def test_a_switch_is_on_disk_when_it_returns(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = lab.lay_out()
+    events = record_syncs(monkeypatch)
+    toolkit.switch(lab.dest, version)
+    assert events == [f"rename {toolkit.CURRENT}", f"sync {lab.dest.name}"]

@@ -188,3 +188,14 @@ def test_the_version_of_the_trust_is_named(workspace: Workspace, tmp_path: Path)
     workspace.site.mkdir()
     write_trust(workspace.trust, Trust(1, 4, 1, [key]))
     assert inventory.take(workspace).trust == 4
+
+
+def test_the_largest_numbers_are_read_and_larger_ones_are_not() -> None:
+    right = msgspec.structs.asdict(EMPTY)
+    for number, fits in ((1 << 62, True), ((1 << 62) + 1, False)):
+        for change in ({"trust": number}, {"received": [["cpu", "build", number]]}):
+            if fits:
+                assert inventory.decode(sealed(right | change))
+            else:
+                with pytest.raises(ColdforgeError, match="inventory"):
+                    inventory.decode(sealed(right | change))

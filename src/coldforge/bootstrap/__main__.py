@@ -11,9 +11,17 @@ from coldforge.bootstrap.folder import Folder, scan
 from coldforge.bootstrap.index import Index, parse_index
 from coldforge.bootstrap.items import Items
 from coldforge.bootstrap.toolkit import CURRENT, alone, lay_out, switch
-from coldforge.bootstrap.verify import as_trust, claims, need_one, parse_trust, told, trusted
+from coldforge.bootstrap.verify import (
+    MOST_TRUST,
+    as_trust,
+    claims,
+    need_one,
+    parse_trust,
+    told,
+    trusted,
+)
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
-from coldforge.files.atomic import write_file
+from coldforge.files.atomic import publish, write_file
 
 EXAMPLE = "example: sh receive --into /srv/coldforge --trust trust.json"
 ABOUT = """\
@@ -139,7 +147,7 @@ def _take(index: Index, bundle: str, folder: Folder, dest: Path) -> None:
                     items.take(item, part, _say)
                     place.parent.mkdir(parents=True, exist_ok=True)
                     part.chmod(0o644)
-                    part.replace(place)
+                    publish(part, place)
         except MissingInputError:
             items.keep()
             raise
@@ -152,7 +160,7 @@ def _blob(dest: Path, sha256: str) -> Path:
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            return stream.read(1 << 21)
+            return stream.read(MOST_TRUST + 1)
     except OSError as error:
         raise MissingInputError(f"cannot read {path}: {error.strerror}", EXAMPLE) from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -179,12 +178,10 @@ def _names(volumes: list[int]) -> str:
 
 
 def _write(part: Path, chunks: Iterator[bytes]) -> str:
-    """Write a file, its bytes on disk; their sha256, hex."""
+    """Write a file; the sha256 of its bytes, hex."""
     digest = hashlib.sha256()
     with part.open("wb") as out:
         for chunk in chunks:
             digest.update(chunk)
             out.write(chunk)
-        out.flush()
-        os.fsync(out.fileno())
     return digest.hexdigest()

@@ -24,7 +24,7 @@ from coldforge.bootstrap.index import Tool
 from coldforge.bootstrap.tree import Tree
 from coldforge.bootstrap.unpack import unpack_deb, unpack_tar, unpack_wheel
 from coldforge.errors import ColdforgeError, RefusedError
-from coldforge.files.atomic import sync_folder
+from coldforge.files.atomic import publish_folder, sync_folder
 from coldforge.files.lock import locked
 
 LAYOUT = 1  # of DEST/tool/<id>
@@ -93,9 +93,7 @@ def _put(dest: Path, room: str, name: str, make: Callable[[Path], None]) -> Path
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
-        os.sync()  # a name must not outlive a power cut that its bytes did not
-        part.rename(place)
-        sync_folder(place.parent)
+        publish_folder(part, place)
     return place
 
 

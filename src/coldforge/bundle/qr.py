@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from coldforge.bundle.inventory import MAGIC, Have, decode
 from coldforge.errors import ColdforgeError, MissingInputError
+from coldforge.files.atomic import write_file
 
 if TYPE_CHECKING:
     from segno import QRCode
@@ -74,7 +75,7 @@ def write_page(data: bytes, out: Path) -> int:
         caption = f"<figcaption>{number}/{len(texts)} · {_short(data)}</figcaption>"
         figures += f"<figure>{picture.getvalue().decode().strip()}{caption}</figure>\n"
     page = PAGE.format(digest=_short(data), count=len(texts), figures=figures)
-    out.write_text(page, "utf-8")
+    write_file(out, page.encode())
     return len(texts)
 
 

@@ -190,3 +190,46 @@ def test_damage_is_an_error_and_never_too_many_bytes(
             pair.decoded(wrong)
         except ColdforgeError as error:
             assert error.hint
+
+
+LARGE = NEAR + 1000
+REGION = 3 * 100 + NEAR
+
+
+@pytest.mark.parametrize(("region", "fits"), [(REGION, True), (REGION + 1, False)])
+def test_a_dictionary_is_bounded_by_the_piece(tmp_path: Path, region: int, fits: bool) -> None:
+    pair = Pair(tmp_path, bytes(LARGE), bytes(100))
+    data = stream(head(b"N", 100, 0, region, len(ZIP)), ZIP, END)
+    if fits:
+        assert pair.decoded(data) == bytes(100)
+    else:
+        with pytest.raises(ColdforgeError, match="a step that cannot be"):
+            pair.decoded(data)
+
+
+@pytest.mark.parametrize(("size", "fits"), [(PIECE, True), (PIECE + 1, False)])
+def test_a_piece_has_32_mebibytes_at_most(tmp_path: Path, size: int, fits: bool) -> None:
+    pair = Pair(tmp_path, b"", bytes(size))
+    packed = zstandard.ZstdCompressor().compress(bytes(size))
+    data = stream(head(b"N", size, 0, 0, len(packed)), packed, END)
+    if fits:
+        assert pair.decoded(data) == pair.data
+    else:
+        with pytest.raises(ColdforgeError, match="a step that cannot be"):
+            pair.decoded(data)
+
+
+@pytest.mark.parametrize(("packed", "read"), [(100 + 1024, True), (100 + 1025, False)])
+def test_a_frame_far_larger_than_its_piece_is_not_read(
+    tmp_path: Path, packed: int, read: bool
+) -> None:
+    pair = Pair(tmp_path, b"", bytes(100))
+    before = stream(head(b"N", 100, 0, 0, packed))
+    source = io.BytesIO(before + bytes(packed))
+    with pytest.raises(ColdforgeError, match="damaged"):
+        list(delta.decode(pair.base, source, 100))
+    assert source.tell() == len(before) + (packed if read else 0)
+
+
+def test_a_piece_and_its_region_are_those_of_every_release() -> None:
+    assert (PIECE, NEAR) == (32 << 20, 1 << 20)

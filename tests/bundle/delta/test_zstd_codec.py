@@ -98,3 +98,10 @@ def test_damage_is_an_error_or_harmless(folder: Path, place: int, value: int, ju
             assert unpacked(wrong, len(data)) == data
         except ColdforgeError as error:
             assert error.hint
+
+
+def test_a_window_of_128_mebibytes_is_read() -> None:
+    shape = zstandard.ZstdCompressionParameters(window_log=27)
+    compressor = zstandard.ZstdCompressor(compression_params=shape).compressobj()
+    data = compressor.compress(bytes(1000)) + compressor.flush()
+    assert unpacked(data, 1000) == bytes(1000)

@@ -10,6 +10,7 @@ from coldforge.bundle.format.parity import add_parity, make, rebuild
 from coldforge.bundle.format.payload import Shards
 from coldforge.bundle.format.readback import Readback
 from coldforge.errors import ColdforgeError
+from tests.synced import record_syncs
 
 SHARD = 64
 
@@ -157,3 +158,14 @@ def test_reading_past_the_end_gives_zeros(tmp_path: Path) -> None:
     assert found[36:64] == bytes(28)
     assert found[65:] == bytes(63 + 2 * SHARD)
     assert starts([100, 1], SHARD) == [0, 2, 3]
+
+
+def test_groups_are_on_disk_before_they_are_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = Grid(SHARD, 3, 2, 1)
+    parts = parities(tmp_path, grid, 1)
+    events = record_syncs(monkeypatch)
+    with written(tmp_path, [100, 64], grid) as data:
+        add_parity(data, grid, parts, 0, lambda groups: events.append(f"mark {groups}"))
+    assert events == ["sync parity-0", "sync parity-1", "mark 1"]

@@ -44,3 +44,9 @@ def test_no_text_ends_in_anything_but_a_number_or_a_refusal(text: str) -> None:
             assert read(text) >= 0
         except ColdforgeError as error:
             assert error.hint
+
+
+def test_a_volume_has_a_megabyte_at_least() -> None:
+    assert parse_size("1M") == parse_size("1000k") == 1_000_000
+    with pytest.raises(ColdforgeError, match="too small"):
+        parse_size("999.999k")

@@ -23,6 +23,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.trust.envelope import Signature, fits
 from coldforge.trust.keys import Key, public_text
 from tests.bundle.makebundle import TOOL, draft, files, source
+from tests.synced import record_syncs
 
 CONTENT = {f"item {n}": Random(n).randbytes(n * 50_000) for n in range(1, 9)}
 SPLIT = 700_000
@@ -297,7 +298,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from coldforge.bundle.packing.pack import pack
 from tests.bundle.makebundle import draft
-from tests.bundle.test_pack import CONTENT, KEY, SPLIT
+from tests.bundle.packing.test_pack import CONTENT, KEY, SPLIT
 place = Path(sys.argv[1])
 made = draft(place / "in", CONTENT)
 print("ready", flush=True)
@@ -313,7 +314,7 @@ def test_a_run_killed_at_any_moment_ends_the_same(tmp_path: Path, checkout: Path
     for _ in range(8):
         run = subprocess.Popen(command, cwd=checkout, stdout=subprocess.PIPE)
         assert run.stdout
-        run.stdout.readline()
+        assert run.stdout.readline() == b"ready\n"
         time.sleep(random.uniform(0, 0.12))
         run.send_signal(signal.SIGKILL)
         run.wait()
@@ -339,3 +340,21 @@ def test_what_was_half_written_is_compared_and_not_trusted(
 def test_what_is_written_can_be_read_as_an_index(tmp_path: Path) -> None:
     index = pack(tmp_path / "out", draft(tmp_path / "in", CONTENT), SPLIT, 0.1)
     assert decode((tmp_path / "out" / "index.json").read_bytes()) == index
+
+
+def test_a_volume_is_on_disk_before_it_has_its_name_and_the_index_is_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = draft(tmp_path / "in", CONTENT)
+    events = record_syncs(monkeypatch)
+    index = pack(tmp_path / "out", made, SPLIT, 0.1)
+    names = [path.name for path in volumes(tmp_path / "out")]
+    assert len(names) == len(index.volumes) + len(index.parity_volumes)
+    for name in (*names, "receive", "README.txt", "signatures.json", "index.json"):
+        at = events.index(f"rename {name}")
+        assert (events[at - 1], events[at + 1]) == (f"sync {name}.part", "sync out")
+    journal = [at for at, event in enumerate(events) if event == "rename .plan.json"]
+    for number in range(1, len(index.volumes) + 1):
+        written = events.index(f"sync volume-{number:03}.cfv.part")
+        assert journal[number - 1] < written < journal[number]
+    assert [event for event in events if event.startswith("rename")][-1] == "rename index.json"

@@ -38,6 +38,10 @@ def test_it_holds_what_it_needs_and_can_be_read(file: Path) -> None:
         names = archive.namelist()
         assert archive.testzip() is None
         assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
+        kinds = {
+            (one.create_system, one.external_attr, one.date_time) for one in archive.infolist()
+        }
+    assert kinds == {(3, 0o644 << 16, (1980, 1, 1, 0, 0, 0))}  # 3: Unix, whatever made the zip
     assert {"__main__.py", "coldforge/errors.py", "coldforge/bootstrap/python.sh"} <= set(names)
     assert names == sorted(names)
     assert not [name for name in names if "__pycache__" in name]

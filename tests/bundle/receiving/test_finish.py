@@ -15,9 +15,14 @@ from coldforge.bundle.packing.manifest_draft import Source
 from coldforge.bundle.receiving.finish import carried
 from coldforge.bundle.receiving.receive import receive
 from coldforge.errors import RefusedError
+from coldforge.files.digest import canonical_json
+from coldforge.image.oci import referrers
+from coldforge.image.oci.config import image_manifest
+from coldforge.image.oci.layout import Descriptor, Layout
 from coldforge.paths import Workspace
 from coldforge.trust.trust import write_trust
-from tests.bundle.carry import SERIAL, bundle, source, trust, visible
+from tests.bundle.carry import SERIAL, bundle, place, source, trust, visible
+from tests.synced import record_syncs
 
 
 def project(folder: Path, version: str, *names: str) -> Source:
@@ -104,3 +109,34 @@ def test_a_project_that_leads_out_of_its_folder_is_refused(
     after = {path for path in tmp_path.rglob("*") if "blobs" not in path.parts}
     assert not any("escaped" in path.name for path in after - before)
     assert not (dest / "site" / "received.json").exists()
+
+
+@pytest.mark.parametrize(("size", "listed"), [(1 << 20, True), ((1 << 20) + 1, False)])
+def test_a_manifest_has_a_mebibyte_at_most(tmp_path: Path, size: int, listed: bool) -> None:
+    parts = [Descriptor("a", f"sha256:{n * 64}", 1).json() for n in "123"]
+    manifest = referrers.manifest("application/x", (parts[0], parts[1], parts[2]), {})
+    item = source(tmp_path / "in", "note", canonical_json(manifest).ljust(size), store="layout")
+    bundle(tmp_path / "out", [item])
+    space = place(tmp_path / "closed")
+    receive(space, tmp_path / "out")
+    found = Layout(space.build / "oci").referrers(f"sha256:{'1' * 64}")
+    assert [one["digest"] for one in found] == [f"sha256:{item.sha256}"] * listed
+
+
+def test_the_blobs_of_an_image_are_on_disk_before_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = source(tmp_path / "in", "layer", b"layer", store="layout")
+    one = Descriptor("a", f"sha256:{layer.sha256}", layer.size)
+    image = source(
+        tmp_path / "in", "image", canonical_json(image_manifest(one, [])), store="layout"
+    )
+    tag = Descriptor("a", f"sha256:{image.sha256}", image.size)
+    bundle(tmp_path / "out", [layer, image], tags={"demo": tag.json()})
+    events = record_syncs(monkeypatch)
+    assert receive(place(tmp_path / "closed"), tmp_path / "out").images == ["demo"]
+    named = max(at for at, event in enumerate(events) if event == "rename index.json")
+    for item in (layer, image):
+        at = events.index(f"rename {item.sha256}")
+        assert events.index(f"sync .part-{item.sha256}") < at
+        assert "sync sha256" in events[at:named]

@@ -9,7 +9,6 @@ from coldforge.bundle.delta.tar_chunks import Blob, Cut, cuts
 LEAST = 4096  # bytes; a smaller stretch is not looked for under another name
 SHORT = 16384  # bytes of a copy between new bytes that are better packed with them
 PIECE = 32 << 20  # new bytes packed together
-REGION = 128 << 20  # bytes of the base beside them
 NEAR = 1 << 20  # bytes of the base that even the smallest piece may look at
 
 
@@ -136,4 +135,4 @@ def _step(size: int, low: int, high: int, limit: int) -> Step:
 
 def most_region(size: int) -> int:
     """Limit the bytes of the base that a piece may look at: the work is to follow its size."""
-    return min(REGION, 3 * size + NEAR)
+    return 3 * size + NEAR

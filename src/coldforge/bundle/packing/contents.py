@@ -19,7 +19,6 @@ from coldforge.stack.lock import Entry, check_lock, lock_digest
 
 LAYER = "coldforge layer "  # how a config's history begins, then the layer's name
 SHOWN = 5  # names of what is missing that an error tells
-SMALL = 1 << 20  # bytes of a blob that may be a document
 
 
 class Need(msgspec.Struct, frozen=True):

@@ -9,7 +9,6 @@ from coldforge.bundle.format.index import Index
 from coldforge.bundle.format.validate import DIGEST
 from coldforge.bundle.stores import Stores
 from coldforge.errors import MissingInputError, RefusedError
-from coldforge.files.atomic import sync_folder
 from coldforge.image.oci import referrers
 from coldforge.image.oci.index import changed
 from coldforge.image.oci.layout import Descriptor, Layout, blobs_of
@@ -37,8 +36,6 @@ def name_images(index: Index, stores: Stores) -> list[str]:
             hint = "have a bundle made with a new mirror.have of this place"
             raise MissingInputError(message, hint)
     _list_referrers(index, layout)
-    if images:
-        sync_folder(layout.root / "blobs" / "sha256")
     for name, image in images.items():
         layout.tag(name, image)
     return sorted(images)
