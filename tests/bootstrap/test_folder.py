@@ -84,12 +84,12 @@ def test_no_folder_is_exit_code_3(tmp_path: Path) -> None:
 
 def test_a_file_whose_end_lies_may_still_be_what_its_name_says(tmp_path: Path) -> None:
     path = tmp_path / "volume-002.cfv"
-    assert Volume(path, "data", 9, "lie").places("it", {"it"}) == {("data", 9), ("data", 2)}
-    assert Volume(path, "data", 9, "other").places("it", {"it", "other"}) == set()
+    assert Volume(path, "data", 9, "lie").candidates("it", {"it"}) == {("data", 9), ("data", 2)}
+    assert Volume(path, "data", 9, "other").candidates("it", {"it", "other"}) == set()
 
 
 def test_the_limit_of_files_is_that_of_every_release() -> None:
-    assert folder.MOST_FILES == 100_000
+    assert folder.MAX_FILES == 100_000
 
 
 def test_a_folder_of_too_many_files_is_refused(

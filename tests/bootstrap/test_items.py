@@ -29,8 +29,8 @@ class Bundle:
         part = self.root / "part"
         with Items(self.index, self.digest, scan(self.out), self.staging) as items:
             for item in self.index.items.values():
-                items.take(item, part, self.said.append)
-                assert items.right(item, part)
+                items.extract(item, part, self.said.append)
+                assert items.verify(item, part)
                 part.unlink()
 
     def largest(self) -> Item:
@@ -83,9 +83,9 @@ def test_damage_without_parity_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_not_the_item_is_told_from_it(bundle: Bundle) -> None:
     place = bundle.root / "blob"
     with Items(bundle.index, bundle.digest, scan(bundle.out), bundle.staging) as items:
-        assert not items.right(bundle.largest(), place)
+        assert not items.verify(bundle.largest(), place)
         place.write_bytes(b"wrong")
-        assert not items.right(bundle.largest(), place)
+        assert not items.verify(bundle.largest(), place)
 
 
 def test_volumes_may_come_one_at_a_time_in_any_order(bundle: Bundle) -> None:
@@ -104,7 +104,7 @@ def test_volumes_may_come_one_at_a_time_in_any_order(bundle: Bundle) -> None:
         except MissingInputError as error:
             assert "what is right so far is kept" in error.hint
             with Items(bundle.index, bundle.digest, scan(bundle.out), bundle.staging) as items:
-                items.keep()
+                items.keep_shards()
             ends.append("kept")
         volume.unlink()
     assert ends == ["kept"] * (len(volumes) - 1) + ["whole"]
@@ -113,7 +113,7 @@ def test_volumes_may_come_one_at_a_time_in_any_order(bundle: Bundle) -> None:
 def test_what_was_kept_is_proved_again(bundle: Bundle) -> None:
     (bundle.out / "volume-002.cfv").rename(bundle.root / "volume-002.cfv")
     with Items(bundle.index, bundle.digest, scan(bundle.out), bundle.staging) as items:
-        items.keep()
+        items.keep_shards()
     (bundle.out / "volume-001.cfv").unlink()
     (bundle.root / "volume-002.cfv").rename(bundle.out / "volume-002.cfv")
     spoil(bundle.staging / "data-001", (0, 100), (200_000, 100))

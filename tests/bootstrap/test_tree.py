@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from coldforge.bootstrap.tree import Tree, resolve
+from coldforge.bootstrap.tree import Tree, resolve_link
 from coldforge.errors import RefusedError
 
 NAMES = some.text("ab./\0\\", max_size=8)
@@ -92,7 +92,7 @@ def test_nothing_whatever_gets_out(
             elif kind == "d":
                 tree.folder(path)
             elif kind == "l":
-                tree.link(path, resolve(path, target))
+                tree.link(path, resolve_link(path, target))
             else:
                 tree.hard(path, target)
         except RefusedError as error:
@@ -113,4 +113,4 @@ def test_nothing_whatever_gets_out(
     ],
 )
 def test_a_target_is_followed_from_where_its_link_lies(path: str, target: str, found: str) -> None:
-    assert resolve(path, target) == found
+    assert resolve_link(path, target) == found

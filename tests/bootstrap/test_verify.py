@@ -11,13 +11,13 @@ from hypothesis import strategies as some
 from coldforge.bootstrap.folder import Copies
 from coldforge.bootstrap.verify import (
     TYPE,
-    as_trust,
-    claims,
+    as_trust_file,
+    bundle_by_digest,
+    bundle_by_signatures,
+    claimed_signatures,
     parse_signatures,
     parse_trust,
     signers,
-    told,
-    trusted,
 )
 from coldforge.bundle.format.index import TYPE as THEIRS
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
@@ -76,12 +76,12 @@ def test_it_judges_as_the_tool_does(
     said = their_signers(trusting, TYPE, data, signatures)
     plain = parse_trust(trusting.payload)
     held = copies((data, signatures))
-    assert signers(plain, data, claims(next(iter(held.values())))) == said
+    assert signers(plain, data, claimed_signatures(next(iter(held.values())))) == said
     if len(said) >= trusting.threshold:
-        assert trusted(held, plain) == next(iter(held))
+        assert bundle_by_signatures(held, plain) == next(iter(held))
     else:
         with pytest.raises(RefusedError):
-            trusted(held, plain)
+            bundle_by_signatures(held, plain)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_each_refusal_has_its_own_line(by: tuple[str, ...], kind: str, why: str)
     plain = parse_trust(trust("anna", "ben", threshold=2).payload)
     data = index()
     with pytest.raises(RefusedError, match=why) as caught:
-        trusted(copies((data, signed(data, *by, kind=kind))), plain)
+        bundle_by_signatures(copies((data, signed(data, *by, kind=kind))), plain)
     assert caught.value.hint
     assert caught.value.exit_code == 4
 
@@ -107,31 +107,31 @@ def test_of_two_bundles_the_newest_that_is_signed_counts() -> None:
     plain = parse_trust(trust("anna").payload)
     old, new, newest = index(1), index(2), index(3)
     held = copies((new, signed(new, "anna")), (old, signed(old, "anna")), (newest, []))
-    assert trusted(held, plain) == hashlib.sha256(new).hexdigest()
+    assert bundle_by_signatures(held, plain) == hashlib.sha256(new).hexdigest()
 
 
 def test_signatures_of_several_copies_count_together() -> None:
     data = index()
     held = Copies(data, [document(signed(data, name)) for name in ("anna", "ben")])
     plain = parse_trust(trust("anna", "ben", threshold=2).payload)
-    assert trusted({"x": held}, plain) == "x"
+    assert bundle_by_signatures({"x": held}, plain) == "x"
 
 
 def test_a_digest_told_by_hand_names_its_index() -> None:
     held = copies((index(), []))
     (digest,) = held
-    assert told(held, f" {digest.upper()}\n") == digest
+    assert bundle_by_digest(held, f" {digest.upper()}\n") == digest
     with pytest.raises(RefusedError) as caught:
-        told(held, "\x1b[2J" + "0" * 64)
+        bundle_by_digest(held, "\x1b[2J" + "0" * 64)
     assert digest in caught.value.hint
     assert caught.value.message.isprintable()
 
 
 def test_no_index_at_all_is_something_missing() -> None:
     with pytest.raises(MissingInputError):
-        told({}, "0" * 64)
+        bundle_by_digest({}, "0" * 64)
     with pytest.raises(MissingInputError):
-        trusted({}, parse_trust(trust("anna").payload))
+        bundle_by_signatures({}, parse_trust(trust("anna").payload))
 
 
 @pytest.mark.parametrize(
@@ -183,14 +183,14 @@ def test_an_odd_trust_file_is_refused_here_and_by_the_tool(change: dict[str, Any
 
 @pytest.mark.parametrize(("text", "name"), [(" anna\n", "anna"), ("\n", "sender")])
 def test_one_public_key_is_a_trust_file(text: str, name: str) -> None:
-    made = as_trust((KEY["key"] + text).encode())
+    made = as_trust_file((KEY["key"] + text).encode())
     assert theirs(made, "it").keys[0].name == name
     assert len(parse_trust(made).keys) == 1
 
 
 def test_a_trust_file_stays_what_it_is() -> None:
     data = json.dumps(SOUND).encode()
-    assert as_trust(data) == data
+    assert as_trust_file(data) == data
 
 
 @pytest.mark.parametrize(("size", "fits"), [(1 << 20, True), ((1 << 20) + 1, False)])
@@ -227,7 +227,7 @@ def test_of_the_file_of_one_public_key_16_kilobytes_count() -> None:
     line = KEY["key"] + "anna".rjust((1 << 14) - len(KEY["key"]))
     assert len(line) == 1 << 14
     for rest in ("", " another"):
-        made = json.loads(as_trust((line + rest).encode()))
+        made = json.loads(as_trust_file((line + rest).encode()))
         assert [one["name"] for one in made["keys"]] == ["anna"]
 
 

@@ -12,7 +12,7 @@ from coldforge.bootstrap import volume
 from coldforge.bootstrap.volume import (
     FOOTER,
     MAGIC,
-    open_plain,
+    open_regular,
     read_footer,
     read_index,
     read_signatures,
@@ -25,12 +25,12 @@ WHOLE = PAYLOAD + writing.trailer("data", 7, len(PAYLOAD), INDEX, SIGNATURES)
 
 
 def test_what_is_written_is_read() -> None:
-    for sort in ("data", "parity"):
-        trailer = writing.trailer(sort, 7, 3, INDEX, SIGNATURES)  # type: ignore[arg-type]
+    for kind in ("data", "parity"):
+        trailer = writing.trailer(kind, 7, 3, INDEX, SIGNATURES)  # type: ignore[arg-type]
         stream = io.BytesIO(b"abc" + trailer)
         footer = read_footer(stream)
         assert footer is not None
-        assert (footer.sort, footer.number, footer.payload) == (sort, 7, 3)
+        assert (footer.kind, footer.number, footer.payload) == (kind, 7, 3)
         assert footer.bundle == hashlib.sha256(INDEX).hexdigest()
         assert read_index(stream, footer) == INDEX
         assert read_signatures(stream, footer) == SIGNATURES
@@ -38,7 +38,7 @@ def test_what_is_written_is_read() -> None:
 
 def test_both_sides_mean_the_same_form() -> None:
     assert (writing.FOOTER.format, writing.MAGIC) == (FOOTER.format, MAGIC)
-    assert {mark: name for name, mark in writing.SORTS.items()} == volume.SORTS
+    assert {mark: name for name, mark in writing.KINDS.items()} == volume.KINDS
 
 
 @given(some.integers(0, len(WHOLE) - 1), some.integers(1, 255))
@@ -74,9 +74,9 @@ def bomb(size: int) -> tuple[io.BytesIO, volume.Footer]:
 
 
 def test_a_bomb_is_not_unpacked() -> None:
-    stream, footer = bomb(volume.MOST_SIGNATURES)
-    assert read_signatures(stream, footer) == bytes(volume.MOST_SIGNATURES)
-    stream, footer = bomb(volume.MOST_SIGNATURES + 1)
+    stream, footer = bomb(volume.MAX_SIGNATURES)
+    assert read_signatures(stream, footer) == bytes(volume.MAX_SIGNATURES)
+    stream, footer = bomb(volume.MAX_SIGNATURES + 1)
     assert read_signatures(stream, footer) is None
 
 
@@ -92,16 +92,16 @@ def test_only_plain_files_are_opened(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
-    with open_plain(tmp_path / "file") as stream:
+    with open_regular(tmp_path / "file") as stream:
         assert stream.read() == b"x"
     for name in ("link", "dangling", "pipe", "folder"):
         with pytest.raises(RefusedError) as caught:
-            open_plain(tmp_path / name)
+            open_regular(tmp_path / name)
         assert name in caught.value.message
 
 
 def test_the_limits_are_those_of_every_release() -> None:
-    assert (volume.MOST_INDEX, volume.MOST_SIGNATURES) == (256 << 20, 1 << 20)
+    assert (volume.MAX_INDEX, volume.MAX_SIGNATURES) == (256 << 20, 1 << 20)
 
 
 def test_signatures_of_a_mebibyte_are_read_and_no_more() -> None:

@@ -9,8 +9,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from coldforge.bundle.format.index import TYPE, Index, Tool
-from coldforge.bundle.format.volume import FOOTER, Sort, trailer
-from coldforge.bundle.packing.manifest_draft import Draft, Source
+from coldforge.bundle.format.volume import FOOTER, VolumeKind, trailer
+from coldforge.bundle.packing.items import BundleContents, BundleItem
 from coldforge.bundle.packing.pack import pack
 from coldforge.bundle.stores import Stores
 from coldforge.files.digest import canonical_json
@@ -48,7 +48,7 @@ def noise(seed: object, size: int) -> bytes:
 
 def source(
     folder: Path, name: str, data: bytes, encoded: bytes | None = None, **other: Any
-) -> Source:
+) -> BundleItem:
     """An item; `encoded`: what is sent for it."""
     folder.mkdir(parents=True, exist_ok=True)
     sent = data if encoded is None else encoded
@@ -64,10 +64,10 @@ def source(
         "path": path,
         "digest": path.name,
     }
-    return Source(**fields | other)
+    return BundleItem(**fields | other)
 
 
-def sources(folder: Path, count: int = 6, size: int = 100_000) -> list[Source]:
+def sources(folder: Path, count: int = 6, size: int = 100_000) -> list[BundleItem]:
     """Items of both stores, of all sizes up to `size`."""
     stores = ("mirror", "layout")
     return [
@@ -76,7 +76,7 @@ def sources(folder: Path, count: int = 6, size: int = 100_000) -> list[Source]:
     ]
 
 
-def draft(items: list[Source], **other: Any) -> Draft:
+def draft(items: list[BundleItem], **other: Any) -> BundleContents:
     fields: dict[str, Any] = {
         "kind": "build",
         "stack": "demo",
@@ -85,13 +85,13 @@ def draft(items: list[Source], **other: Any) -> Draft:
         "image": "",
         "tags": {},
         "tool": TOOL,
-        "sources": items,
+        "items": items,
     }
-    return Draft(**fields | other)
+    return BundleContents(**fields | other)
 
 
 def bundle(
-    out: Path, items: list[Source], split: int = 0, share: float = 0.0, **other: Any
+    out: Path, items: list[BundleItem], split: int = 0, share: float = 0.0, **other: Any
 ) -> Index:
     """Pack a bundle that `sender` signs."""
     keys = other.pop("keys", [private("sender")])
@@ -122,9 +122,9 @@ def spoil(path: Path, *ranges: tuple[int, int]) -> None:
     path.write_bytes(bytes(data))
 
 
-def payloads(out: Path) -> dict[Path, tuple[Sort, int, bytes]]:
-    """Read every volume: its sort, its number, its payload."""
-    found: dict[Path, tuple[Sort, int, bytes]] = {}
+def payloads(out: Path) -> dict[Path, tuple[VolumeKind, int, bytes]]:
+    """Read every volume: its kind, its number, its payload."""
+    found: dict[Path, tuple[VolumeKind, int, bytes]] = {}
     for path in out.glob("*.cfv"):
         data = path.read_bytes()
         _, mark, number, size, *_ = FOOTER.unpack(data[-FOOTER.size :])
@@ -136,11 +136,11 @@ def seal_again(out: Path, index: bytes, *names: str, signatures: bytes = b"") ->
     """Put another index, signed by `names` or with `signatures`, into every place of a bundle."""
     signed = [msgspec.to_builtins(sign(TYPE, index, private(name))) for name in names]
     signatures = signatures or canonical_json({"signatures": signed, "trust": []})
-    for path, (sort, number, payload) in payloads(out).items():
-        path.write_bytes(payload + trailer(sort, number, len(payload), index, signatures))
+    for path, (kind, number, payload) in payloads(out).items():
+        path.write_bytes(payload + trailer(kind, number, len(payload), index, signatures))
     (out / "index.json").write_bytes(index)
     (out / "signatures.json").write_bytes(signatures)
 
 
-def digests(items: list[Source]) -> set[str]:
+def digests(items: list[BundleItem]) -> set[str]:
     return {item.sha256 for item in items}

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.bundle.format.index import Tool
-from coldforge.bundle.packing.manifest_draft import Draft, Source
+from coldforge.bundle.packing.items import BundleContents, BundleItem
 
 TOOL = Tool(version="0", revision="0", python="3.11", runtime=[], wheels={}, project="")
 
 
-def source(folder: Path, name: str, data: bytes, **other: Any) -> Source:
+def source(folder: Path, name: str, data: bytes, **other: Any) -> BundleItem:
     sha256 = hashlib.sha256(data).hexdigest()
     path = folder / sha256
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,10 +25,10 @@ def source(folder: Path, name: str, data: bytes, **other: Any) -> Source:
         "base": "",
         "path": path,
     }
-    return Source(**values | other)
+    return BundleItem(**values | other)
 
 
-def draft(folder: Path, content: Mapping[str, bytes], **other: Any) -> Draft:
+def draft(folder: Path, content: Mapping[str, bytes], **other: Any) -> BundleContents:
     values: dict[str, Any] = {
         "kind": "build",
         "stack": "demo",
@@ -37,9 +37,9 @@ def draft(folder: Path, content: Mapping[str, bytes], **other: Any) -> Draft:
         "image": "",
         "tags": {},
         "tool": TOOL,
-        "sources": [source(folder, name, data) for name, data in content.items()],
+        "items": [source(folder, name, data) for name, data in content.items()],
     }
-    return Draft(**values | other)
+    return BundleContents(**values | other)
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from coldforge.bundle.inventory import Have
+from coldforge.bundle.inventory import Inventory
 from coldforge.bundle.packing.tool import RUNTIME
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
@@ -108,10 +108,10 @@ def image(space: Workspace, layers: dict[str, bytes], **labels: str) -> Descript
     return manifest
 
 
-def having(mirror: list[str] | None = None, layout: list[str] | None = None) -> Have:
+def having(mirror: list[str] | None = None, layout: list[str] | None = None) -> Inventory:
     """The inventory of a place that has just these blobs."""
     short = [
         b"".join(sorted({bytes.fromhex(one)[:10] for one in held or []}))
         for held in (mirror, layout)
     ]
-    return Have("0", short[0], short[1], {}, [], 0)
+    return Inventory("0", short[0], short[1], {}, [], 0)

@@ -125,3 +125,12 @@ def test_what_is_published_is_on_disk_before_its_name_and_its_name_after(
     events = record_syncs(monkeypatch)
     publish(tmp_path / "part", tmp_path / "whole")
     assert events == ["sync part", "rename whole", f"sync {tmp_path.name}"]
+
+
+def test_all_bytes_are_in_the_file_when_it_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: sizes.append(os.fstat(handle).st_size))
+    write_file(tmp_path / "a", b"data")
+    assert sizes[0] == len(b"data")

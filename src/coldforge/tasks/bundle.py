@@ -10,15 +10,15 @@ from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.tasks._command import emit, task
 
 if TYPE_CHECKING:
-    from coldforge.bundle.inspect import Seen
-    from coldforge.bundle.packing.bundle import Made
-    from coldforge.bundle.receiving.receive import Received
+    from coldforge.bundle.inspect import Inspection
+    from coldforge.bundle.packing.bundle import PackedBundle
+    from coldforge.bundle.receiving.receive import ReceiveResult
 
 JSON = "Print the result for programs."
 STATES = {
     (False, None): "not here",
     (True, None): "here",
-    (True, True): "right",
+    (True, True): "intact",
     (True, False): "damaged",
 }
 
@@ -27,21 +27,21 @@ STATES = {
     task,
     help={
         "out": "File to write, for the sender of the next bundle.",
-        "qr": "Page of QR codes to write as well, for a site that lets only paper out.",
+        "qr": "Page of QR codes to write as well, for a site that only paper may leave.",
         "json": JSON,
     },
 )
 def have(context: Context, out: str, qr: str = "", json: bool = False) -> None:
-    """Write an inventory of what this place has: the sender packs only what it lacks.
+    """Write an inventory of what is here: the sender packs only what it lacks.
 
     Example: invoke mirror.have --out have.cfh
     """
-    from coldforge.bundle.inventory import SHORT, encode, take
+    from coldforge.bundle.inventory import SHORT, encode, take_inventory
     from coldforge.bundle.qr import write_page
     from coldforge.paths import Workspace
     from coldforge.progress import amount
 
-    found = take(Workspace.find())
+    found = take_inventory(Workspace.find())
     data = encode(found)
     Path(out).write_bytes(data)
     count = (len(found.mirror) + len(found.layout)) // SHORT
@@ -61,9 +61,9 @@ def have(context: Context, out: str, qr: str = "", json: bool = False) -> None:
         "out": "Folder to fill: a disk, or a folder to copy to one.",
         "stack": "Name of docker/stacks/NAME.toml.",
         "for": "build: all that a build reads. install: the built image and its evidence.",
-        "have": "What the receiver has, by mirror.have; or a text file of its scanned codes.",
-        "split": "The most a file may have: 4G fits any stick. Default: one volume.",
-        "parity": "Share that may be lost or damaged and is rebuilt: 10%.",
+        "have": "The receiver's inventory from mirror.have, or a text file of its scanned codes.",
+        "split": "Largest size of a volume: 4G fits any stick. Default: one volume.",
+        "parity": "Share that can be lost or damaged and is rebuilt: 10%.",
         "sign": "Private key to sign with; repeatable.",
         "json": JSON,
     },
@@ -79,14 +79,14 @@ def pack(  # noqa: PLR0913, PLR0917 - one flag each
     parity: str = "",
     json: bool = False,
 ) -> None:
-    """Pack exactly what a receiver lacks, and the tool; the same command continues a killed run.
+    """Pack what a receiver lacks, and the tool; the same command continues a killed run.
 
     Example: invoke mirror.bundle --out /media/usb --split 4G --parity 10% --sign ~/keys/anna
     """
     from coldforge.bundle.format.sizes import parse_share, parse_size
-    from coldforge.bundle.packing.bundle import Terms
+    from coldforge.bundle.packing.bundle import PackOptions
     from coldforge.bundle.packing.bundle import bundle as make
-    from coldforge.bundle.qr import read_have
+    from coldforge.bundle.qr import read_inventory
     from coldforge.paths import Workspace
     from coldforge.trust.keys import read_private
 
@@ -94,7 +94,7 @@ def pack(  # noqa: PLR0913, PLR0917 - one flag each
         raise UnknownNameError("kind of bundle", for_, ["build", "install"])
     size, share = parse_size(split), parse_share(parity)
     keys = [read_private(Path(name).expanduser()) for name in sign]
-    terms = Terms(read_have(Path(have)) if have else None, size, share, keys)
+    terms = PackOptions(read_inventory(Path(have)) if have else None, size, share, keys)
     made = make(
         Workspace.find(), stack, "install" if for_ == "install" else "build", Path(out), terms
     )
@@ -111,7 +111,7 @@ def pack(  # noqa: PLR0913, PLR0917 - one flag each
     },
 )
 def inspect(context: Context, folder: str, verify: bool = False, json: bool = False) -> None:
-    """Say what a bundle holds, and whether the keys trusted here vouch for it; take nothing in.
+    """Show what a bundle holds, and whether keys trusted here signed it; receive nothing.
 
     Example: invoke mirror.inspect /media/usb --verify
     """
@@ -120,9 +120,9 @@ def inspect(context: Context, folder: str, verify: bool = False, json: bool = Fa
     from coldforge.bundle.inspect import inspect as look
     from coldforge.paths import Workspace
 
-    seen = look(Workspace.find(), _folder(folder), verify)
-    emit(msgspec.to_builtins(seen), json, _seen_text(seen))
-    if any(file.right is False for file in seen.volumes):
+    found = look(Workspace.find(), _folder(folder), verify)
+    emit(msgspec.to_builtins(found), json, _inspection_text(found))
+    if any(file.right is False for file in found.volumes):
         raise SystemExit(1)
 
 
@@ -137,19 +137,19 @@ def inspect(context: Context, folder: str, verify: bool = False, json: bool = Fa
     },
 )
 def sign(context: Context, folder: str, key: list[str], json: bool = False) -> None:
-    """Add a signature to a bundle that is made, every byte of it checked first.
+    """Add a signature to a finished bundle, after checking every byte of it.
 
-    For receivers that want the word of several people: mirror.bundle has made it with the first's.
+    For receivers that require signatures of several people; mirror.bundle --sign adds the first.
 
     Example: invoke mirror.sign /media/usb --key ~/keys/ben
     """
-    from coldforge.bundle.packing.cosign import endorse
+    from coldforge.bundle.packing.cosign import cosign
     from coldforge.trust.keys import read_private
 
     if not key:
-        raise ColdforgeError("no key to sign with was named", "give --key FILE")
+        raise ColdforgeError("--key is missing", "give --key FILE")
     place = _folder(folder)
-    done = endorse(place, [read_private(Path(name).expanduser()) for name in key])
+    done = cosign(place, [read_private(Path(name).expanduser()) for name in key])
     signers = "\n".join(f"signed by {keyid}" for keyid in done.signers)
     emit(done._asdict(), json, f"bundle {done.bundle}\n{signers}")
 
@@ -160,14 +160,14 @@ def sign(context: Context, folder: str, key: list[str], json: bool = False) -> N
     help={
         "folder": "Folder that holds the bundle, or some volumes of it.",
         "older": "Take the files of a bundle older than what is here; it changes no names.",
-        "digest": "sha256 of its index.json, told by the sender: stands for signatures.",
+        "digest": "sha256 of its index.json, from the sender; replaces signatures.",
         "json": JSON,
     },
 )
 def receive(
     context: Context, folder: str, older: bool = False, digest: str = "", json: bool = False
 ) -> None:
-    """Take in a bundle, or the volumes of it that are here; repairs, verifies, continues.
+    """Receive a bundle, or the volumes of it that are here; verify, repair, continue.
 
     Exit status: 3 while something is missing, 4 for a bundle that is refused.
 
@@ -175,27 +175,27 @@ def receive(
     """
     import msgspec
 
-    from coldforge.bundle.receiving.missing import ShortageError
-    from coldforge.bundle.receiving.receive import Options
+    from coldforge.bundle.receiving.missing import IncompleteBundleError
+    from coldforge.bundle.receiving.receive import ReceiveOptions
     from coldforge.bundle.receiving.receive import receive as take_in
     from coldforge.paths import Workspace
 
     try:
-        done = take_in(Workspace.find(), _folder(folder), Options(older, digest))
-    except ShortageError as error:
+        done = take_in(Workspace.find(), _folder(folder), ReceiveOptions(older, digest))
+    except IncompleteBundleError as error:
         if json:
-            emit({"missing": msgspec.to_builtins(error.lacks)}, json, "")
+            emit({"missing": msgspec.to_builtins(error.missing)}, json, "")
         raise
     emit(msgspec.to_builtins(done), json, _received_text(done))
 
 
 def _folder(name: str) -> Path:
     if not Path(name).is_dir():
-        raise ColdforgeError(f"{name} is no folder", "name the folder that holds the volumes")
+        raise ColdforgeError(f"{name} is not a folder", "name the folder that holds the volumes")
     return Path(name)
 
 
-def _made(made: "Made") -> dict[str, object]:
+def _made(made: "PackedBundle") -> dict[str, object]:
     return {
         "bundle": made.bundle,
         "bytes": made.size,
@@ -207,7 +207,7 @@ def _made(made: "Made") -> dict[str, object]:
     }
 
 
-def _made_text(made: "Made", out: str) -> str:
+def _made_text(made: "PackedBundle", out: str) -> str:
     from coldforge.progress import amount
 
     index = made.index
@@ -219,23 +219,24 @@ def _made_text(made: "Made", out: str) -> str:
     return "\n".join([*lines, f"bundle {made.bundle}"])
 
 
-def _seen_text(seen: "Seen") -> str:
-    from coldforge.bundle.ledger import day
+def _inspection_text(found: "Inspection") -> str:
+    from coldforge.bundle.ledger import format_time
     from coldforge.progress import amount
 
-    vouched = "the keys trusted here vouch for it" if seen.trusted else seen.why
-    size = amount(sum(item.size for item in seen.items))
-    lines = [f"bundle {seen.bundle}, {vouched}"]
-    lines += [f"for {seen.kind} of {seen.stack}, {day(seen.serial)}, tool {seen.revision[:12]}"]
-    lines += [f"{len(seen.items)} items, {size}"]
+    trusted = "signed by keys trusted here" if found.trusted else found.why
+    size = amount(sum(item.size for item in found.items))
+    lines = [f"bundle {found.bundle}, {trusted}"]
+    made = format_time(found.serial)
+    lines += [f"for {found.kind} of {found.stack}, {made}, tool {found.revision[:12]}"]
+    lines += [f"{len(found.items)} items, {size}"]
     lines += [
         f"{file.name}  {amount(file.size):>9}  {STATES[file.present, file.right]}"
-        for file in seen.volumes
+        for file in found.volumes
     ]
     return "\n".join(lines)
 
 
-def _received_text(done: "Received") -> str:
+def _received_text(done: "ReceiveResult") -> str:
     from coldforge.progress import amount
 
     name = f"bundle {done.bundle[:12]} for {done.kind} of {done.stack}"

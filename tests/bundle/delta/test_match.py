@@ -4,15 +4,15 @@ from pathlib import Path
 import pytest
 
 from coldforge.bundle.delta import match
-from coldforge.bundle.delta.match import Step
-from coldforge.bundle.delta.tar_chunks import Blob
+from coldforge.bundle.delta.match import DeltaStep
+from coldforge.bundle.delta.tar_chunks import BlobReader
 from tests.bundle.tars import tar
 
 
-def steps(folder: Path, base: bytes, new: bytes) -> list[Step]:
+def steps(folder: Path, base: bytes, new: bytes) -> list[DeltaStep]:
     (folder / "base").write_bytes(base)
     (folder / "new").write_bytes(new)
-    with Blob(folder / "base") as old, Blob(folder / "new") as made:
+    with BlobReader(folder / "base") as old, BlobReader(folder / "new") as made:
         found = list(match.match(old, made, lambda count: None))
     assert sum(step.size for step in found) == len(new)
     return found
@@ -24,7 +24,7 @@ def noise(seed: int, size: int) -> bytes:
 
 def test_equal_layers_are_one_copy(tmp_path: Path) -> None:
     data = tar({str(number): noise(number, 900) for number in range(50)})
-    assert steps(tmp_path, data, data) == [Step(len(data), 0, -1)]
+    assert steps(tmp_path, data, data) == [DeltaStep(len(data), 0, -1)]
 
 
 def test_a_new_member_between_others_leaves_two_copies(tmp_path: Path) -> None:
@@ -73,5 +73,5 @@ def test_relatives_far_apart_are_looked_at_one_by_one(
 
 
 def test_without_a_base_all_is_new(tmp_path: Path) -> None:
-    assert steps(tmp_path, b"", b"abc") == [Step(3, 0, 0)]
+    assert steps(tmp_path, b"", b"abc") == [DeltaStep(3, 0, 0)]
     assert steps(tmp_path, b"abc", b"") == []

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from coldforge.bootstrap.grid import Grid, shard_size, shards_of
+from coldforge.bootstrap.grid import Grid, shard_count, shard_size
 from coldforge.bundle.format.index import Volume, encode
 from coldforge.bundle.format.validate import read_index
 from coldforge.errors import RefusedError
@@ -199,7 +199,7 @@ def carried(**change: Any) -> dict[str, Any]:
 
 def large(size: int) -> dict[str, Any]:
     """An index whose one volume has `size` bytes."""
-    shards = shards_of(size, shard_size([size]))
+    shards = shard_count(size, shard_size([size]))
     return changed(volumes=[Volume(size, A, base64.b64encode(bytes(8 * shards)).decode())])
 
 

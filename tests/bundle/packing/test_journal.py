@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.bundle.format.index import Index, Volume
-from coldforge.bundle.packing.journal import NAME, Journal, begin, check_free, end
+from coldforge.bundle.packing.journal import NAME, Journal, begin, check_usable, finish
 from coldforge.bundle.packing.layout import arrange
 from coldforge.errors import ColdforgeError
 from tests.bundle.makebundle import draft
@@ -27,7 +27,7 @@ def test_what_was_finished_is_known_by_the_next_run(out: Path, plan: Index) -> N
     journal.volumes.append(Volume(7, "a" * 64, ""))
     journal.write(out)
     assert begin(out, plan, []) == journal
-    end(out)
+    finish(out)
     assert list(out.iterdir()) == []
 
 
@@ -48,10 +48,10 @@ def test_a_journal_that_cannot_be_read_is_named(out: Path, plan: Index) -> None:
 def test_hidden_files_of_a_disk_do_not_matter_and_others_do(out: Path) -> None:
     (out / "lost+found").mkdir()
     (out / ".Trash").mkdir()
-    check_free(out)
+    check_usable(out)
     (out / "note.txt").touch()
     with pytest.raises(ColdforgeError, match=r"note\.txt"):
-        check_free(out)
+        check_usable(out)
 
 
 def test_it_is_on_disk_when_it_is_written_and_gone_when_it_ends(
@@ -61,5 +61,5 @@ def test_it_is_on_disk_when_it_is_written_and_gone_when_it_ends(
     Journal("plan", plan.serial).write(out)
     assert events == [f"sync {NAME}.part", f"rename {NAME}", "sync out"]
     events.clear()
-    end(out)
+    finish(out)
     assert events == ["sync out"]

@@ -126,7 +126,7 @@ def test_the_same_blob_twice_is_packed_once(tmp_path: Path) -> None:
 
 def test_a_damaged_blob_stops_the_packing_by_name(tmp_path: Path) -> None:
     made = draft(tmp_path / "in", {"torch 2.13.0": b"right"})
-    made.sources[0].path.write_bytes(b"wrong")
+    made.items[0].path.write_bytes(b"wrong")
     with pytest.raises(ColdforgeError, match=r"torch 2.13.0 .* is damaged here") as caught:
         pack(tmp_path / "out", made)
     assert "./invokew mirror.verify" in caught.value.hint
@@ -137,7 +137,7 @@ def test_damaged_packed_bytes_are_found_by_their_own_digest(tmp_path: Path) -> N
     good = hashlib.sha256(b"packed").hexdigest()
     item = source(tmp_path, "layer", b"unpacked", encoding="zstd", digest=good, store="layout")
     item.path.write_bytes(b"pAcked")
-    made = draft(tmp_path, {}, sources=[item])
+    made = draft(tmp_path, {}, items=[item])
     with pytest.raises(ColdforgeError, match=r"layer .* is damaged here") as caught:
         pack(tmp_path / "out", made)
     assert caught.value.hint.startswith("remove ")
@@ -151,7 +151,7 @@ def test_a_cut_item_is_proved_though_its_beginning_was_packed_earlier(
     with pytest.raises(KeyboardInterrupt):
         pack(tmp_path / "out", made, SPLIT)
     monkeypatch.undo()
-    path = made.sources[0].path
+    path = made.items[0].path
     right = path.read_bytes()
     path.write_bytes(b"?" + right[1:])
     with pytest.raises(ColdforgeError, match=r"big .* is damaged"):

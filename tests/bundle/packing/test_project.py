@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bundle.packing.project import files, pack_project
+from coldforge.bundle.packing.project import checkout_files, pack_project
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
@@ -47,14 +47,14 @@ def test_a_new_stack_is_carried_and_a_persons_own_file_is_not(tmp_path: Path) ->
     space = in_git(tmp_path)
     (space.stacks / "new.toml").write_text("", "utf-8")
     (space.root / "notes.txt").write_text("secret", "utf-8")
-    assert "docker/stacks/new.toml" in files(space)
-    assert "notes.txt" not in files(space)
+    assert "docker/stacks/new.toml" in checkout_files(space)
+    assert "notes.txt" not in checkout_files(space)
 
 
 def test_a_file_that_was_removed_is_not_carried(tmp_path: Path) -> None:
     space = in_git(tmp_path)
     (space.root / "invokew").unlink()
-    assert "invokew" not in files(space)
+    assert "invokew" not in checkout_files(space)
 
 
 def test_the_same_files_are_the_same_bytes_with_git_and_without(tmp_path: Path) -> None:

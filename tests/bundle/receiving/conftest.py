@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bundle.packing.manifest_draft import Source
+from coldforge.bundle.packing.items import BundleItem
 from coldforge.paths import Workspace
 from tests.bundle.carry import (
     place,
@@ -13,7 +13,7 @@ from tests.bundle.carry import (
 
 
 @pytest.fixture
-def items(tmp_path: Path) -> list[Source]:
+def items(tmp_path: Path) -> list[BundleItem]:
     return sources(tmp_path / "in")
 
 

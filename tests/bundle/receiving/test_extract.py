@@ -6,7 +6,7 @@ import pytest
 import zstandard
 
 from coldforge.bundle.delta import delta
-from coldforge.bundle.packing.manifest_draft import Source
+from coldforge.bundle.packing.items import BundleItem
 from coldforge.bundle.receiving.receive import receive
 from coldforge.bundle.stores import Stores
 from coldforge.errors import MissingInputError, RefusedError
@@ -45,7 +45,7 @@ def test_compressed_items_and_deltas_of_deltas_are_decoded(
 
 
 def test_a_delta_against_what_is_not_here_is_named(
-    tmp_path: Path, out: Path, items: list[Source], space: Workspace
+    tmp_path: Path, out: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     odd = source(tmp_path / "in", "odd", b"x" * 9, b"y" * 9, encoding="delta", base="a" * 64)
     bundle(out, [*items, odd])
@@ -77,7 +77,7 @@ def test_a_delta_whose_base_rotted_here_says_so(
 
 @pytest.mark.parametrize("encoding", ["raw", "zstd"])
 def test_an_item_that_is_not_what_the_index_says_is_refused(
-    tmp_path: Path, out: Path, items: list[Source], space: Workspace, encoding: str
+    tmp_path: Path, out: Path, items: list[BundleItem], space: Workspace, encoding: str
 ) -> None:
     data = b"x" * 5000
     packed = data if encoding == "raw" else zstandard.compress(b"y" * 5000)

@@ -11,8 +11,8 @@ import pytest
 from coldforge.bootstrap import toolkit
 from coldforge.bootstrap.index import Tool as Carried
 from coldforge.bundle.format.index import Tool
-from coldforge.bundle.packing.manifest_draft import Source
-from coldforge.bundle.receiving.finish import carried
+from coldforge.bundle.packing.items import BundleItem
+from coldforge.bundle.receiving.finish import tool_folder
 from coldforge.bundle.receiving.receive import receive
 from coldforge.errors import RefusedError
 from coldforge.files.digest import canonical_json
@@ -25,7 +25,7 @@ from tests.bundle.carry import SERIAL, bundle, place, source, trust, visible
 from tests.synced import record_syncs
 
 
-def project(folder: Path, version: str, *names: str) -> Source:
+def project(folder: Path, version: str, *names: str) -> BundleItem:
     """A project that consists of `invokew`, and of members called `names`."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
@@ -36,7 +36,7 @@ def project(folder: Path, version: str, *names: str) -> Source:
     return source(folder, f"project {version}", out.getvalue())
 
 
-def tool(project: Source, revision: str) -> Tool:
+def tool(project: BundleItem, revision: str) -> Tool:
     return Tool("0", revision, "3.11", [], {}, project.sha256)
 
 
@@ -46,10 +46,10 @@ def dest(tmp_path: Path) -> Path:
     dest = tmp_path / "site"
     first = project(tmp_path / "in", "one")
     what = Carried("r1", "3.11", [], [], first.sha256)
-    with toolkit.alone(dest):
+    with toolkit.exclusive(dest):
         (dest / "tool" / toolkit.tool_id(what)).mkdir()
-        version = toolkit.lay_out(dest, what, lambda _: first.path)
-        toolkit.switch(dest, version)
+        version = toolkit.install(dest, what, lambda _: first.path)
+        toolkit.activate(dest, version)
     write_trust(dest / "site" / "trust.json", trust("sender"))
     return dest
 
@@ -63,9 +63,9 @@ def running(dest: Path) -> str:
 
 
 def test_a_carried_place_is_told_from_a_checkout(dest: Path, tmp_path: Path) -> None:
-    assert carried(space(dest)) == dest
-    assert carried(Workspace(dest / "coldforge")) == dest
-    assert carried(Workspace(tmp_path)) is None
+    assert tool_folder(space(dest)) == dest
+    assert tool_folder(Workspace(dest / "coldforge")) == dest
+    assert tool_folder(Workspace(tmp_path)) is None
 
 
 def test_a_newer_bundle_brings_a_newer_tool(dest: Path, tmp_path: Path) -> None:

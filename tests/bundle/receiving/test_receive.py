@@ -8,11 +8,12 @@ import pytest
 from coldforge.bootstrap.folder import scan
 from coldforge.bundle.format.index import Index, encode
 from coldforge.bundle.format.volume import FOOTER
-from coldforge.bundle.packing.manifest_draft import Source
-from coldforge.bundle.receiving.missing import ShortageError
-from coldforge.bundle.receiving.receive import Options, gather, receive
-from coldforge.bundle.receiving.volumes import Holdings
-from coldforge.bundle.site_state import alone, ledger_path, staging_path
+from coldforge.bundle.ledger import ledger_path
+from coldforge.bundle.packing.items import BundleItem
+from coldforge.bundle.receiving.missing import IncompleteBundleError
+from coldforge.bundle.receiving.receive import ReceiveOptions, exclusive, open_volumes, receive
+from coldforge.bundle.receiving.staging import staging_path
+from coldforge.bundle.receiving.volumes import VolumeSet
 from coldforge.bundle.stores import Stores
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
 from coldforge.paths import Workspace
@@ -33,7 +34,9 @@ from tests.bundle.carry import (
 )
 
 
-def test_every_item_lands_in_its_store(out: Path, items: list[Source], space: Workspace) -> None:
+def test_every_item_lands_in_its_store(
+    out: Path, items: list[BundleItem], space: Workspace
+) -> None:
     bundle(out, items, SPLIT)
     done = receive(space, out)
     stores = Stores(space)
@@ -51,7 +54,7 @@ def test_a_bundle_of_nothing_is_received(out: Path, space: Workspace) -> None:
 
 
 def test_a_complete_bundle_is_not_taken_twice(
-    out: Path, items: list[Source], space: Workspace
+    out: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     bundle(out, items)
     assert not receive(space, out).already
@@ -60,7 +63,7 @@ def test_a_complete_bundle_is_not_taken_twice(
 
 
 def test_what_was_lost_since_is_taken_again(
-    out: Path, items: list[Source], space: Workspace
+    out: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     bundle(out, items)
     receive(space, out)
@@ -69,7 +72,7 @@ def test_what_was_lost_since_is_taken_again(
 
 
 def test_what_is_here_is_not_read_from_the_volumes(
-    out: Path, items: list[Source], space: Workspace
+    out: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     index = bundle(out, items)
     receive(space, out)
@@ -87,7 +90,7 @@ def test_a_folder_that_holds_nothing_is_named(tmp_path: Path, space: Workspace) 
 
 
 def test_a_disk_that_is_too_small_is_known_before_anything_is_written(
-    out: Path, items: list[Source], space: Workspace, monkeypatch: pytest.MonkeyPatch
+    out: Path, items: list[BundleItem], space: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle(out, items)
     usage = shutil.disk_usage(out)._replace(free=1000)
@@ -97,17 +100,17 @@ def test_a_disk_that_is_too_small_is_known_before_anything_is_written(
     assert visible(space) == set()
 
 
-def test_one_receive_at_a_time(out: Path, items: list[Source], space: Workspace) -> None:
+def test_one_receive_at_a_time(out: Path, items: list[BundleItem], space: Workspace) -> None:
     bundle(out, items)
     with (
-        alone(space),
+        exclusive(space),
         pytest.raises(ColdforgeError, match="another receive is under way here"),
     ):
         receive(space, out)
 
 
 def test_an_older_bundle_is_refused_with_both_dates(
-    tmp_path: Path, items: list[Source], space: Workspace
+    tmp_path: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     bundle(tmp_path / "new", items[:3], serial=SERIAL + 86400)
     bundle(tmp_path / "old", items[3:])
@@ -116,14 +119,14 @@ def test_an_older_bundle_is_refused_with_both_dates(
         receive(space, tmp_path / "old")
     assert "--older" in caught.value.hint
     assert visible(space) == digests(items[:3])
-    assert receive(space, tmp_path / "old", Options(older=True)).taken == 3
+    assert receive(space, tmp_path / "old", ReceiveOptions(older=True)).taken == 3
     assert visible(space) == digests(items)
     with pytest.raises(RefusedError):
         receive(space, tmp_path / "old")
 
 
 def test_an_older_bundle_of_another_kind_is_welcome(
-    tmp_path: Path, items: list[Source], space: Workspace
+    tmp_path: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     bundle(tmp_path / "new", items[:3], serial=SERIAL + 1)
     bundle(tmp_path / "old", items[3:], kind="install")
@@ -132,11 +135,11 @@ def test_an_older_bundle_of_another_kind_is_welcome(
 
 
 def test_a_newer_bundle_clears_what_was_kept_of_an_older_one(
-    tmp_path: Path, items: list[Source], space: Workspace
+    tmp_path: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     bundle(tmp_path / "old", items, SPLIT)
     (tmp_path / "old" / "volume-001.cfv").unlink()
-    with pytest.raises(ShortageError):
+    with pytest.raises(IncompleteBundleError):
         receive(space, tmp_path / "old")
     assert len(list(staging_path(space).iterdir())) == 1
     bundle(tmp_path / "new", items, SPLIT, serial=SERIAL + 1)
@@ -145,7 +148,7 @@ def test_a_newer_bundle_clears_what_was_kept_of_an_older_one(
 
 
 def test_two_bundles_in_one_folder_are_told_apart(
-    tmp_path: Path, out: Path, items: list[Source], space: Workspace
+    tmp_path: Path, out: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     bundle(out, items)
     bundle(tmp_path / "other", items, serial=SERIAL + 1)
@@ -156,15 +159,15 @@ def test_two_bundles_in_one_folder_are_told_apart(
 
 
 def test_a_digest_told_by_hand_stands_for_a_signature(
-    tmp_path: Path, out: Path, items: list[Source]
+    tmp_path: Path, out: Path, items: list[BundleItem]
 ) -> None:
     bundle(out, items, keys=[])
     space = place(tmp_path / "closed")
     space.trust.unlink()
     with pytest.raises(RefusedError, match="no index here has the sha256"):
-        receive(space, out, Options(digest="0" * 64))
+        receive(space, out, ReceiveOptions(digest="0" * 64))
     digest = hashlib.sha256((out / "index.json").read_bytes()).hexdigest()
-    receive(space, out, Options(digest=digest.upper()))
+    receive(space, out, ReceiveOptions(digest=digest.upper()))
     assert visible(space) == digests(items)
 
 
@@ -175,7 +178,7 @@ def rotation(old: Trust, new: Trust, *names: str) -> Envelope:
 
 
 def test_a_rotation_comes_with_the_bundle_that_needs_it(
-    out: Path, items: list[Source], space: Workspace
+    out: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     new = trust("successor", version=2)
     envelope = rotation(read_trust(space.trust), new, "sender", "successor")
@@ -186,7 +189,7 @@ def test_a_rotation_comes_with_the_bundle_that_needs_it(
 
 
 def test_a_rotation_that_the_old_keys_did_not_sign_changes_nothing(
-    out: Path, items: list[Source], space: Workspace
+    out: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     before = read_trust(space.trust)
     envelope = rotation(before, trust("thief", version=2), "thief")
@@ -198,7 +201,7 @@ def test_a_rotation_that_the_old_keys_did_not_sign_changes_nothing(
 
 
 def test_a_checkout_with_another_lock_is_told(
-    out: Path, items: list[Source], space: Workspace
+    out: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     bundle(out, items)
     space.lock("demo").write_text("another\n", "utf-8")
@@ -206,7 +209,7 @@ def test_a_checkout_with_another_lock_is_told(
 
 
 def test_a_place_without_that_stack_is_told_nothing_of_locks(
-    out: Path, items: list[Source], space: Workspace
+    out: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     bundle(out, items)
     assert receive(space, out).project == ""
@@ -219,10 +222,10 @@ def index(tmp_path: Path) -> Index:
 
 def held(out: Path, index: Index) -> list[int]:
     """Count the files of each data volume."""
-    holdings = Holdings(index)
+    volumes = VolumeSet(index)
     with ExitStack() as stack:
-        gather(scan(out), hashlib.sha256(encode(index)).hexdigest(), holdings, stack)
-        return [len(holding.carried) for holding in holdings.of["data"]]
+        open_volumes(scan(out), hashlib.sha256(encode(index)).hexdigest(), volumes, stack)
+        return [len(reader.files) for reader in volumes.readers["data"]]
 
 
 def test_volumes_are_known_whatever_their_files_are_called(tmp_path: Path, index: Index) -> None:
@@ -248,3 +251,15 @@ def test_a_volume_of_another_bundle_is_passed_over(
     shutil.copy(tmp_path / "other" / "volume-001.cfv", tmp_path / "out" / "volume-002.cfv")
     assert held(tmp_path / "out", index) == [1, 0]
     assert "volume-002.cfv is not of this bundle; passed over" in capsys.readouterr().err
+
+
+def test_a_second_receive_is_kept_out_until_the_first_ends(space: Workspace) -> None:
+    with exclusive(space), pytest.raises(ColdforgeError, match="running here"), exclusive(space):
+        pass
+    with exclusive(space):
+        pass
+
+
+def test_what_a_site_keeps_is_in_its_folder(space: Workspace) -> None:
+    assert ledger_path(space).parent == space.site
+    assert staging_path(space, "abc").parent == staging_path(space)

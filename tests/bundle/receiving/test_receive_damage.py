@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bundle.packing.manifest_draft import Source
-from coldforge.bundle.receiving.missing import ShortageError
+from coldforge.bundle.packing.items import BundleItem
+from coldforge.bundle.receiving.missing import IncompleteBundleError
 from coldforge.bundle.receiving.receive import receive
 from coldforge.paths import Workspace
 from tests.bundle.carry import (
@@ -16,7 +16,7 @@ from tests.bundle.carry import (
 
 
 def test_a_lost_volume_is_rebuilt_from_parity(
-    out: Path, items: list[Source], space: Workspace, capsys: pytest.CaptureFixture[str]
+    out: Path, items: list[BundleItem], space: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle(out, items, SPLIT, 0.8)
     (out / "volume-001.cfv").unlink()
@@ -26,7 +26,9 @@ def test_a_lost_volume_is_rebuilt_from_parity(
     assert visible(space) == digests(items)
 
 
-def test_damage_is_rebuilt_and_counted(out: Path, items: list[Source], space: Workspace) -> None:
+def test_damage_is_rebuilt_and_counted(
+    out: Path, items: list[BundleItem], space: Workspace
+) -> None:
     index = bundle(out, items, SPLIT, 0.3)
     spoil(out / "volume-002.cfv", (70_000, 10))
     done = receive(space, out)
@@ -36,7 +38,7 @@ def test_damage_is_rebuilt_and_counted(out: Path, items: list[Source], space: Wo
 
 
 def test_a_volume_with_a_broken_end_is_known_by_its_name(
-    out: Path, items: list[Source], space: Workspace
+    out: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     bundle(out, items, SPLIT)
     for volume in out.glob("*.cfv"):
@@ -46,14 +48,14 @@ def test_a_volume_with_a_broken_end_is_known_by_its_name(
 
 
 def test_a_volume_with_a_broken_end_finds_its_index_in_the_staging(
-    tmp_path: Path, out: Path, items: list[Source], space: Workspace
+    tmp_path: Path, out: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     bundle(out, items, SPLIT)
     kept = out / "volume-001.cfv"
     disk = tmp_path / "disk"
     disk.mkdir()
     kept.rename(disk / kept.name)
-    with pytest.raises(ShortageError):
+    with pytest.raises(IncompleteBundleError):
         receive(space, out)
     spoil(disk / kept.name, ((disk / kept.name).stat().st_size - 30, 10))
     receive(space, disk)

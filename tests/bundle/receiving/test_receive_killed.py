@@ -15,10 +15,11 @@ import pytest
 import zstandard
 
 from coldforge.bundle.delta import delta
-from coldforge.bundle.packing.manifest_draft import Source
-from coldforge.bundle.receiving.missing import ShortageError
+from coldforge.bundle.ledger import ledger_path
+from coldforge.bundle.packing.items import BundleItem
+from coldforge.bundle.receiving.missing import IncompleteBundleError
 from coldforge.bundle.receiving.receive import receive
-from coldforge.bundle.site_state import ledger_path, staging_path
+from coldforge.bundle.receiving.staging import staging_path
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace
 from tests.bundle.carry import bundle, noise, payloads, place, source, visible, wrong
@@ -27,7 +28,7 @@ KILLS = 20
 SPLIT = 1_250_000
 
 
-def thirty(folder: Path) -> list[Source]:
+def thirty(folder: Path) -> list[BundleItem]:
     """Thirty blobs of 10 to 400 kB, every third one packed, every fifth a delta, in both stores."""
     random, made = Random(4), []
     for number in range(30):
@@ -41,7 +42,7 @@ def thirty(folder: Path) -> list[Source]:
     return made
 
 
-def changed(folder: Path, number: int, data: bytes, store: str) -> Source:
+def changed(folder: Path, number: int, data: bytes, store: str) -> BundleItem:
     """A delta of a blob with a word put in front."""
     old, new, encoded = folder / "old", folder / "new", io.BytesIO()
     old.write_bytes(data)
@@ -140,9 +141,9 @@ def named(sound: Path) -> set[str]:
 
 def check_named(space: Workspace, sound: Path, error: ColdforgeError) -> set[str]:
     """What is not visible is named, and nothing else; give the volumes that are asked for."""
-    assert isinstance(error, ShortageError)
-    assert {lack.sha256 for lack in error.lacks} == named(sound) - visible(space)
-    volumes = {name for lack in error.lacks for name in lack.volumes}
+    assert isinstance(error, IncompleteBundleError)
+    assert {lack.sha256 for lack in error.missing} == named(sound) - visible(space)
+    volumes = {name for lack in error.missing for name in lack.volumes}
     assert volumes
     assert all(name in error.hint for name in volumes)
     return volumes

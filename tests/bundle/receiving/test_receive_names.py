@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from coldforge.bundle.packing.manifest_draft import Source
-from coldforge.bundle.receiving.receive import Options, receive
-from coldforge.bundle.site_state import ledger_path
+from coldforge.bundle.ledger import ledger_path
+from coldforge.bundle.packing.items import BundleItem
+from coldforge.bundle.receiving.receive import ReceiveOptions, receive
 from coldforge.errors import MissingInputError
 from coldforge.image.oci.layout import CONFIG, LAYER, Layout
 from coldforge.image.oci.referrers import MANIFEST
@@ -19,7 +19,7 @@ from tests.bundle.carry import (
 )
 
 
-def image(folder: Path, lack: bool = False) -> tuple[list[Source], dict[str, Any]]:
+def image(folder: Path, lack: bool = False) -> tuple[list[BundleItem], dict[str, Any]]:
     """An image of one layer with evidence, as items and a tag."""
     layer, config = noise("layer", 70_000), b'{"architecture":"amd64"}'
     parts = [
@@ -78,5 +78,5 @@ def test_an_older_bundle_names_no_image(tmp_path: Path, out: Path, space: Worksp
     bundle(tmp_path / "new", items[:1], kind="install", serial=SERIAL + 1)
     receive(space, tmp_path / "new")
     bundle(out, items, kind="install", tags={"demo": tag}, image=tag["digest"])
-    assert receive(space, out, Options(older=True)).images == []
+    assert receive(space, out, ReceiveOptions(older=True)).images == []
     assert Layout(space.build / "oci").tags() == {}

@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.bundle.format.index import Index
 from coldforge.bundle.receiving.staging import Staging
-from coldforge.bundle.receiving.volumes import Holdings
+from coldforge.bundle.receiving.volumes import VolumeSet
 from tests.bundle.carry import bundle, noise, source, spoil
 
 SHARD = 65536
@@ -20,16 +20,16 @@ def index(tmp_path: Path) -> Index:
 def keep(index: Index, folder: Path, *volumes: Path) -> None:
     """Keep what is right of some copies of the volume."""
     for path in volumes:
-        holdings = Holdings(index)
-        with path.open("rb") as stream, Staging(folder, holdings) as staging:
-            holdings.of["data"][0].carried.append(stream.fileno())
-            staging.keep("data", 1, lambda _: None)
+        volumes = VolumeSet(index)
+        with path.open("rb") as stream, Staging(folder, volumes) as staging:
+            volumes.readers["data"][0].files.append(stream.fileno())
+            staging.copy_shards("data", 1, lambda _: None)
 
 
 def kept(index: Index, folder: Path) -> list[bytes | None]:
-    holdings = Holdings(index)
-    with Staging(folder, holdings):
-        return [holdings.prove("data", shard) for shard in range(4)]
+    volumes = VolumeSet(index)
+    with Staging(folder, volumes):
+        return [volumes.read_shard("data", shard) for shard in range(4)]
 
 
 def test_right_shards_are_kept_and_wrong_ones_leave_holes(tmp_path: Path, index: Index) -> None:
@@ -65,9 +65,9 @@ def test_links_and_strange_files_in_the_staging_are_not_used(tmp_path: Path, ind
     for name in ("data-002", "data-1", "other-001", "data-000"):
         (folder / name).write_bytes(DATA)
     (folder / "parity-001").symlink_to(tmp_path / "out" / "volume-001.cfv")
-    holdings = Holdings(index)
-    with Staging(folder, holdings):
-        assert not holdings.of["data"][0].present
+    volumes = VolumeSet(index)
+    with Staging(folder, volumes):
+        assert not volumes.readers["data"][0].present
 
 
 def test_keeping_takes_only_the_room_of_what_is_right(tmp_path: Path, index: Index) -> None:
@@ -76,13 +76,13 @@ def test_keeping_takes_only_the_room_of_what_is_right(tmp_path: Path, index: Ind
     held = (tmp_path / "staging" / "data-001").stat()
     assert held.st_size == len(DATA)
     assert 512 * held.st_blocks <= SHARD
-    holdings = Holdings(index)
-    with Staging(tmp_path / "staging", holdings) as staging:
-        assert staging.wants(holdings.of["data"][0]) == len(DATA) - 512 * held.st_blocks
+    volumes = VolumeSet(index)
+    with Staging(tmp_path / "staging", volumes) as staging:
+        assert staging.space_needed(volumes.readers["data"][0]) == len(DATA) - 512 * held.st_blocks
 
 
 def test_a_staging_that_nothing_is_put_into_is_not_made(tmp_path: Path, index: Index) -> None:
-    with Staging(tmp_path / "staging", Holdings(index)):
+    with Staging(tmp_path / "staging", VolumeSet(index)):
         pass
     assert not (tmp_path / "staging").exists()
     assert os.listdir(tmp_path)  # noqa: PTH208
