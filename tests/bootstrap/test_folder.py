@@ -60,7 +60,7 @@ def test_a_link_is_refused_by_name(tmp_path: Path, name: str) -> None:
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "volume-001.cfv")
-    with pytest.raises(RefusedError, match="no plain file"):
+    with pytest.raises(RefusedError, match="not a regular file"):
         scan(tmp_path)
 
 
@@ -95,7 +95,7 @@ def test_the_limit_of_files_is_that_of_every_release() -> None:
 def test_a_folder_of_too_many_files_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "MOST_FILES", 3)
+    monkeypatch.setattr(folder, "MAX_FILES", 3)
     for name in "abc":
         (tmp_path / name).touch()
     assert scan(tmp_path) == ({}, [])
@@ -108,7 +108,7 @@ def test_a_folder_of_too_many_files_is_refused(
 def test_an_index_beside_the_volumes_is_read_up_to_its_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, fits: bool
 ) -> None:
-    monkeypatch.setattr(folder, "MOST_INDEX", 1000)
+    monkeypatch.setattr(folder, "MAX_INDEX", 1000)
     (tmp_path / "index.json").write_bytes(bytes(size))
     assert len(scan(tmp_path).copies) == fits
 

@@ -5,13 +5,14 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.bootstrap.grid import (, shard_size
+from coldforge.bootstrap.grid import (
     MAX_GROUP,
     SHARD,
     SHARD_GROWTH,
     choose_grid,
     first_shards,
     shard_count,
+    shard_size,
 )
 
 SIZES = st.lists(st.integers(0, 60 * SHARD), max_size=12)

@@ -127,7 +127,7 @@ def test_an_index_is_read_up_to_its_limit(
     said: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = json.dumps(said).encode()
-    monkeypatch.setattr(module, "MOST_INDEX", len(data))
+    monkeypatch.setattr(module, "MAX_INDEX", len(data))
     assert parse_index(data).serial == said["serial"]
     with pytest.raises(ColdforgeError, match="too large"):
         parse_index(data + b" ")

@@ -67,7 +67,7 @@ def test_a_volume_that_says_it_is_another_is_found_by_its_name(bundle: Bundle) -
 
 def test_a_lost_volume_without_enough_parity_is_named(bundle: Bundle) -> None:
     (bundle.out / "volume-001.cfv").unlink()
-    with pytest.raises(MissingInputError, match=r"not here: it is in volume-001\.cfv") as caught:
+    with pytest.raises(MissingInputError, match=r"missing: it is in volume-001\.cfv") as caught:
         bundle.take()
     assert caught.value.exit_code == 3
     assert not (bundle.root / "part").exists()
@@ -102,7 +102,7 @@ def test_volumes_may_come_one_at_a_time_in_any_order(bundle: Bundle) -> None:
             bundle.take()
             ends.append("whole")
         except MissingInputError as error:
-            assert "what is right so far is kept" in error.hint
+            assert "what is intact so far is kept" in error.hint
             with Items(bundle.index, bundle.digest, scan(bundle.out), bundle.staging) as items:
                 items.keep_shards()
             ends.append("kept")

@@ -88,10 +88,10 @@ def test_it_judges_as_the_tool_does(
     ("by", "kind", "why"),
     [
         ((), TYPE, "is not signed"),
-        (("cleo",), TYPE, "signed by no key of the trust file"),
+        (("cleo",), TYPE, "no key of the trust file signed"),
         (("anna",), TYPE, "has 1 of the 2 signatures needed"),
         (("anna", "anna"), TYPE, "has 1 of the 2 signatures needed"),
-        (("anna", "ben"), "application/x", "does not fit its signatures"),
+        (("anna", "ben"), "application/x", "do not match the bundle"),
     ],
 )
 def test_each_refusal_has_its_own_line(by: tuple[str, ...], kind: str, why: str) -> None:

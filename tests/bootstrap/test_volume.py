@@ -114,7 +114,7 @@ def test_signatures_of_a_mebibyte_are_read_and_no_more() -> None:
 def test_an_index_is_unpacked_up_to_its_limit(
     monkeypatch: pytest.MonkeyPatch, size: int, fits: bool
 ) -> None:
-    monkeypatch.setattr(volume, "MOST_INDEX", 1000)
+    monkeypatch.setattr(volume, "MAX_INDEX", 1000)
     data = bytes(size)
     stream = io.BytesIO(writing.trailer("data", 1, 0, data, b""))
     footer = read_footer(stream)

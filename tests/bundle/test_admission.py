@@ -65,7 +65,7 @@ def test_an_index_that_somebody_changed_is_passed_over_beside_the_right_one(
     index, signed = made
     both = copies(index, signed[0]) | copies(index + b" ", signed[0])
     assert admit(both, keys(tmp_path)).data == index
-    assert "another index is passed over" in capsys.readouterr().err
+    assert "another index is skipped" in capsys.readouterr().err
 
 
 def test_nothing_at_all_is_missing_and_not_refused(tmp_path: Path) -> None:

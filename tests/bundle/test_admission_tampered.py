@@ -74,7 +74,7 @@ def test_a_volume_that_is_not_right_is_named(
 def test_a_link_is_refused(out: Path, space: Workspace, name: str) -> None:
     (out / name).rename(out / "elsewhere")
     (out / name).symlink_to(out / "elsewhere")
-    refused(space, out, f"'{name}' is a link; a bundle has none")
+    refused(space, out, f"'{name}' is a link, not a file")
 
 
 @pytest.mark.parametrize("name", ["volume-002.cfv", "index.json"])
@@ -84,7 +84,7 @@ def test_what_is_no_plain_file_is_refused(
 ) -> None:
     (out / name).unlink(missing_ok=True)
     make(out / name)
-    refused(space, out, f"'{name}' is no plain file")
+    refused(space, out, f"'{name}' is not a regular file")
 
 
 def test_an_edited_index_does_not_fit_its_signature(out: Path, space: Workspace) -> None:
@@ -131,7 +131,7 @@ def test_a_replayed_bundle_is_refused(out: Path, tmp_path: Path, space: Workspac
     bundle(tmp_path / "newer", sources(tmp_path / "more"), serial=SERIAL + 1)
     receive(space, tmp_path / "newer")
     before = visible(space)
-    with pytest.raises(ColdforgeError, match="the one received last of 2023") as caught:
+    with pytest.raises(ColdforgeError, match="the newest received at 2023") as caught:
         receive(space, out)
     assert caught.value.exit_code == 4
     assert visible(space) == before
@@ -144,7 +144,7 @@ def test_an_index_that_unpacks_without_end_is_not_unpacked(out: Path, space: Wor
     (out / "volume-001.cfv").write_bytes(bomb + footer)
     for name in SIGNED:
         (out / name).unlink()
-    refused(space, out, "no index of a bundle is here")
+    refused(space, out, "no readable index of a bundle")
 
 
 @pytest.mark.parametrize("data", [b"[" * 1_000_000, b'{"signatures":' * 50_000, b"\xff", b"{}"])
@@ -163,7 +163,7 @@ def test_what_unpacks_to_more_than_it_says_is_stopped_there(
     bomb = zstandard.compress(bytes(100_000)) * times
     item = source(tmp_path / "in", "bomb", bytes(100_000), bomb, encoding="zstd")
     bundle(tmp_path / "out", [item])
-    refused(space, tmp_path / "out", "bomb is not what the index says")
+    refused(space, tmp_path / "out", "bomb does not match the index")
     assert not list((space.mirror / "blobs" / "partial").iterdir())
 
 

@@ -71,7 +71,7 @@ def test_without_a_trust_file_nothing_is_said_of_trust(tmp_path: Path) -> None:
 def test_an_empty_folder_and_two_bundles_in_one_are_refused(tmp_path: Path) -> None:
     here = place(tmp_path / "here")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(MissingInputError, match="no index"):
+    with pytest.raises(MissingInputError, match="no readable index"):
         inspect(here, tmp_path / "empty")
     one, two = a_bundle(tmp_path), a_bundle(tmp_path, "two", stack="another")
     (two / "volume-001.cfv").replace(one / "volume-001.cfv")

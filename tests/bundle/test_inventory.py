@@ -179,7 +179,7 @@ def test_another_version_is_told_from_another_file() -> None:
         inventory.decode(
             inventory.MAGIC[:-1] + b"\2" + inventory.encode(EMPTY)[len(inventory.MAGIC) :]
         )
-    with pytest.raises(ColdforgeError, match="it is none"):
+    with pytest.raises(ColdforgeError, match="it is not one"):
         inventory.decode(b"\x7fELF")
 
 

@@ -50,12 +50,12 @@ def test_a_bundle_of_which_only_blobs_were_taken_does_not_count(
     path = tmp_path / "received.json"
     record(path, "a" * 64, later(index), whole=False)
     assert not read_ledger(path).has_complete("a" * 64)
-    assert not read_ledger(path).older(index)
+    assert not read_ledger(path).is_outdated(index)
 
 
 def test_an_old_one_is_refused_with_both_dates(tmp_path: Path, index: Index) -> None:
     record(tmp_path / "received.json", "a" * 64, later(index), whole=True)
-    error = read_ledger(tmp_path / "received.json").refuse(index)
+    error = read_ledger(tmp_path / "received.json").refusal(index)
     assert "2023-11-14 22:13:20 UTC" in error.message
     assert "2023-11-14 22:13:21 UTC" in error.message
     assert error.exit_code == 4

@@ -42,7 +42,7 @@ def test_a_file_cut_anywhere_keeps_its_whole_lines_and_goes_on(
 @pytest.mark.parametrize("line", ["{", "[]", "3", ""])
 def test_a_whole_line_that_is_no_object_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "file").write_text(f'{{"n": 1}}\n{line}\n{{"n": 2}}\n', "utf-8")
-    with pytest.raises(ColdforgeError, match="line 2 is no JSON object"):
+    with pytest.raises(ColdforgeError, match="line 2 is not a JSON object"):
         read_lines(tmp_path / "file")
 
 

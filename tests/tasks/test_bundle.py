@@ -100,8 +100,8 @@ def test_a_damaged_volume_ends_the_inspection_with_1(gap: Gap) -> None:
     ("given", "said"),
     [
         ({"for_": "fun"}, "unknown kind of bundle 'fun'"),
-        ({"split": "4X"}, "'4X' is no size"),
-        ({"parity": "lots"}, "'lots' is no share"),
+        ({"split": "4X"}, "'4X' is not a size"),
+        ({"parity": "lots"}, "'lots' is not a share"),
         ({"sign": ["nowhere"]}, "there is no key nowhere"),
         ({"have": "nowhere"}, "nowhere"),
         ({"stack": "nothing"}, "unknown stack 'nothing'"),
@@ -119,4 +119,4 @@ def test_what_makes_no_sense_is_one_line(gap: Gap, given: dict[str, Any], said: 
 def test_signing_wants_a_key(gap: Gap) -> None:
     gap.pack()
     _, message = gap.fails(tasks.sign, gap.open, 1, folder=str(gap.out), key=[])
-    assert "no key to sign with" in message
+    assert "--key is missing" in message

@@ -65,7 +65,7 @@ def _intact(what: str) -> Iterator[None]:
         yield
     except (*DAMAGE_ERRORS, ValueError, NotImplementedError, RuntimeError) as error:
         why = " ".join(str(error).split())[:100]
-        message = f"{what} is a damaged archive: {why}"
+        message = f"{what} is damaged: {why}"
         raise RefusedError(message, "ask the sender for another bundle") from error
 
 

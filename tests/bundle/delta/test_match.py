@@ -54,8 +54,8 @@ def test_new_bytes_look_at_the_member_of_their_name(tmp_path: Path) -> None:
 def test_a_long_member_is_cut_and_its_relative_in_proportion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(match, "PIECE", 10_000)
-    monkeypatch.setattr(match, "NEAR", 1000)
+    monkeypatch.setattr(match, "MAX_PIECE", 10_000)
+    monkeypatch.setattr(match, "MIN_REGION", 1000)
     found = steps(tmp_path, noise(1, 80_000), noise(2, 40_000))
     assert [step.size for step in found] == [10_000] * 4
     assert [step.base for step in found] == [0, 17_500, 37_500, 57_500]
@@ -65,7 +65,7 @@ def test_a_long_member_is_cut_and_its_relative_in_proportion(
 def test_relatives_far_apart_are_looked_at_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(match, "NEAR", 4096)
+    monkeypatch.setattr(match, "MIN_REGION", 4096)
     base = tar({"a": noise(1, 3000), "between": noise(9, 900_000), "z": noise(2, 3000)})
     found = steps(tmp_path, base, tar({"a": noise(3, 3000), "z": noise(4, 3000)}))
     assert sum(step.region for step in found) < 60_000

@@ -146,7 +146,7 @@ def test_a_disk_that_gives_other_bytes_back_is_named(tmp_path: Path) -> None:
     grid = Grid(SHARD, 3, 1, 1)
     data = written(tmp_path, [100, 64], grid)
     (tmp_path / "data-1").write_bytes(bytes(64))
-    with data, pytest.raises(ColdforgeError, match="data-1 reads back wrong"):
+    with data, pytest.raises(ColdforgeError, match="data-1 reads back damaged"):
         data.read(0, 3)
 
 

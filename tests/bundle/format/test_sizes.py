@@ -33,7 +33,7 @@ def test_a_share_is_read_as_people_write_it(text: str, share: float) -> None:
 
 @pytest.mark.parametrize("text", ["101%", "10", "ten", "%", "-1%"])
 def test_what_is_no_share_is_refused(text: str) -> None:
-    with pytest.raises(ColdforgeError, match="is no share"):
+    with pytest.raises(ColdforgeError, match="is not a share"):
         parse_share(text)
 
 

@@ -120,14 +120,14 @@ def test_deltas_that_hang_on_each_other_are_refused(out: Path, space: Workspace)
     first |= {"encoding": "delta", "base": second["sha256"]}
     second |= {"encoding": "delta", "base": first["sha256"]}
     seal_again(out, canonical_json(said), "sender")
-    refused(space, out, "is a difference against itself, by way of others")
+    refused(space, out, "is part of a cycle of deltas")
 
 
 def test_an_item_that_is_there_twice_is_refused(out: Path, space: Workspace) -> None:
     said = document(out)
     said["items"].append(said["items"][0])
     seal_again(out, canonical_json(said), "sender")
-    refused(space, out, "a is there twice")
+    refused(space, out, "a is listed twice")
 
 
 def test_a_name_given_twice_is_refused(out: Path, space: Workspace) -> None:

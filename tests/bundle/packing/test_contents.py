@@ -81,7 +81,7 @@ def test_a_layer_that_was_removed_is_named(tmp_path: Path) -> None:
         blob.path for blob in image_to_install(space, "demo").blobs if blob.name == "layer base"
     ]
     path.unlink()
-    with pytest.raises(MissingInputError, match="layer base is not here any more"):
+    with pytest.raises(MissingInputError, match="layer base is missing"):
         image_to_install(space, "demo")
 
 

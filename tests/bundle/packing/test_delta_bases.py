@@ -27,20 +27,20 @@ def built_twice(tmp_path: Path) -> tuple[Workspace, RequiredBlob, RequiredBlob]:
 def test_the_base_of_a_layer_is_the_receivers_layer_of_that_name(tmp_path: Path) -> None:
     space, old, new = built_twice(tmp_path)
     everything = [path.name for path in old.path.parent.iterdir()]
-    base = DeltaBases(space, having(layout=everything)).base(new)
+    base = DeltaBases(space, having(layout=everything)).find(new)
     assert base is not None
     assert (base.sha256, base.path, base.lineage) == (old.sha256, old.path, "layer python")
 
 
 def test_what_the_receiver_lacks_is_no_base(tmp_path: Path) -> None:
     space, _old, new = built_twice(tmp_path)
-    assert DeltaBases(space, having()).base(new) is None
+    assert DeltaBases(space, having()).find(new) is None
 
 
 def test_what_is_not_here_any_more_is_no_base(tmp_path: Path) -> None:
     space, old, new = built_twice(tmp_path)
     old.path.unlink()
-    assert DeltaBases(space, having(layout=[old.sha256])).base(new) is None
+    assert DeltaBases(space, having(layout=[old.sha256])).find(new) is None
 
 
 def test_a_layer_without_a_namesake_is_compared_with_one_of_its_size(tmp_path: Path) -> None:
@@ -48,12 +48,12 @@ def test_a_layer_without_a_namesake_is_compared_with_one_of_its_size(tmp_path: P
     image(space, {"near": noise(1, BIG), "far": noise(2, 2 * BIG)})
     near, far = layer_blob(space, "near"), layer_blob(space, "far")
     image(space, {"python": noise(3, BIG + 10_000)})
-    base = DeltaBases(space, having(layout=[near.sha256, far.sha256])).base(
+    base = DeltaBases(space, having(layout=[near.sha256, far.sha256])).find(
         layer_blob(space, "python")
     )
     assert base is not None
     assert base.sha256 == near.sha256
-    assert DeltaBases(space, having(layout=[far.sha256])).base(layer_blob(space, "python")) is None
+    assert DeltaBases(space, having(layout=[far.sha256])).find(layer_blob(space, "python")) is None
 
 
 def test_the_earlier_version_of_a_wheel_is_remembered_from_the_last_bundle(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_the_earlier_version_of_a_wheel_is_remembered_from_the_last_bundle(tmp_p
     held = entry(space, "base", "debian", "libc6 1", libc.path.read_bytes())
     lock(space, "demo", [held, moved])
     [new] = [blob for blob in blobs_to_build(space, "demo") if blob.name == "torch 3"]
-    base = DeltaBases(space, having(mirror=[old.sha256])).base(new)
+    base = DeltaBases(space, having(mirror=[old.sha256])).find(new)
     assert base is not None
     assert base.sha256 == old.sha256
 

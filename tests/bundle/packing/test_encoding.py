@@ -27,7 +27,7 @@ def with_base(tmp_path: Path) -> tuple[Workspace, EncodingJob]:
     old = layer_blob(space)
     image(space, {"python": b"changed\n" + TEXT + noise("old", 2_000_000) + noise("new", 1000)})
     new = layer_blob(space)
-    return space, EncodingJob(new, DeltaBases(space, having(layout=[old.sha256])).base(new))
+    return space, EncodingJob(new, DeltaBases(space, having(layout=[old.sha256])).find(new))
 
 
 def test_a_layer_is_packed(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_split_too_small_for_the_trailer_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_parity_of_more_than_all_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ColdforgeError, match="200% cannot be made"):
+    with pytest.raises(ColdforgeError, match="200% is impossible"):
         arrange(draft(tmp_path, {"a": b"a"}), 0, 2.0, 0)
 
 

@@ -223,9 +223,9 @@ def test_another_bundle_in_the_folder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     out, made = tmp_path / "out", draft(tmp_path / "in", CONTENT)
-    plan: dict[str, Any] = {"draft": made, "split": SPLIT, "share": 0.1, "keys": []}
+    plan: dict[str, Any] = {"contents": made, "split": SPLIT, "share": 0.1, "keys": []}
     other = {
-        "content": {"draft": draft(tmp_path / "in", {"another": b"thing"})},
+        "content": {"contents": draft(tmp_path / "in", {"another": b"thing"})},
         "split": {"split": 0},
         "share": {"share": 0.5},
         "keys": {"keys": [KEY]},

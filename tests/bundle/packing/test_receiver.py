@@ -65,7 +65,7 @@ def test_python_runs_it_and_so_does_the_kernel(file: Path) -> None:
 def test_it_looks_for_the_bundle_where_it_lies(file: Path, tmp_path: Path) -> None:
     done = run("sh", str(file), "--into", str(tmp_path / "dest"), "--digest", "0" * 64)
     assert done.returncode == 3
-    assert "there is no whole index here" in done.stderr
+    assert "there is no intact index here" in done.stderr
 
 
 def test_nothing_of_the_folder_it_is_started_in_is_imported(file: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_delta_against_what_is_not_here_is_named(
 ) -> None:
     odd = source(tmp_path / "in", "odd", b"x" * 9, b"y" * 9, encoding="delta", base="a" * 64)
     bundle(out, [*items, odd])
-    with pytest.raises(MissingInputError, match="odd is a difference against aaaaaaaaaaaa…"):
+    with pytest.raises(MissingInputError, match="odd is a delta against aaaaaaaaaaaa…"):
         receive(space, out)
     assert visible(space) == digests(items)
 
@@ -87,6 +87,6 @@ def test_an_item_that_is_not_what_the_index_says_is_refused(
         fields = {"sha256": "b" * 64, "digest": "", "encoding": "zstd"}
         lie = source(tmp_path / "in", "lie", data, **fields)
     bundle(out, [*items, lie])
-    with pytest.raises(RefusedError, match="lie is not what the index says"):
+    with pytest.raises(RefusedError, match="lie does not match the index"):
         receive(space, out)
     assert visible(space) == digests(items)

@@ -91,7 +91,7 @@ def test_a_tool_of_which_a_part_is_missing_is_not_used(dest: Path, tmp_path: Pat
     second = project(tmp_path / "in", "two")
     lacking = msgspec.structs.replace(tool(second, "r2"), runtime=["c" * 64])
     bundle(tmp_path / "out", [second], tool=lacking)
-    assert "1 of its files are not here" in receive(space(dest), tmp_path / "out").project
+    assert "1 of the new one's files are not here" in receive(space(dest), tmp_path / "out").project
     assert running(dest) == "one"
 
 
@@ -102,7 +102,7 @@ def test_a_project_that_leads_out_of_its_folder_is_refused(
     second = project(tmp_path / "in", "two", name)
     bundle(tmp_path / "out", [second], tool=tool(second, "r2"))
     before = {path for path in tmp_path.rglob("*") if "blobs" not in path.parts}
-    with pytest.raises(RefusedError, match=r"leads out|the carried project holds 'build'"):
+    with pytest.raises(RefusedError, match=r"leads out|the bundled project contains 'build'"):
         receive(space(dest), tmp_path / "out")
     assert running(dest) == "one"
     assert visible(space(dest)) == {second.sha256}

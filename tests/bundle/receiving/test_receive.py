@@ -83,7 +83,7 @@ def test_what_is_here_is_not_read_from_the_volumes(
 
 def test_a_folder_that_holds_nothing_is_named(tmp_path: Path, space: Workspace) -> None:
     (tmp_path / "none").mkdir()
-    with pytest.raises(MissingInputError, match="no index of a bundle is here"):
+    with pytest.raises(MissingInputError, match="no readable index of a bundle"):
         receive(space, tmp_path / "none")
     with pytest.raises(MissingInputError, match="cannot read"):
         receive(space, tmp_path / "elsewhere")
@@ -104,7 +104,7 @@ def test_one_receive_at_a_time(out: Path, items: list[BundleItem], space: Worksp
     bundle(out, items)
     with (
         exclusive(space),
-        pytest.raises(ColdforgeError, match="another receive is under way here"),
+        pytest.raises(ColdforgeError, match="another receive is running here"),
     ):
         receive(space, out)
 
@@ -205,7 +205,7 @@ def test_a_checkout_with_another_lock_is_told(
 ) -> None:
     bundle(out, items)
     space.lock("demo").write_text("another\n", "utf-8")
-    assert "demo.lock of this checkout is not the one" in receive(space, out).project
+    assert "demo.lock of this checkout differs from the one" in receive(space, out).project
 
 
 def test_a_place_without_that_stack_is_told_nothing_of_locks(
@@ -250,7 +250,7 @@ def test_a_volume_of_another_bundle_is_passed_over(
     bundle(tmp_path / "other", sources(tmp_path / "in", 3))
     shutil.copy(tmp_path / "other" / "volume-001.cfv", tmp_path / "out" / "volume-002.cfv")
     assert held(tmp_path / "out", index) == [1, 0]
-    assert "volume-002.cfv is not of this bundle; passed over" in capsys.readouterr().err
+    assert "volume-002.cfv is not of this bundle; skipped" in capsys.readouterr().err
 
 
 def test_a_second_receive_is_kept_out_until_the_first_ends(space: Workspace) -> None:

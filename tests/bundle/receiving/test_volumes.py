@@ -42,7 +42,7 @@ def test_pieces_are_read_one_after_the_other(index: Index, volume: Path, proved:
 
 
 def test_a_stream_reads_as_files_do(index: Index, volume: Path) -> None:
-    stream = opened(index, volume).stream([Piece(1, 0, len(DATA))], proved=True)
+    stream = opened(index, volume).stream([Piece(1, 0, len(DATA))], verified=True)
     assert io.BufferedReader(cast("Any", stream)).read() == DATA
 
 
