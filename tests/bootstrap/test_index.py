@@ -11,14 +11,16 @@ from coldforge.bootstrap import index as module
 from coldforge.bootstrap.index import parse_index
 from coldforge.bundle.format.index import encode
 from coldforge.errors import ColdforgeError, RefusedError
-from tests.bootstrap.carried import carry
+from tests.bootstrap.tools import bundle_with_tool
 
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """An index as JSON."""
     root = tmp_path_factory.mktemp("index")
-    found: dict[str, Any] = json.loads(encode(carry(root / "out", root / "in", share=0.5)))
+    found: dict[str, Any] = json.loads(
+        encode(bundle_with_tool(root / "out", root / "in", share=0.5))
+    )
     return found
 
 
@@ -27,7 +29,9 @@ def parsed(value: object) -> Any:
 
 
 def test_it_reads_what_the_sender_writes(tmp_path: Path) -> None:
-    index = carry(tmp_path / "out", tmp_path / "in", size=100_000, share=0.2, split=150_000)
+    index = bundle_with_tool(
+        tmp_path / "out", tmp_path / "in", size=100_000, share=0.2, split=150_000
+    )
     found = parse_index(encode(index))
     assert found.tool.items == sorted(found.items)
     assert (found.tool.runtime, found.tool.project) == (index.tool.runtime, index.tool.project)

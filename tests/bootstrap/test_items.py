@@ -8,8 +8,8 @@ from coldforge.bootstrap.index import Index, Item, parse_index
 from coldforge.bootstrap.items import Items
 from coldforge.bundle.format.index import encode
 from coldforge.errors import MissingInputError
-from tests.bootstrap.carried import carry
-from tests.bundle.carry import spoil
+from tests.bootstrap.tools import bundle_with_tool
+from tests.bundle.bundles import damage
 
 SIZE = 400_000
 
@@ -19,7 +19,7 @@ class Bundle:
 
     def __init__(self, root: Path, share: float = 0.2) -> None:
         self.root, self.out, self.staging = root, root / "out", root / "staging"
-        data = encode(carry(self.out, root / "in", SIZE, share=share, split=700_000))
+        data = encode(bundle_with_tool(self.out, root / "in", SIZE, share=share, split=700_000))
         self.index: Index = parse_index(data)
         self.digest = hashlib.sha256(data).hexdigest()
         self.said: list[str] = []
@@ -48,20 +48,20 @@ def test_items_are_read_from_sound_volumes(bundle: Bundle) -> None:
 
 
 def test_damage_is_repaired(bundle: Bundle) -> None:
-    spoil(bundle.out / "volume-001.cfv", (1000, 60_000), (300_000, 10), (500_000, 1))
+    damage(bundle.out / "volume-001.cfv", (1000, 60_000), (300_000, 10), (500_000, 1))
     bundle.take()
     assert "trying to repair" in bundle.said[0]
 
 
 def test_a_damaged_end_of_a_volume_is_no_harm(bundle: Bundle) -> None:
     path = bundle.out / "volume-001.cfv"
-    spoil(path, (path.stat().st_size - 40, 40))
+    damage(path, (path.stat().st_size - 40, 40))
     bundle.take()
 
 
 def test_a_volume_that_says_it_is_another_is_found_by_its_name(bundle: Bundle) -> None:
     path = bundle.out / "volume-001.cfv"
-    spoil(path, (path.stat().st_size - 32, 32), (path.stat().st_size - 54, 2))
+    damage(path, (path.stat().st_size - 32, 32), (path.stat().st_size - 54, 2))
     bundle.take()
 
 
@@ -75,7 +75,7 @@ def test_a_lost_volume_without_enough_parity_is_named(bundle: Bundle) -> None:
 
 def test_damage_without_parity_is_named(tmp_path: Path) -> None:
     bundle = Bundle(tmp_path, share=0.0)
-    spoil(bundle.out / "volume-001.cfv", (1000, 1))
+    damage(bundle.out / "volume-001.cfv", (1000, 1))
     with pytest.raises(MissingInputError, match="beyond repair"):
         bundle.take()
 
@@ -94,7 +94,7 @@ def test_volumes_may_come_one_at_a_time_in_any_order(bundle: Bundle) -> None:
     volumes = sorted(bundle.out.glob("*.cfv"))
     for volume in [*volumes, bundle.out / "index.json", bundle.out / "signatures.json"]:
         volume.rename(away / volume.name)
-    spoil(away / "volume-001.cfv", (2000, 50_000))
+    damage(away / "volume-001.cfv", (2000, 50_000))
     ends = []
     for volume in reversed(volumes):
         (away / volume.name).rename(volume)
@@ -116,6 +116,6 @@ def test_what_was_kept_is_proved_again(bundle: Bundle) -> None:
         items.keep_shards()
     (bundle.out / "volume-001.cfv").unlink()
     (bundle.root / "volume-002.cfv").rename(bundle.out / "volume-002.cfv")
-    spoil(bundle.staging / "data-001", (0, 100), (200_000, 100))
+    damage(bundle.staging / "data-001", (0, 100), (200_000, 100))
     bundle.take()
     assert any("trying to repair" in line for line in bundle.said)

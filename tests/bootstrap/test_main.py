@@ -17,9 +17,9 @@ from coldforge.bootstrap.__main__ import main
 from coldforge.bootstrap.index import parse_index
 from coldforge.bundle.format.index import encode
 from coldforge.bundle.packing.receiver import BESIDE_MODULES
-from tests.bootstrap.carried import carry
 from tests.bootstrap.pythons import VERSIONS, python
-from tests.bundle.carry import private, seal_again, spoil, trust
+from tests.bootstrap.tools import bundle_with_tool
+from tests.bundle.bundles import damage, private_key, replace_index, trust
 from tests.synced import record_syncs
 
 BESIDE = [Path(str(module.__file__)) for module in BESIDE_MODULES]
@@ -32,7 +32,7 @@ class Host:
 
     def __init__(self, root: Path) -> None:
         self.root, self.dest, self.out = root, root / "the dest", root / "a bundle"
-        self.index = encode(carry(self.out, root / "in", 100_000, share=0.5))
+        self.index = encode(bundle_with_tool(self.out, root / "in", 100_000, share=0.5))
         self.digest = hashlib.sha256(self.index).hexdigest()
         self.trust = root / "trust.json"
         self.trust.write_bytes(trust("sender").payload)
@@ -152,13 +152,13 @@ def test_a_site_that_has_the_tool_runs_its_own(host: Host) -> None:
 
 
 def test_a_bundle_that_others_signed_is_refused(host: Host) -> None:
-    seal_again(host.out, host.index, "stranger")
+    replace_index(host.out, host.index, "stranger")
     assert "no key of the trust file" in host.refused(host.trusting(), 4)
 
 
 def test_an_edited_index_is_refused(host: Host) -> None:
     signatures = (host.out / "signatures.json").read_bytes()
-    seal_again(host.out, host.index.replace(b'"demo"', b'"d3mo"'), signatures=signatures)
+    replace_index(host.out, host.index.replace(b'"demo"', b'"d3mo"'), signatures=signatures)
     assert "was changed" in host.refused(host.trusting(), 4)
 
 
@@ -185,7 +185,7 @@ def test_a_missing_volume_is_named(host: Host) -> None:
 
 
 def test_a_damaged_volume_is_repaired(host: Host) -> None:
-    spoil(host.out / "volume-001.cfv", (1000, 70_000))
+    damage(host.out / "volume-001.cfv", (1000, 70_000))
     done = host.trusting()
     assert done.stdout == ran(host), done.stderr
     assert "trying to repair" in done.stderr
@@ -203,8 +203,8 @@ def test_a_blob_that_is_there_but_wrong_is_not_run(host: Host) -> None:
 def test_a_threshold_is_kept(host: Host) -> None:
     host.trust.write_bytes(trust("sender", "second", threshold=2).payload)
     assert "1 of the 2 signatures" in host.refused(host.trusting(), 4)
-    seal_again(host.out, host.index, "sender", "second")
-    assert private("second")
+    replace_index(host.out, host.index, "sender", "second")
+    assert private_key("second")
     assert host.trusting().stdout == ran(host)
 
 

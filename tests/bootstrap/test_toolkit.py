@@ -12,7 +12,7 @@ import pytest
 from coldforge.bootstrap import toolkit
 from coldforge.bootstrap.index import Tool
 from coldforge.errors import ColdforgeError, RefusedError
-from tests.bootstrap.carried import LOADER, deb, parts, tar, wheel
+from tests.bootstrap.tools import LOADER, deb, tar, tool_parts, wheel
 from tests.synced import record_syncs
 
 SRC = Path(toolkit.__file__).parents[2]
@@ -25,7 +25,7 @@ class Lab:
         self.root, self.dest = root, root / "dest"
         self.blobs = root / "blobs"
         self.blobs.mkdir()
-        for name, data in parts().items():
+        for name, data in tool_parts().items():
             (self.blobs / name).write_bytes(data)
 
     def tool(self, project: str = "project", wheels: tuple[str, ...] = ("wheel",)) -> Tool:

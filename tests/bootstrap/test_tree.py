@@ -62,7 +62,7 @@ def test_nothing_is_written_through_a_link(tree: Tree) -> None:
 
 def test_a_hard_link_to_a_link_is_refused(tree: Tree) -> None:
     tree.link("link", "elsewhere")
-    with pytest.raises(RefusedError, match="a link to no file"):
+    with pytest.raises(RefusedError, match="is a hard link to something that is not a file"):
         tree.hard_link("more", "link")
 
 

@@ -8,7 +8,7 @@ import pytest
 from coldforge.bootstrap.tree import Tree
 from coldforge.bootstrap.unpack import unpack_deb, unpack_tar, unpack_wheel
 from coldforge.errors import RefusedError
-from tests.bootstrap.carried import Members, deb, tar, wheel
+from tests.bootstrap.tools import Members, deb, tar, wheel
 
 
 class Lab:

@@ -25,7 +25,7 @@ from coldforge.files.digest import canonical_json
 from coldforge.trust.envelope import Signature, sign
 from coldforge.trust.trust import parse_trust as theirs
 from coldforge.trust.trust import signers as their_signers
-from tests.bundle.carry import private, trust
+from tests.bundle.bundles import private_key, trust
 
 NAMES = ("anna", "ben", "cleo")
 
@@ -40,7 +40,7 @@ def index(serial: int = 1) -> bytes:
 
 
 def signed(data: bytes, *names: str, kind: str = TYPE) -> list[Signature]:
-    return [sign(kind, data, private(name)) for name in names]
+    return [sign(kind, data, private_key(name)) for name in names]
 
 
 def document(signatures: list[Signature]) -> bytes:
@@ -71,7 +71,8 @@ def test_it_judges_as_the_tool_does(
     trusting = trust(*known, threshold=min(threshold, len(known)))
     data = index()
     signatures = [
-        sign(TYPE, data + b" " * (place in spoilt), private(name)) for place, name in enumerate(by)
+        sign(TYPE, data + b" " * (place in spoilt), private_key(name))
+        for place, name in enumerate(by)
     ]
     said = their_signers(trusting, TYPE, data, signatures)
     plain = parse_trust(trusting.payload)

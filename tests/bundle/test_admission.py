@@ -8,7 +8,7 @@ from coldforge.bootstrap.folder import Copies
 from coldforge.bundle.admission import admit
 from coldforge.errors import MissingInputError, RefusedError
 from coldforge.trust.trust import write_trust
-from tests.bundle.carry import bundle, private, trust
+from tests.bundle.bundles import bundle, private_key, trust
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def made(tmp_path: Path) -> tuple[bytes, list[bytes]]:
     """An index, and its signatures by `one` alone and by `two` alone."""
     signed = []
     for name in ("one", "two"):
-        bundle(tmp_path / name, [], keys=[private(name)])
+        bundle(tmp_path / name, [], keys=[private_key(name)])
         signed.append((tmp_path / name / "signatures.json").read_bytes())
     return (tmp_path / "one" / "index.json").read_bytes(), signed
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from coldforge.bundle.format.index import Index
 from coldforge.bundle.ledger import FORMAT, Ledger, format_time, read_ledger, record
 from coldforge.errors import ColdforgeError
-from tests.bundle.carry import SERIAL, bundle
+from tests.bundle.bundles import SERIAL, bundle
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from coldforge.paths import Workspace
 from coldforge.tasks import bundle as tasks
 from coldforge.trust.keys import make_key, read_public
 from coldforge.trust.trust import admit
-from tests.bundle.openside import open_side
+from tests.bundle.sender import sending_site
 
 Capture = pytest.CaptureFixture[str]
 
@@ -19,7 +19,7 @@ class Gap:
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
         self.root, self.capsys, self._patch = root, capsys, monkeypatch
-        self.open = open_side(root / "open")
+        self.open = sending_site(root / "open")
         self.closed = Workspace(root / "closed")
         self.key, self.out = root / "anna", root / "out"
         make_key(self.key)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from coldforge.bundle.delta import delta
 from coldforge.bundle.delta.match import MAX_PIECE, MIN_REGION
 from coldforge.errors import ColdforgeError
-from tests.bundle.tars import tar
+from tests.bootstrap.tools import tar
 
 Members = dict[str, bytes]
 NAMES = st.sampled_from(["a/x.py", "a/lib.so", "b/LICENSE", "b/lib.so.2", "c", "d" * 120])

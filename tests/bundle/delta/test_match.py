@@ -6,7 +6,7 @@ import pytest
 from coldforge.bundle.delta import match
 from coldforge.bundle.delta.match import DeltaStep
 from coldforge.bundle.delta.tar_chunks import BlobReader
-from tests.bundle.tars import tar
+from tests.bootstrap.tools import tar
 
 
 def steps(folder: Path, base: bytes, new: bytes) -> list[DeltaStep]:

@@ -14,11 +14,11 @@ from coldforge.bundle.format.validate import read_index
 from coldforge.errors import RefusedError
 from coldforge.files.digest import canonical_json
 from coldforge.paths import Workspace
-from tests.bundle.carry import (
-    seal_again,
+from tests.bundle.bundles import (
+    replace_index,
 )
 from tests.bundle.format.test_index import TOOL, A, B, index
-from tests.bundle.tampering import beside, document, refused
+from tests.bundle.tampering import index_document, read_file, refused
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from tests.bundle.tampering import beside, document, refused
     ],
 )
 def test_a_signed_index_without_sense_is_refused(out: Path, space: Workspace, data: bytes) -> None:
-    seal_again(out, data, "sender")
+    replace_index(out, data, "sender")
     refused(space, out, "the bundle's index is refused")
 
 
@@ -74,7 +74,7 @@ HEADS: list[dict[str, Any]] = [
 def test_a_signed_index_that_cannot_be_is_refused(
     out: Path, space: Workspace, change: dict[str, Any]
 ) -> None:
-    seal_again(out, canonical_json(document(out) | change), "sender")
+    replace_index(out, canonical_json(index_document(out) | change), "sender")
     refused(space, out, "the bundle's index is refused")
 
 
@@ -108,36 +108,38 @@ ITEMS: list[dict[str, Any]] = [
 def test_a_signed_item_that_cannot_be_is_refused(
     out: Path, space: Workspace, change: dict[str, Any]
 ) -> None:
-    said = document(out)
+    said = index_document(out)
     said["items"][0] |= change
-    seal_again(out, canonical_json(said), "sender")
+    replace_index(out, canonical_json(said), "sender")
     refused(space, out, "the bundle's index is refused")
 
 
 def test_deltas_that_hang_on_each_other_are_refused(out: Path, space: Workspace) -> None:
-    said = document(out)
+    said = index_document(out)
     first, second = said["items"]
     first |= {"encoding": "delta", "base": second["sha256"]}
     second |= {"encoding": "delta", "base": first["sha256"]}
-    seal_again(out, canonical_json(said), "sender")
+    replace_index(out, canonical_json(said), "sender")
     refused(space, out, "is part of a cycle of deltas")
 
 
 def test_an_item_that_is_there_twice_is_refused(out: Path, space: Workspace) -> None:
-    said = document(out)
+    said = index_document(out)
     said["items"].append(said["items"][0])
-    seal_again(out, canonical_json(said), "sender")
+    replace_index(out, canonical_json(said), "sender")
     refused(space, out, "a is listed twice")
 
 
 def test_a_name_given_twice_is_refused(out: Path, space: Workspace) -> None:
-    index = beside(out, "index.json").replace(b'"stack":"demo"', b'"stack":"demo","stack":"demo"')
-    seal_again(out, index, "sender")
+    index = read_file(out, "index.json").replace(
+        b'"stack":"demo"', b'"stack":"demo","stack":"demo"'
+    )
+    replace_index(out, index, "sender")
     refused(space, out, "not in canonical form")
 
 
 def test_an_index_spelt_another_way_is_refused(out: Path, space: Workspace) -> None:
-    seal_again(out, json.dumps(document(out)).encode(), "sender")
+    replace_index(out, json.dumps(index_document(out)).encode(), "sender")
     refused(space, out, "not in canonical form")
 
 
@@ -158,9 +160,9 @@ TOOLS: list[dict[str, Any]] = [
 def test_a_signed_tool_that_cannot_be_is_refused(
     out: Path, space: Workspace, change: dict[str, Any]
 ) -> None:
-    said = document(out)
+    said = index_document(out)
     said["tool"] |= change
-    seal_again(out, canonical_json(said), "sender")
+    replace_index(out, canonical_json(said), "sender")
     refused(space, out, "the bundle's index is refused")
 
 
@@ -168,9 +170,9 @@ def test_a_signed_tool_that_cannot_be_is_refused(
 def test_hashes_of_shards_that_cannot_be_are_refused(
     out: Path, space: Workspace, harm: str
 ) -> None:
-    said = document(out)
+    said = index_document(out)
     said["volumes"][0]["shards"] = harm
-    seal_again(out, canonical_json(said), "sender")
+    replace_index(out, canonical_json(said), "sender")
     refused(space, out, "the bundle's index is refused")
 
 

@@ -13,24 +13,25 @@ from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.store import Store
 from coldforge.stack.lock import Entry
-from tests.bundle.openside import image, noise, open_side
+from tests.bundle.bundles import random_bytes
+from tests.bundle.sender import image, sending_site
 
 
 def test_a_build_needs_each_blob_that_its_lock_names(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     assert sorted(blob.name for blob in blobs_to_build(space, "demo")) == ["libc6 1", "torch 2"]
     assert all(blob.path.is_file() for blob in blobs_to_build(space, "demo"))
 
 
 def test_a_build_needs_what_its_builder_needs(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     file = space.stacks / "demo.toml"
     file.write_text('builder = "tool"\n' + file.read_text("utf-8"), "utf-8")
     assert "invoke 1" in {blob.name for blob in blobs_to_build(space, "demo")}
 
 
 def test_what_the_mirror_lacks_is_named(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     for blob in blobs_to_build(space, "demo"):
         blob.path.unlink()
     with pytest.raises(MissingInputError, match=r"lacks libc6 1, torch 2$") as caught:
@@ -45,8 +46,8 @@ def test_of_many_missing_blobs_some_are_named(tmp_path: Path) -> None:
 
 
 def test_an_install_needs_the_image_and_all_that_refers_to_it(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
-    manifest = image(space, {"base": b"base", "python": noise(1, 100_000)})
+    space = sending_site(tmp_path / "here")
+    manifest = image(space, {"base": b"base", "python": random_bytes(1, 100_000)})
     layout = Layout(space.build / "oci")
     bom = layout.refer(manifest, "application/bom", "application/json", b'{"bom":1}')
     layout.refer(bom, "application/attest", "application/json", b'{"attest":1}')
@@ -63,19 +64,19 @@ def test_an_install_needs_the_image_and_all_that_refers_to_it(tmp_path: Path) ->
 
 def test_an_image_that_is_not_built_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError) as caught:
-        image_to_install(open_side(tmp_path / "here"), "demo")
+        image_to_install(sending_site(tmp_path / "here"), "demo")
     assert caught.value.hint == "run: ./invokew image.build --stack demo"
 
 
 def test_an_image_of_another_lock_is_not_sent(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     image(space, {"base": b"base"}, **{"coldforge.lock": "sha256:other"})
     with pytest.raises(ColdforgeError, match="built from another lock"):
         image_to_install(space, "demo")
 
 
 def test_a_layer_that_was_removed_is_named(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     image(space, {"base": b"base"})
     [path] = [
         blob.path for blob in image_to_install(space, "demo").blobs if blob.name == "layer base"
@@ -86,7 +87,7 @@ def test_a_layer_that_was_removed_is_named(tmp_path: Path) -> None:
 
 
 def test_only_an_image_of_this_very_checkout_is_promised(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     assert local_image(space, "demo") == ""
     manifest = image(space, {"base": b"base"})
     assert local_image(space, "demo") == manifest.digest

@@ -9,7 +9,8 @@ from coldforge.bundle.packing.delta_bases import DeltaBase, DeltaBases
 from coldforge.bundle.packing.encoding import EncodingJob, encode_all
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace
-from tests.bundle.openside import entry, having, image, noise, open_side
+from tests.bundle.bundles import random_bytes
+from tests.bundle.sender import entry, image, inventory_of, sending_site
 
 TEXT = b"".join(b"line %d of a file that packs well\n" % n for n in range(60_000))
 
@@ -22,16 +23,24 @@ def layer_blob(space: Workspace) -> RequiredBlob:
 
 
 def with_base(tmp_path: Path) -> tuple[Workspace, EncodingJob]:
-    space = open_side(tmp_path / "here")
-    image(space, {"python": TEXT + noise("old", 2_000_000)})
+    space = sending_site(tmp_path / "here")
+    image(space, {"python": TEXT + random_bytes("old", 2_000_000)})
     old = layer_blob(space)
-    image(space, {"python": b"changed\n" + TEXT + noise("old", 2_000_000) + noise("new", 1000)})
+    image(
+        space,
+        {
+            "python": b"changed\n"
+            + TEXT
+            + random_bytes("old", 2_000_000)
+            + random_bytes("new", 1000)
+        },
+    )
     new = layer_blob(space)
-    return space, EncodingJob(new, DeltaBases(space, having(layout=[old.sha256])).find(new))
+    return space, EncodingJob(new, DeltaBases(space, inventory_of(layout=[old.sha256])).find(new))
 
 
 def test_a_layer_is_packed(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     image(space, {"python": TEXT})
     blob = layer_blob(space)
     [source] = encode_all(space, [EncodingJob(blob)])
@@ -54,7 +63,7 @@ def test_a_layer_is_told_by_its_relative_where_that_is_smaller(tmp_path: Path) -
 
 def test_a_relative_that_does_not_help_makes_nothing_bigger(tmp_path: Path) -> None:
     space, job = with_base(tmp_path)
-    image(space, {"other": noise("unlike", 2_000_000)})
+    image(space, {"other": random_bytes("unlike", 2_000_000)})
     [unlike] = [n for n in image_to_install(space, "demo").blobs if n.name == "layer other"]
     stranger = DeltaBase(unlike.sha256, unlike.size, "", unlike.path)
     [alone] = encode_all(space, [EncodingJob(job.blob)])
@@ -63,16 +72,16 @@ def test_a_relative_that_does_not_help_makes_nothing_bigger(tmp_path: Path) -> N
 
 
 def test_what_is_packed_already_stays_as_it_is(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here", torch=noise("wheel", 2_000_000))
+    space = sending_site(tmp_path / "here", torch=random_bytes("wheel", 2_000_000))
     sources = encode_all(space, [EncodingJob(blob) for blob in blobs_to_build(space, "demo")])
     assert {source.encoding for source in sources} == {"raw"}
     assert not (space.build / "bundle").exists()
 
 
 def test_a_wheel_whose_relative_saves_too_little_stays_as_it_is(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here", torch=noise("a", 2_000_000))
+    space = sending_site(tmp_path / "here", torch=random_bytes("a", 2_000_000))
     [blob] = [blob for blob in blobs_to_build(space, "demo") if blob.name == "torch 2"]
-    like = entry(space, "python", "python", "torch 1", noise("b", 2_000_000))
+    like = entry(space, "python", "python", "torch 1", random_bytes("b", 2_000_000))
     path = blob.path.parents[1] / like.sha256[:2] / like.sha256
     lineage = DeltaBase(like.sha256, like.size, "python torch", path)
     [source] = encode_all(space, [EncodingJob(blob, lineage)])
@@ -104,7 +113,7 @@ def test_a_killed_run_leaves_nothing_that_is_used(
 
 
 def test_a_damaged_layer_is_noticed_before_it_is_sent(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     image(space, {"python": TEXT})
     blob = layer_blob(space)
     data = blob.path.read_bytes()

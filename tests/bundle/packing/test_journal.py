@@ -6,13 +6,13 @@ from coldforge.bundle.format.index import Index, Volume
 from coldforge.bundle.packing.journal import NAME, Journal, begin, check_usable, finish
 from coldforge.bundle.packing.layout import arrange
 from coldforge.errors import ColdforgeError
-from tests.bundle.makebundle import draft
+from tests.bundle.bundles import contents_of
 from tests.synced import record_syncs
 
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Index:
-    return arrange(draft(tmp_path / "in", {"a": b"content"}), 0, 0.0, 0)
+    return arrange(contents_of(tmp_path / "in", {"a": b"content"}), 0, 0.0, 0)
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_what_was_finished_is_known_by_the_next_run(out: Path, plan: Index) -> N
 
 def test_another_plan_and_other_keys_are_refused(out: Path, plan: Index, tmp_path: Path) -> None:
     begin(out, plan, [])
-    other = arrange(draft(tmp_path / "in", {"b": b"other"}), 0, 0.0, 0)
+    other = arrange(contents_of(tmp_path / "in", {"b": b"other"}), 0, 0.0, 0)
     for index, keys in ((plan, ["key"]), (other, [])):
         with pytest.raises(ColdforgeError, match="the beginning of another bundle"):
             begin(out, index, keys)

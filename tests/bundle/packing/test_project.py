@@ -10,7 +10,7 @@ from coldforge.bundle.packing.project import checkout_files, pack_project
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
-from tests.bundle.openside import open_side
+from tests.bundle.sender import sending_site
 
 
 def git(space: Workspace, *arguments: str) -> None:
@@ -19,7 +19,7 @@ def git(space: Workspace, *arguments: str) -> None:
 
 
 def in_git(tmp_path: Path) -> Workspace:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     (space.root / ".gitignore").write_text("/offline-mirror/blobs\n/build/\n", "utf-8")
     git(space, "init", "-q")
     git(space, "add", ".")
@@ -76,7 +76,7 @@ def test_the_same_files_are_the_same_bytes_with_git_and_without(tmp_path: Path) 
 
 
 def test_links_are_carried_as_links(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     (space.root / "link").symlink_to("invokew")
     (space.root / "folder").symlink_to("docker")
     found = content(space)
@@ -84,7 +84,7 @@ def test_links_are_carried_as_links(tmp_path: Path) -> None:
 
 
 def test_a_private_key_is_never_sent(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     key = "-----BEGIN PRIVATE KEY-----\n"  # what PEM begins with
     (space.root / "site.key").write_text(key, "utf-8")
     with pytest.raises(ColdforgeError, match=r"site.key is a private key"):

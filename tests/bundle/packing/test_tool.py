@@ -6,11 +6,11 @@ from coldforge.bundle.packing.tool import RUNTIME, STACK, collect_tool
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.paths import Workspace
 from coldforge.stack.lock import read_lock, write_lock
-from tests.bundle.openside import open_side
+from tests.bundle.sender import sending_site
 
 
 def test_the_tool_is_a_runtime_libraries_and_the_checkout(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     tool, blobs = collect_tool(space)
     names = {blob.sha256: blob.name for blob in blobs}
     assert [names[one] for one in tool.runtime] == [f"{name} 1" for name in RUNTIME]
@@ -21,7 +21,7 @@ def test_the_tool_is_a_runtime_libraries_and_the_checkout(tmp_path: Path) -> Non
 
 
 def test_a_runtime_that_the_lock_lacks_is_named(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     lock = read_lock(space.lock(STACK))
     left = [entry for entry in lock.entries if entry.name != "libssl3"]
     write_lock(space.lock(STACK), type(lock)(1, STACK, lock.requests, [], left))
@@ -30,7 +30,7 @@ def test_a_runtime_that_the_lock_lacks_is_named(tmp_path: Path) -> None:
 
 
 def test_a_library_that_would_have_to_be_built_there_is_refused(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     path = space.lock(STACK)
     text = path.read_text("utf-8").replace("invoke-1-py3-none-any.whl", "invoke-1.tar.gz")
     path.write_text(text, "utf-8")
@@ -39,7 +39,7 @@ def test_a_library_that_would_have_to_be_built_there_is_refused(tmp_path: Path) 
 
 
 def test_a_part_that_is_not_fetched_says_what_to_run(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     for blob in collect_tool(space).blobs:
         blob.path.unlink()
     with pytest.raises(MissingInputError) as caught:

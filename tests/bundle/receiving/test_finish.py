@@ -21,7 +21,7 @@ from coldforge.image.oci.config import image_manifest
 from coldforge.image.oci.layout import Descriptor, Layout
 from coldforge.paths import Workspace
 from coldforge.trust.trust import write_trust
-from tests.bundle.carry import SERIAL, bundle, place, source, trust, visible
+from tests.bundle.bundles import SERIAL, bundle, make_item, site, trust, visible_blobs
 from tests.synced import record_syncs
 
 
@@ -33,7 +33,7 @@ def project(folder: Path, version: str, *names: str) -> BundleItem:
             info = tarfile.TarInfo(name)
             info.size, info.mode = len(version), 0o755
             archive.addfile(info, io.BytesIO(version.encode()))
-    return source(folder, f"project {version}", out.getvalue())
+    return make_item(folder, f"project {version}", out.getvalue())
 
 
 def tool(project: BundleItem, revision: str) -> Tool:
@@ -105,7 +105,7 @@ def test_a_project_that_leads_out_of_its_folder_is_refused(
     with pytest.raises(RefusedError, match=r"leads out|the bundled project contains 'build'"):
         receive(space(dest), tmp_path / "out")
     assert running(dest) == "one"
-    assert visible(space(dest)) == {second.sha256}
+    assert visible_blobs(space(dest)) == {second.sha256}
     after = {path for path in tmp_path.rglob("*") if "blobs" not in path.parts}
     assert not any("escaped" in path.name for path in after - before)
     assert not (dest / "site" / "received.json").exists()
@@ -115,9 +115,9 @@ def test_a_project_that_leads_out_of_its_folder_is_refused(
 def test_a_manifest_has_a_mebibyte_at_most(tmp_path: Path, size: int, listed: bool) -> None:
     parts = [Descriptor("a", f"sha256:{n * 64}", 1).json() for n in "123"]
     manifest = referrers.manifest("application/x", (parts[0], parts[1], parts[2]), {})
-    item = source(tmp_path / "in", "note", canonical_json(manifest).ljust(size), store="layout")
+    item = make_item(tmp_path / "in", "note", canonical_json(manifest).ljust(size), store="layout")
     bundle(tmp_path / "out", [item])
-    space = place(tmp_path / "closed")
+    space = site(tmp_path / "closed")
     receive(space, tmp_path / "out")
     found = Layout(space.build / "oci").referrers(f"sha256:{'1' * 64}")
     assert [one["digest"] for one in found] == [f"sha256:{item.sha256}"] * listed
@@ -126,15 +126,15 @@ def test_a_manifest_has_a_mebibyte_at_most(tmp_path: Path, size: int, listed: bo
 def test_the_blobs_of_an_image_are_on_disk_before_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    layer = source(tmp_path / "in", "layer", b"layer", store="layout")
+    layer = make_item(tmp_path / "in", "layer", b"layer", store="layout")
     one = Descriptor("a", f"sha256:{layer.sha256}", layer.size)
-    image = source(
+    image = make_item(
         tmp_path / "in", "image", canonical_json(image_manifest(one, [])), store="layout"
     )
     tag = Descriptor("a", f"sha256:{image.sha256}", image.size)
     bundle(tmp_path / "out", [layer, image], tags={"demo": tag.json()})
     events = record_syncs(monkeypatch)
-    assert receive(place(tmp_path / "closed"), tmp_path / "out").images == ["demo"]
+    assert receive(site(tmp_path / "closed"), tmp_path / "out").images == ["demo"]
     named = max(at for at, event in enumerate(events) if event == "rename index.json")
     for item in (layer, image):
         at = events.index(f"rename {item.sha256}")

@@ -8,12 +8,12 @@ from coldforge.bundle.receiving.missing import IncompleteBundleError
 from coldforge.bundle.receiving.receive import receive
 from coldforge.bundle.receiving.staging import staging_path
 from coldforge.paths import Workspace
-from tests.bundle.carry import (
+from tests.bundle.bundles import (
     SPLIT,
     bundle,
+    damaged_blobs,
     digests,
-    visible,
-    wrong,
+    visible_blobs,
 )
 
 
@@ -32,10 +32,10 @@ def test_volumes_come_one_at_a_time_in_any_order(
                 receive(space, disk)
             assert volume.name not in caught.value.hint
             assert volumes[-1].name in caught.value.hint
-            assert wrong(space) == []
+            assert damaged_blobs(space) == []
         else:
             receive(space, disk)
-    assert visible(space) == digests(items)
+    assert visible_blobs(space) == digests(items)
     assert not list(staging_path(space).glob("*"))
 
 
@@ -52,4 +52,4 @@ def test_every_missing_item_is_named_with_its_volumes(
     assert caught.value.exit_code == 3
     assert "\n" not in caught.value.message + caught.value.hint
     assert all(name in capsys.readouterr().err + caught.value.message for name in list(lost)[:1])
-    assert visible(space) == digests([item for item in items if item.name not in lost])
+    assert visible_blobs(space) == digests([item for item in items if item.name not in lost])

@@ -20,17 +20,17 @@ from coldforge.paths import Workspace
 from coldforge.trust.envelope import Envelope, seal, sign
 from coldforge.trust.rotation import PAYLOAD_TYPE, remembered
 from coldforge.trust.trust import Trust, read_trust
-from tests.bundle.carry import (
+from tests.bundle.bundles import (
     SERIAL,
     SPLIT,
     bundle,
+    damage,
     digests,
-    place,
-    private,
-    sources,
-    spoil,
+    make_items,
+    private_key,
+    site,
     trust,
-    visible,
+    visible_blobs,
 )
 
 
@@ -45,7 +45,7 @@ def test_every_item_lands_in_its_store(
     assert (done.taken, done.present, done.already) == (len(items), 0, False)
     assert done.size == sum(item.size for item in items)
     assert not staging_path(space).exists()
-    assert visible(space) == digests(items)
+    assert visible_blobs(space) == digests(items)
 
 
 def test_a_bundle_of_nothing_is_received(out: Path, space: Workspace) -> None:
@@ -77,7 +77,7 @@ def test_what_is_here_is_not_read_from_the_volumes(
     index = bundle(out, items)
     receive(space, out)
     ledger_path(space).unlink()
-    spoil(out / "volume-001.cfv", (0, index.volumes[0].size))
+    damage(out / "volume-001.cfv", (0, index.volumes[0].size))
     assert receive(space, out).present == len(items)
 
 
@@ -97,7 +97,7 @@ def test_a_disk_that_is_too_small_is_known_before_anything_is_written(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(ColdforgeError, match=r"needs 350\.0 kB, the disk of .* has 1\.0 kB"):
         receive(space, out)
-    assert visible(space) == set()
+    assert visible_blobs(space) == set()
 
 
 def test_one_receive_at_a_time(out: Path, items: list[BundleItem], space: Workspace) -> None:
@@ -118,9 +118,9 @@ def test_an_older_bundle_is_refused_with_both_dates(
     with pytest.raises(RefusedError, match=r"2023-11-14 .* 2023-11-15") as caught:
         receive(space, tmp_path / "old")
     assert "--older" in caught.value.hint
-    assert visible(space) == digests(items[:3])
+    assert visible_blobs(space) == digests(items[:3])
     assert receive(space, tmp_path / "old", ReceiveOptions(older=True)).taken == 3
-    assert visible(space) == digests(items)
+    assert visible_blobs(space) == digests(items)
     with pytest.raises(RefusedError):
         receive(space, tmp_path / "old")
 
@@ -155,25 +155,25 @@ def test_two_bundles_in_one_folder_are_told_apart(
     shutil.copy(tmp_path / "other" / "volume-001.cfv", out / "volume-009.cfv")
     with pytest.raises(RefusedError, match="there are 2 bundles: demo for build of 2023-11-14"):
         receive(space, out)
-    assert visible(space) == set()
+    assert visible_blobs(space) == set()
 
 
 def test_a_digest_told_by_hand_stands_for_a_signature(
     tmp_path: Path, out: Path, items: list[BundleItem]
 ) -> None:
     bundle(out, items, keys=[])
-    space = place(tmp_path / "closed")
+    space = site(tmp_path / "closed")
     space.trust.unlink()
     with pytest.raises(RefusedError, match="no index here has the sha256"):
         receive(space, out, ReceiveOptions(digest="0" * 64))
     digest = hashlib.sha256((out / "index.json").read_bytes()).hexdigest()
     receive(space, out, ReceiveOptions(digest=digest.upper()))
-    assert visible(space) == digests(items)
+    assert visible_blobs(space) == digests(items)
 
 
 def rotation(old: Trust, new: Trust, *names: str) -> Envelope:
     del old
-    signed = [sign(PAYLOAD_TYPE, new.payload, private(name)) for name in names]
+    signed = [sign(PAYLOAD_TYPE, new.payload, private_key(name)) for name in names]
     return seal(PAYLOAD_TYPE, new.payload, signed)
 
 
@@ -182,7 +182,7 @@ def test_a_rotation_comes_with_the_bundle_that_needs_it(
 ) -> None:
     new = trust("successor", version=2)
     envelope = rotation(read_trust(space.trust), new, "sender", "successor")
-    bundle(out, items, keys=[private("successor")], rotations=[envelope])
+    bundle(out, items, keys=[private_key("successor")], rotations=[envelope])
     receive(space, out)
     assert read_trust(space.trust) == new
     assert remembered(space.trust) == [envelope]  # for the bundles that this place makes
@@ -193,11 +193,11 @@ def test_a_rotation_that_the_old_keys_did_not_sign_changes_nothing(
 ) -> None:
     before = read_trust(space.trust)
     envelope = rotation(before, trust("thief", version=2), "thief")
-    bundle(out, items, keys=[private("thief")], rotations=[envelope])
+    bundle(out, items, keys=[private_key("thief")], rotations=[envelope])
     with pytest.raises(RefusedError, match="signed by no key trusted here"):
         receive(space, out)
     assert read_trust(space.trust) == before
-    assert visible(space) == set()
+    assert visible_blobs(space) == set()
 
 
 def test_a_checkout_with_another_lock_is_told(
@@ -217,7 +217,7 @@ def test_a_place_without_that_stack_is_told_nothing_of_locks(
 
 @pytest.fixture
 def index(tmp_path: Path) -> Index:
-    return bundle(tmp_path / "out", sources(tmp_path / "in"), split=200_000)
+    return bundle(tmp_path / "out", make_items(tmp_path / "in"), split=200_000)
 
 
 def held(out: Path, index: Index) -> list[int]:
@@ -235,7 +235,7 @@ def test_volumes_are_known_whatever_their_files_are_called(tmp_path: Path, index
 
 def test_a_damaged_end_leaves_the_name(tmp_path: Path, index: Index) -> None:
     path = tmp_path / "out" / "volume-002.cfv"
-    spoil(path, (path.stat().st_size - FOOTER.size, FOOTER.size))
+    damage(path, (path.stat().st_size - FOOTER.size, FOOTER.size))
     assert held(tmp_path / "out", index) == [1, 1]
 
 
@@ -247,7 +247,7 @@ def test_copies_count_each(tmp_path: Path, index: Index) -> None:
 def test_a_volume_of_another_bundle_is_passed_over(
     tmp_path: Path, index: Index, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bundle(tmp_path / "other", sources(tmp_path / "in", 3))
+    bundle(tmp_path / "other", make_items(tmp_path / "in", 3))
     shutil.copy(tmp_path / "other" / "volume-001.cfv", tmp_path / "out" / "volume-002.cfv")
     assert held(tmp_path / "out", index) == [1, 0]
     assert "volume-002.cfv is not of this bundle; skipped" in capsys.readouterr().err

@@ -9,10 +9,10 @@ from coldforge.bundle.format.index import Index
 from coldforge.bundle.receiving.repair import Repair
 from coldforge.bundle.receiving.staging import Staging
 from coldforge.bundle.receiving.volumes import VolumeSet
-from tests.bundle.carry import bundle, noise, source, spoil
+from tests.bundle.bundles import bundle, damage, make_item, random_bytes
 
 SHARD = 65536
-DATA = noise("data", 9 * SHARD + 500)
+DATA = random_bytes("data", 9 * SHARD + 500)
 ALL = set(range(10))
 
 
@@ -21,7 +21,7 @@ class Bench:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        item = source(root / "in", "one", DATA)
+        item = make_item(root / "in", "one", DATA)
         self.index: Index = bundle(root / "out", [item], share=0.3)
         assert self.index.parity
         assert (self.index.parity.rows, self.index.parity.parity) == (10, 3)
@@ -31,8 +31,8 @@ class Bench:
         """Spoil shards, then mend all."""
         for path, content in self.sound.items():
             path.write_bytes(content)
-        spoil(self.root / "out" / "volume-001.cfv", *((n * SHARD + 7, 1) for n in data))
-        spoil(self.root / "out" / "parity-001.cfv", *((n * SHARD + 7, 1) for n in parity))
+        damage(self.root / "out" / "volume-001.cfv", *((n * SHARD + 7, 1) for n in data))
+        damage(self.root / "out" / "parity-001.cfv", *((n * SHARD + 7, 1) for n in parity))
         volumes = VolumeSet(self.index)
         repair = Repair(volumes, Staging(self.root / name, volumes))
         for kind, file in (("data", "volume-001.cfv"), ("parity", "parity-001.cfv")):
@@ -59,7 +59,7 @@ def test_as_many_shards_are_rebuilt_as_there_is_parity(
         assert repair.lost == set()
         assert repair.repaired.total() == len(data)
         staged = repair.volumes.readers["data"][0]
-        assert all(staged.read_shard(shard, carried=False) for shard in data)
+        assert all(staged.read_shard(shard, staged_only=True) for shard in data)
     elif data:
         assert repair.lost == data
         assert repair.shards_needed == {0: len(data) + len(parity) - 3}
@@ -67,7 +67,7 @@ def test_as_many_shards_are_rebuilt_as_there_is_parity(
 
 
 def test_volumes_that_are_not_here_are_counted_without_reading(tmp_path: Path) -> None:
-    items = [source(tmp_path / "in", str(n), noise(n, 3 * SHARD)) for n in range(4)]
+    items = [make_item(tmp_path / "in", str(n), random_bytes(n, 3 * SHARD)) for n in range(4)]
     index = bundle(tmp_path / "out", items, split=4 * SHARD, share=0.5)
     volumes = VolumeSet(index)
     repair = Repair(volumes, Staging(tmp_path / "staging", volumes))
@@ -85,7 +85,7 @@ def test_volumes_that_are_not_here_are_counted_without_reading(tmp_path: Path) -
 
 
 def test_without_parity_nothing_is_hoped_for(tmp_path: Path) -> None:
-    index = bundle(tmp_path / "out", [source(tmp_path / "in", "one", DATA)])
+    index = bundle(tmp_path / "out", [make_item(tmp_path / "in", "one", DATA)])
     volumes = VolumeSet(index)
     repair = Repair(volumes, Staging(tmp_path / "staging", volumes))
     assert not repair.is_possible(ALL)

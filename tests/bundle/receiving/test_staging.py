@@ -6,15 +6,15 @@ import pytest
 from coldforge.bundle.format.index import Index
 from coldforge.bundle.receiving.staging import Staging
 from coldforge.bundle.receiving.volumes import VolumeSet
-from tests.bundle.carry import bundle, noise, source, spoil
+from tests.bundle.bundles import bundle, damage, make_item, random_bytes
 
 SHARD = 65536
-DATA = noise("data", 3 * SHARD + 500)
+DATA = random_bytes("data", 3 * SHARD + 500)
 
 
 @pytest.fixture
 def index(tmp_path: Path) -> Index:
-    return bundle(tmp_path / "out", [source(tmp_path / "in", "one", DATA)])
+    return bundle(tmp_path / "out", [make_item(tmp_path / "in", "one", DATA)])
 
 
 def keep(index: Index, folder: Path, *volumes: Path) -> None:
@@ -34,7 +34,7 @@ def kept(index: Index, folder: Path) -> list[bytes | None]:
 
 def test_right_shards_are_kept_and_wrong_ones_leave_holes(tmp_path: Path, index: Index) -> None:
     volume = tmp_path / "out" / "volume-001.cfv"
-    spoil(volume, (SHARD, 1))
+    damage(volume, (SHARD, 1))
     keep(index, tmp_path / "staging", volume)
     assert kept(index, tmp_path / "staging") == [
         DATA[:SHARD],
@@ -47,15 +47,15 @@ def test_right_shards_are_kept_and_wrong_ones_leave_holes(tmp_path: Path, index:
 def test_copies_damaged_in_other_places_make_a_whole_one(tmp_path: Path, index: Index) -> None:
     volume, other = tmp_path / "out" / "volume-001.cfv", tmp_path / "copy"
     other.write_bytes(volume.read_bytes())
-    spoil(volume, (0, 2 * SHARD))
-    spoil(other, (2 * SHARD, 1))
+    damage(volume, (0, 2 * SHARD))
+    damage(other, (2 * SHARD, 1))
     keep(index, tmp_path / "staging", volume, other)
     assert None not in kept(index, tmp_path / "staging")
 
 
 def test_what_was_spoiled_in_the_staging_does_not_count(tmp_path: Path, index: Index) -> None:
     keep(index, tmp_path / "staging", tmp_path / "out" / "volume-001.cfv")
-    spoil(tmp_path / "staging" / "data-001", (10, 1))
+    damage(tmp_path / "staging" / "data-001", (10, 1))
     assert [shard is None for shard in kept(index, tmp_path / "staging")] == [1, 0, 0, 0]
 
 
@@ -71,7 +71,7 @@ def test_links_and_strange_files_in_the_staging_are_not_used(tmp_path: Path, ind
 
 
 def test_keeping_takes_only_the_room_of_what_is_right(tmp_path: Path, index: Index) -> None:
-    spoil(tmp_path / "out" / "volume-001.cfv", (0, 3 * SHARD))
+    damage(tmp_path / "out" / "volume-001.cfv", (0, 3 * SHARD))
     keep(index, tmp_path / "staging", tmp_path / "out" / "volume-001.cfv")
     held = (tmp_path / "staging" / "data-001").stat()
     assert held.st_size == len(DATA)

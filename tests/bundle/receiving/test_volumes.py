@@ -7,15 +7,15 @@ import pytest
 
 from coldforge.bundle.format.index import Index, Piece
 from coldforge.bundle.receiving.volumes import DamageError, VolumeSet
-from tests.bundle.carry import bundle, noise, source, spoil
+from tests.bundle.bundles import bundle, damage, make_item, random_bytes
 
 SHARD = 65536
-DATA = noise("data", 3 * SHARD + 500)
+DATA = random_bytes("data", 3 * SHARD + 500)
 
 
 @pytest.fixture
 def index(tmp_path: Path) -> Index:
-    return bundle(tmp_path / "out", [source(tmp_path / "in", "one", DATA)], share=0.1)
+    return bundle(tmp_path / "out", [make_item(tmp_path / "in", "one", DATA)], share=0.1)
 
 
 def opened(index: Index, *paths: Path) -> VolumeSet:
@@ -58,13 +58,13 @@ def test_a_shard_is_taken_from_the_copy_that_has_it_right(
 ) -> None:
     other = tmp_path / "copy"
     other.write_bytes(volume.read_bytes())
-    spoil(volume, (5, 1))
-    spoil(other, (SHARD + 5, 1))
+    damage(volume, (5, 1))
+    damage(other, (SHARD + 5, 1))
     assert read(opened(index, volume, other), [Piece(1, 0, len(DATA))], False) == DATA
 
 
 def test_a_wrong_shard_is_damage(index: Index, volume: Path) -> None:
-    spoil(volume, (len(DATA) - 1, 1))
+    damage(volume, (len(DATA) - 1, 1))
     volumes = opened(index, volume)
     assert volumes.read_shard("data", 2) == DATA[2 * SHARD : 3 * SHARD]
     assert volumes.read_shard("data", 3) is None
@@ -85,7 +85,7 @@ def test_a_disk_that_cannot_read_is_damage(
 
 
 def test_shards_of_pieces_are_numbered_through(tmp_path: Path) -> None:
-    items = [source(tmp_path / "in", str(n), noise(n, 100_000)) for n in range(3)]
+    items = [make_item(tmp_path / "in", str(n), random_bytes(n, 100_000)) for n in range(3)]
     volumes = VolumeSet(bundle(tmp_path / "two", items, split=120_000))
     assert [reader.count for reader in volumes.readers["data"]] == [2, 2, 2]
     assert volumes.shards([Piece(2, 70_000, 1), Piece(3, 0, 0), Piece(3, 0, 1)]) == {3, 4}
