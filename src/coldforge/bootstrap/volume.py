@@ -89,8 +89,8 @@ def _decompress(stream: BinaryIO, place: int, size: int, limit: int) -> bytes | 
         data = decompressor.decompress(read_at(stream, place, size), limit + 1)
     except zlib.error:
         return None
-    whole = decompressor.eof and not decompressor.unused_data and len(data) <= limit
-    return data if whole else None
+    complete = decompressor.eof and not decompressor.unused_data and len(data) <= limit
+    return data if complete else None
 
 
 def read_at(stream: BinaryIO, place: int, size: int) -> bytes:

@@ -171,7 +171,7 @@ def _hashed(path: Path, shard: int) -> Volume:
 
 
 @cache
-def _encoder(grid: Grid) -> Any:  # noqa: ANN401 - zfec tells no types
+def _encoder(grid: Grid) -> Any:  # noqa: ANN401 - zfec has no types
     import zfec
 
     return zfec.Encoder(grid.rows, grid.rows + grid.parity)

@@ -75,11 +75,10 @@ def bundle(
     """
     options = options or PackOptions()
     check_usable(out)
+    image_of = image_to_install if kind == "install" else _image_to_build
     with Layout(space.build / "oci").held():  # keeps blobs from being pruned meanwhile
         tool, tool_blobs = collect_tool(space)
-        image = (
-            image_to_install(space, stack) if kind == "install" else _image_to_build(space, stack)
-        )
+        image = image_of(space, stack)
         record_lineages(space)
         wanted = {(blob.store, blob.sha256): blob for blob in (*image.blobs, *tool_blobs)}
         lacking = [blob for blob in wanted.values() if not _has(options.inventory, blob)]

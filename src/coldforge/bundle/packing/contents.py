@@ -122,9 +122,9 @@ def labels_of(layout: Layout, manifest: str) -> dict[str, str]:
 
 def layer_names(config: dict[str, Any]) -> dict[str, str]:
     """Map the layers of an image config to their names: sha256 -> name."""
-    told = [str(one.get("created_by", "")) for one in config.get("history") or []]
+    history = [str(one.get("created_by", "")) for one in config.get("history") or []]
     diffs = (config.get("rootfs") or {}).get("diff_ids") or []
-    named = [text.removeprefix(LAYER) if text.startswith(LAYER) else "" for text in told]
+    named = [text.removeprefix(LAYER) if text.startswith(LAYER) else "" for text in history]
     pairs = zip(diffs, named, strict=True) if len(diffs) == len(named) else []
     return {diff.removeprefix("sha256:"): name for diff, name in pairs if name}
 

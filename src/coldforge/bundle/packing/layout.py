@@ -9,7 +9,7 @@ import msgspec
 from coldforge.bootstrap.grid import HASH_SIZE, Grid, choose_grid, shard_count, shard_size
 from coldforge.bundle.format.index import FORMAT, Index, Item, Piece, Volume, encode
 from coldforge.bundle.format.volume import FOOTER
-from coldforge.bundle.packing.items import BundleContents
+from coldforge.bundle.packing.items import BundleContents, BundleItem
 from coldforge.errors import ColdforgeError
 from coldforge.progress import amount
 
@@ -73,18 +73,6 @@ def without_hashes(index: Index) -> Index:
 def _index(
     contents: BundleContents, pieces: list[list[Piece]], share: float, capacity: int
 ) -> Index:
-    items = [
-        Item(
-            item.sha256,
-            item.size,
-            item.store,
-            item.name,
-            parts,
-            item.encoding,
-            item.base,
-        )
-        for item, parts in zip(contents.ordered(), pieces, strict=True)
-    ]
     payloads: dict[int, int] = {}
     for piece in (piece for parts in pieces for piece in parts):
         payloads[piece.volume] = piece.offset + piece.size
@@ -100,11 +88,15 @@ def _index(
         image=contents.image,
         tags=contents.tags,
         tool=contents.tool,
-        items=items,
+        items=[_item(*pair) for pair in zip(contents.ordered(), pieces, strict=True)],
         volumes=[_volume(size, shard) for size in sizes],
         parity_volumes=[_volume(size, shard) for size in _parity_sizes(grid, capacity)],
         parity=grid,
     )
+
+
+def _item(item: BundleItem, pieces: list[Piece]) -> Item:
+    return Item(item.sha256, item.size, item.store, item.name, pieces, item.encoding, item.base)
 
 
 def _parity_sizes(grid: Grid | None, capacity: int) -> list[int]:

@@ -75,23 +75,12 @@ def receive(space: Workspace, folder: Path, options: ReceiveOptions | None = Non
         ledger = read_ledger(ledger_path(space))
         stack.enter_context(stores.layout.held())
         lacking = [item for item in index.items if not stores.has(item)]
-        done, older = (
-            not lacking and ledger.has_complete(admitted.bundle),
-            ledger.is_outdated(index),
-        )
+        done = not lacking and ledger.has_complete(admitted.bundle)
+        older = ledger.is_outdated(index)
         if older and not (options.older or done):
             raise ledger.refusal(index)
         adopt(space.trust, admitted.rotations)
-        result = ReceiveResult(
-            admitted.bundle,
-            index.stack,
-            index.kind,
-            index.serial,
-            taken=len(lacking),
-            size=sum(item.size for item in lacking),
-            present=len(index.items) - len(lacking),
-            already=done,
-        )
+        result = _result(admitted, lacking, done)
         if not done:
             result.repaired = _fill(space, admitted, stores, found, lacking)
             if not older:
@@ -100,6 +89,20 @@ def receive(space: Workspace, folder: Path, options: ReceiveOptions | None = Non
             record(ledger_path(space), admitted.bundle, index, whole=not older)
         _clean_up(space, admitted)
         return result
+
+
+def _result(admitted: Admitted, lacking: list[Item], done: bool) -> ReceiveResult:
+    index = admitted.index
+    return ReceiveResult(
+        admitted.bundle,
+        index.stack,
+        index.kind,
+        index.serial,
+        taken=len(lacking),
+        size=sum(item.size for item in lacking),
+        present=len(index.items) - len(lacking),
+        already=done,
+    )
 
 
 @contextmanager
