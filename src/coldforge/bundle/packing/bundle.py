@@ -82,7 +82,6 @@ def bundle(
         record_lineages(space)
         wanted = {(blob.store, blob.sha256): blob for blob in (*image.blobs, *tool_blobs)}
         lacking = [blob for blob in wanted.values() if not _has(options.inventory, blob)]
-        plain = {blob.sha256 for blob in tool_blobs}
         contents = BundleContents(
             kind=kind,
             stack=stack,
@@ -91,7 +90,7 @@ def bundle(
             image=image.digest,
             tags={stack: image.tag} if image.tag else {},
             tool=tool,
-            items=_items(space, lacking, plain, options.inventory),
+            items=_items(space, lacking, {blob.sha256 for blob in tool_blobs}, options.inventory),
         )
         trust = remembered(space.trust)
         index = pack(out, contents, options.split, options.share, options.keys, trust)
