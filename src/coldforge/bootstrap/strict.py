@@ -35,7 +35,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Build an object; refuse duplicate names, which readers treat differently."""
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise ValueError("a name occurs twice")
+        raise ValueError("a name is given twice")
     return made
 
 
