@@ -20,7 +20,7 @@ from noop_build import timed
 
 from coldforge.bundle.format.index import Index, Kind
 from coldforge.bundle.packing.bundle import bundle
-from coldforge.bundle.receiving.receive import Options, receive
+from coldforge.bundle.receiving.receive import ReceiveOptions, receive
 from coldforge.bundle.stores import Stores
 from coldforge.paths import Workspace
 
@@ -58,7 +58,7 @@ def run(space: Workspace, kind: Kind, folder: Path) -> list[float]:
     blobs = blobs_of(made.index, space)
     seconds.append(timed(["sh", "-c", tar_zstd(blobs, folder / "peer")]))
     start = time.perf_counter()
-    receive(closed, out, Options(digest=made.bundle))
+    receive(closed, out, ReceiveOptions(digest=made.bundle))
     seconds.append(time.perf_counter() - start)
     seconds.append(timed(["sha256sum", *blobs]))
     shutil.rmtree(out)

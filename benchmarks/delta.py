@@ -19,9 +19,9 @@ from bundle import clone
 from cuda_build import forget
 
 from coldforge.bundle.format.index import Kind
-from coldforge.bundle.inventory import Have, take
-from coldforge.bundle.packing.bundle import Terms, bundle
-from coldforge.bundle.receiving.receive import Options, receive
+from coldforge.bundle.inventory import Inventory, take_inventory
+from coldforge.bundle.packing.bundle import PackOptions, bundle
+from coldforge.bundle.receiving.receive import ReceiveOptions, receive
 from coldforge.image.oci.layout import Layout
 from coldforge.paths import Workspace
 from coldforge.progress import amount
@@ -43,7 +43,7 @@ def main() -> None:
         older(space)
         for kind in KINDS:
             send(space, closed, kind, None)
-        have = take(closed)
+        have = take_inventory(closed)
         newer(space)
         sizes = {kind: send(space, closed, kind, have) for kind in KINDS}
         digests = [Layout(one.build / "oci").tags()[STACK]["digest"] for one in (space, closed)]
@@ -86,11 +86,11 @@ def invoke(space: Workspace, task: str) -> None:
     subprocess.run([*command, task, "--stack", STACK], check=True, env=environment)
 
 
-def send(space: Workspace, closed: Workspace, kind: Kind, have: Have | None) -> int:
+def send(space: Workspace, closed: Workspace, kind: Kind, have: Inventory | None) -> int:
     """Bundle for a receiver and receive it there; return the bytes of the bundle's files."""
     out = space.build / "out"
-    made = bundle(space, STACK, kind, out, Terms(have))
-    receive(closed, out, Options(digest=made.bundle))
+    made = bundle(space, STACK, kind, out, PackOptions(have))
+    receive(closed, out, ReceiveOptions(digest=made.bundle))
     shutil.rmtree(out)
     return made.size
 

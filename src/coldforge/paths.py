@@ -1,4 +1,4 @@
-"""Where the rooms of a checkout are."""
+"""The folders of a checkout."""
 
 import os
 from dataclasses import dataclass
@@ -16,14 +16,16 @@ class Workspace:
 
     @classmethod
     def find(cls) -> "Workspace":
-        """Take COLDFORGE_ROOT, else the nearest folder upwards that holds docker/stacks."""
+        """Use COLDFORGE_ROOT, else the nearest parent folder that contains docker/stacks."""
         if configured := os.environ.get("COLDFORGE_ROOT"):
             return cls(Path(configured).resolve())
         here = Path.cwd().resolve()
         for folder in (here, *here.parents):
             if (folder / "docker" / "stacks").is_dir():
                 return cls(folder)
-        raise ColdforgeError("no checkout here: docker/stacks not found", "run from the checkout")
+        raise ColdforgeError(
+            "this is not a checkout: docker/stacks not found", "run from the checkout"
+        )
 
     @cached_property
     def stacks(self) -> Path:
@@ -52,17 +54,17 @@ class Workspace:
 
     @cached_property
     def build(self) -> Path:
-        """Folder of everything that can be made again."""
+        """Folder of everything that can be built again."""
         return self.root / "build"
 
     @cached_property
     def site(self) -> Path:
-        """Folder, ignored by git, of what this place trusts and has received."""
+        """Folder, ignored by git, of what this site trusts and has received."""
         return self.mirror / "site"
 
     @cached_property
     def trust(self) -> Path:
-        """The keys whose signatures count here."""
+        """File of the keys trusted here."""
         return self.site / "trust.json"
 
     def lock(self, stack: str) -> Path:

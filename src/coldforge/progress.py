@@ -1,4 +1,4 @@
-"""Steps that announce themselves: a bar on a terminal, plain lines elsewhere; on stderr always."""
+"""Progress of steps on stderr: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -18,11 +18,11 @@ def say(text: str) -> None:
     if _live():
         _bars().console.print(text, highlight=False, markup=False, soft_wrap=True)
     else:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is where printing lives
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints
 
 
 def amount(count: float, unit: str = "B") -> str:
-    """Write a number of bytes (decimal prefixes) or of things."""
+    """Format a number of bytes (decimal prefixes) or of other units."""
     if unit != "B":
         return f"{count:,.0f} {unit}"
     for prefix in ("", "k", "M", "G"):
@@ -33,15 +33,15 @@ def amount(count: float, unit: str = "B") -> str:
 
 
 class Step:
-    """One step under way; thread-safe to advance."""
+    """One running step; thread-safe to advance."""
 
     def __init__(self, title: str, total: float | None, unit: str) -> None:
-        """Start the clock of a step of `total` units, or of unknown length."""
+        """Start a step of `total` units, or of unknown length."""
         self.title, self.total, self.unit = title, total, unit
         self.done = 0.0
         self.result = ""
         self.note = ""
-        self.started = self._spoke = time.monotonic()
+        self.started = self._printed = time.monotonic()
         self._bar = _bars().add_task(title, total=total, rate="") if _live() else None
 
     def advance(self, count: float) -> None:
@@ -49,12 +49,12 @@ class Step:
         self.done += count
         if self._bar is not None:
             _bars().update(self._bar, completed=self.done, rate=self._rate())
-        elif time.monotonic() - self._spoke > PLAIN_EVERY:
-            self._spoke = time.monotonic()
+        elif time.monotonic() - self._printed > PLAIN_EVERY:
+            self._printed = time.monotonic()
             say(f"  {self.title}: {self._figures()}")
 
     def grow(self, count: float) -> None:
-        """Learn of `count` more units to do."""
+        """Add `count` units to the total."""
         self.total = (self.total or 0) + count
         if self._bar is not None:
             _bars().update(self._bar, total=self.total)
@@ -88,7 +88,7 @@ class Step:
 
 @contextmanager
 def step(title: str, total: float | None = None, unit: str = "B") -> Iterator[Step]:
-    """Announce a step, yield it to be advanced, and say how it ended."""
+    """Show a step, yield it to be advanced, and print how it ended."""
     current = Step(title, total, unit)
     failed = True
     try:
@@ -96,7 +96,7 @@ def step(title: str, total: float | None = None, unit: str = "B") -> Iterator[St
         failed = False
     finally:
         current.end(failed)
-        _rest()
+        _stop_if_idle()
 
 
 @cache
@@ -122,8 +122,8 @@ def _bars() -> "Progress":
     return bars
 
 
-def _rest() -> None:
-    """Stop drawing while nothing is under way, so that other output stays whole."""
+def _stop_if_idle() -> None:
+    """Stop drawing while no step is running, so that other output is not disturbed."""
     if not _live():
         return
     bars = _bars()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from coldforge.bootstrap import folder
 from coldforge.bootstrap.folder import Volume, scan
 from coldforge.bundle.format.volume import trailer
 from coldforge.errors import MissingInputError, RefusedError
@@ -12,9 +13,9 @@ INDEX, SIGNED = b'{"index": 1}', b'{"signatures": []}'
 BUNDLE = hashlib.sha256(INDEX).hexdigest()
 
 
-def put(folder: Path, name: str, number: int = 1, index: bytes = INDEX, cut: int = 0) -> Path:
+def put(place: Path, name: str, number: int = 1, index: bytes = INDEX, cut: int = 0) -> Path:
     data = b"payload" + trailer("data", number, 7, index, SIGNED)
-    path = folder / name
+    path = place / name
     path.write_bytes(data[: len(data) - cut])
     return path
 
@@ -59,7 +60,7 @@ def test_a_link_is_refused_by_name(tmp_path: Path, name: str) -> None:
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "volume-001.cfv")
-    with pytest.raises(RefusedError, match="no plain file"):
+    with pytest.raises(RefusedError, match="not a regular file"):
         scan(tmp_path)
 
 
@@ -83,5 +84,54 @@ def test_no_folder_is_exit_code_3(tmp_path: Path) -> None:
 
 def test_a_file_whose_end_lies_may_still_be_what_its_name_says(tmp_path: Path) -> None:
     path = tmp_path / "volume-002.cfv"
-    assert Volume(path, "data", 9, "lie").places("it", {"it"}) == {("data", 9), ("data", 2)}
-    assert Volume(path, "data", 9, "other").places("it", {"it", "other"}) == set()
+    assert Volume(path, "data", 9, "lie").candidates("it", {"it"}) == {("data", 9), ("data", 2)}
+    assert Volume(path, "data", 9, "other").candidates("it", {"it", "other"}) == set()
+
+
+def test_the_limit_of_files_is_that_of_every_release() -> None:
+    assert folder.MAX_FILES == 100_000
+
+
+def test_a_folder_of_too_many_files_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "MAX_FILES", 3)
+    for name in "abc":
+        (tmp_path / name).touch()
+    assert scan(tmp_path) == ({}, [])
+    (tmp_path / "d").touch()
+    with pytest.raises(RefusedError, match="4 files"):
+        scan(tmp_path)
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1000, True), (1001, False)])
+def test_an_index_beside_the_volumes_is_read_up_to_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, fits: bool
+) -> None:
+    monkeypatch.setattr(folder, "MAX_INDEX", 1000)
+    (tmp_path / "index.json").write_bytes(bytes(size))
+    assert len(scan(tmp_path).copies) == fits
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1 << 20, True), ((1 << 20) + 1, False)])
+def test_signatures_beside_the_volumes_are_read_up_to_a_mebibyte(
+    tmp_path: Path, size: int, fits: bool
+) -> None:
+    (tmp_path / "index.json").write_bytes(INDEX)
+    (tmp_path / "signatures.json").write_bytes(bytes(size))
+    assert len(scan(tmp_path).copies[BUNDLE].signatures) == fits
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("volume-01.cfv", None),
+        ("volume-001.cfv", 1),
+        ("volume-999999.cfv", 999_999),
+        ("volume-1000000.cfv", None),
+        ("volume-000.cfv", None),
+    ],
+)
+def test_a_number_has_three_to_six_digits(tmp_path: Path, name: str, number: int | None) -> None:
+    put(tmp_path, name, cut=1)
+    assert [volume.number for volume in scan(tmp_path).volumes] == ([number] if number else [])

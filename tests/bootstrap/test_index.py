@@ -1,3 +1,4 @@
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -6,17 +7,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from coldforge.bootstrap import index as module
 from coldforge.bootstrap.index import parse_index
 from coldforge.bundle.format.index import encode
 from coldforge.errors import ColdforgeError, RefusedError
-from tests.bootstrap.carried import carry
+from tests.bootstrap.tools import bundle_with_tool
 
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """An index as JSON."""
     root = tmp_path_factory.mktemp("index")
-    found: dict[str, Any] = json.loads(encode(carry(root / "out", root / "in", share=0.5)))
+    found: dict[str, Any] = json.loads(
+        encode(bundle_with_tool(root / "out", root / "in", share=0.5))
+    )
     return found
 
 
@@ -25,7 +29,9 @@ def parsed(value: object) -> Any:
 
 
 def test_it_reads_what_the_sender_writes(tmp_path: Path) -> None:
-    index = carry(tmp_path / "out", tmp_path / "in", size=100_000, share=0.2, split=150_000)
+    index = bundle_with_tool(
+        tmp_path / "out", tmp_path / "in", size=100_000, share=0.2, split=150_000
+    )
     found = parse_index(encode(index))
     assert found.tool.items == sorted(found.items)
     assert (found.tool.runtime, found.tool.project) == (index.tool.runtime, index.tool.project)
@@ -119,3 +125,47 @@ def test_no_value_in_any_place_is_a_traceback(said: dict[str, Any], data: Any) -
         parsed(value)
     except ColdforgeError as error:
         assert error.message.isprintable()
+
+
+def test_an_index_is_read_up_to_its_limit(
+    said: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = json.dumps(said).encode()
+    monkeypatch.setattr(module, "MAX_INDEX", len(data))
+    assert parse_index(data).serial == said["serial"]
+    with pytest.raises(ColdforgeError, match="too large"):
+        parse_index(data + b" ")
+
+
+TOOL_LIMITS: dict[str, tuple[Any, Any]] = {
+    "revision": ("a" * 199, "a" * 200),
+    "python": ("3.123", "3.1234"),
+}
+
+
+@pytest.mark.parametrize(("field", "values"), TOOL_LIMITS.items(), ids=TOOL_LIMITS)
+def test_the_longest_values_of_a_tool_pass_and_longer_ones_do_not(
+    said: dict[str, Any], field: str, values: tuple[Any, Any]
+) -> None:
+    right, wrong = values
+    assert parsed(said | {"tool": said["tool"] | {field: right}})
+    with pytest.raises(RefusedError, match="malformed"):
+        parsed(said | {"tool": said["tool"] | {field: wrong}})
+
+
+def test_the_largest_number_passes_and_a_larger_one_does_not(said: dict[str, Any]) -> None:
+    assert parsed(said | {"serial": (1 << 60) - 1}).serial == (1 << 60) - 1
+    with pytest.raises(RefusedError, match="malformed"):
+        parsed(said | {"serial": 1 << 60})
+
+
+def test_a_group_has_256_shards_at_most(said: dict[str, Any]) -> None:
+    for rows, fits in ((200, True), (201, False)):
+        shards = base64.b64encode(bytes(56 * 8)).decode()
+        volume = {"size": 56 * 65536, "sha256": "0" * 64, "shards": shards}
+        change = {"parity": [65536, rows, 56, 1], "parity_volumes": [volume]}
+        if fits:
+            assert parsed(said | change).grid.rows == rows
+        else:
+            with pytest.raises(RefusedError, match="malformed"):
+                parsed(said | change)

@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 
 from coldforge import bootstrap
+from coldforge.bootstrap.__main__ import main
+from coldforge.bootstrap.index import parse_index
 from coldforge.bundle.format.index import encode
 from coldforge.bundle.packing.receiver import BESIDE_MODULES
-from tests.bootstrap.carried import carry
 from tests.bootstrap.pythons import VERSIONS, python
-from tests.bundle.carry import private, seal_again, spoil, trust
+from tests.bootstrap.tools import bundle_with_tool
+from tests.bundle.bundles import damage, private_key, replace_index, trust
+from tests.synced import record_syncs
 
 BESIDE = [Path(str(module.__file__)) for module in BESIDE_MODULES]
 SOURCES = [*Path(str(bootstrap.__file__)).parent.glob("*.py"), *BESIDE]
@@ -29,7 +32,7 @@ class Host:
 
     def __init__(self, root: Path) -> None:
         self.root, self.dest, self.out = root, root / "the dest", root / "a bundle"
-        self.index = encode(carry(self.out, root / "in", 100_000, share=0.5))
+        self.index = encode(bundle_with_tool(self.out, root / "in", 100_000, share=0.5))
         self.digest = hashlib.sha256(self.index).hexdigest()
         self.trust = root / "trust.json"
         self.trust.write_bytes(trust("sender").payload)
@@ -124,7 +127,7 @@ def test_another_trust_file_than_the_sites_is_not_taken_silently(host: Host) -> 
     host.trust.write_bytes(trust("sender", "other").payload)
     done = host.trusting()
     assert done.returncode == 4
-    assert "is another trust file" in done.stderr
+    assert "differs from --trust" in done.stderr
 
 
 def test_without_trust_nothing_is_run_and_the_digest_is_shown(host: Host) -> None:
@@ -149,13 +152,13 @@ def test_a_site_that_has_the_tool_runs_its_own(host: Host) -> None:
 
 
 def test_a_bundle_that_others_signed_is_refused(host: Host) -> None:
-    seal_again(host.out, host.index, "stranger")
+    replace_index(host.out, host.index, "stranger")
     assert "no key of the trust file" in host.refused(host.trusting(), 4)
 
 
 def test_an_edited_index_is_refused(host: Host) -> None:
     signatures = (host.out / "signatures.json").read_bytes()
-    seal_again(host.out, host.index.replace(b'"demo"', b'"d3mo"'), signatures=signatures)
+    replace_index(host.out, host.index.replace(b'"demo"', b'"d3mo"'), signatures=signatures)
     assert "was changed" in host.refused(host.trusting(), 4)
 
 
@@ -182,7 +185,7 @@ def test_a_missing_volume_is_named(host: Host) -> None:
 
 
 def test_a_damaged_volume_is_repaired(host: Host) -> None:
-    spoil(host.out / "volume-001.cfv", (1000, 70_000))
+    damage(host.out / "volume-001.cfv", (1000, 70_000))
     done = host.trusting()
     assert done.stdout == ran(host), done.stderr
     assert "trying to repair" in done.stderr
@@ -200,8 +203,8 @@ def test_a_blob_that_is_there_but_wrong_is_not_run(host: Host) -> None:
 def test_a_threshold_is_kept(host: Host) -> None:
     host.trust.write_bytes(trust("sender", "second", threshold=2).payload)
     assert "1 of the 2 signatures" in host.refused(host.trusting(), 4)
-    seal_again(host.out, host.index, "sender", "second")
-    assert private("second")
+    replace_index(host.out, host.index, "sender", "second")
+    assert private_key("second")
     assert host.trusting().stdout == ran(host)
 
 
@@ -251,3 +254,29 @@ def test_killed_at_any_moment_the_same_command_goes_on(host: Host) -> None:
 def test_a_dest_that_may_not_be_written_is_two_lines(host: Host) -> None:
     host.dest.mkdir(mode=0o500)
     assert "denied" in host.refused(host.trusting(), 1).lower()
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1 << 20, True), ((1 << 20) + 1, False)])
+def test_a_trust_file_is_read_up_to_a_mebibyte(host: Host, size: int, fits: bool) -> None:
+    host.trust.write_bytes(host.trust.read_bytes().ljust(size))
+    done = host.trusting()
+    assert (done.stdout == ran(host)) == fits, done.stderr
+    assert f"too large: {size} bytes" in done.stderr or fits
+
+
+def test_an_endless_trust_file_is_refused(host: Host) -> None:
+    done = host.run("--trust", "/dev/zero")
+    assert "the trust file is too large" in host.refused(done, 1)
+
+
+def test_a_blob_is_on_disk_before_it_is_visible(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = record_syncs(monkeypatch)
+    monkeypatch.setattr(os, "execv", lambda *_: sys.exit())
+    with pytest.raises(SystemExit):
+        main(["--into", str(host.dest), "--trust", str(host.trust)], host.out)
+    for sha256 in parse_index(host.index).items:
+        place = events.index(f"rename {sha256}")
+        assert events[place - 1] == f"sync {sha256}.tool"
+        assert events[place + 1] == f"sync {sha256[:2]}"

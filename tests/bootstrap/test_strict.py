@@ -38,3 +38,9 @@ def test_odd_documents_are_refused_in_one_line(data: bytes) -> None:
     assert caught.value.message.startswith("it is")
     assert caught.value.message.isprintable()
     assert len(caught.value.message) < 250
+
+
+def test_as_many_bytes_as_allowed_are_read_and_not_one_more() -> None:
+    assert read_json(b"1".ljust(1000), "it", 1000) == 1
+    with pytest.raises(ColdforgeError, match="it is too large: 1001 bytes, at most 1000"):
+        read_json(b"1".ljust(1001), "it", 1000)

@@ -12,7 +12,8 @@ import pytest
 from coldforge.bootstrap import toolkit
 from coldforge.bootstrap.index import Tool
 from coldforge.errors import ColdforgeError, RefusedError
-from tests.bootstrap.carried import LOADER, deb, parts, tar, wheel
+from tests.bootstrap.tools import LOADER, deb, tar, tool_parts, wheel
+from tests.synced import record_syncs
 
 SRC = Path(toolkit.__file__).parents[2]
 
@@ -24,15 +25,15 @@ class Lab:
         self.root, self.dest = root, root / "dest"
         self.blobs = root / "blobs"
         self.blobs.mkdir()
-        for name, data in parts().items():
+        for name, data in tool_parts().items():
             (self.blobs / name).write_bytes(data)
 
     def tool(self, project: str = "project", wheels: tuple[str, ...] = ("wheel",)) -> Tool:
         return Tool("commit", "3.11", ["runtime"], list(wheels), project)
 
     def lay_out(self, tool: Tool | None = None) -> Path:
-        with toolkit.alone(self.dest):
-            return toolkit.lay_out(self.dest, tool or self.tool(), self.blobs.joinpath)
+        with toolkit.exclusive(self.dest):
+            return toolkit.install(self.dest, tool or self.tool(), self.blobs.joinpath)
 
     def hidden(self) -> list[str]:
         return [
@@ -95,7 +96,7 @@ def test_the_version_in_use_is_switched_at_once(lab: Lab) -> None:
     version = lab.lay_out()
     assert not (lab.dest / toolkit.CURRENT).exists()
     for _ in range(2):
-        toolkit.switch(lab.dest, version)
+        toolkit.activate(lab.dest, version)
         assert (lab.dest / toolkit.CURRENT).readlink() == Path("versions/project")
 
 
@@ -104,7 +105,7 @@ def test_the_version_before_stays_and_older_ones_go_with_their_tools(lab: Lab) -
     both = ("more", "wheel")
     for name, wheels in {"one": ("wheel",), "two": both, "three": both}.items():
         (lab.blobs / name).write_bytes((lab.blobs / "project").read_bytes())
-        toolkit.switch(lab.dest, lab.lay_out(lab.tool(name, wheels)))
+        toolkit.activate(lab.dest, lab.lay_out(lab.tool(name, wheels)))
     assert {path.name for path in (lab.dest / "versions").iterdir()} == {"two", "three"}
     (tool,) = (lab.dest / "tool").iterdir()
     assert tool.name == toolkit.tool_id(lab.tool(wheels=both))
@@ -135,10 +136,10 @@ def test_a_python_that_does_not_start_here_is_not_laid_out(lab: Lab) -> None:
 def start(lab: Lab) -> "subprocess.Popen[bytes]":
     code = (
         "import sys\nfrom pathlib import Path\nfrom coldforge.bootstrap.index import Tool\n"
-        "from coldforge.bootstrap.toolkit import alone, lay_out, switch\n"
-        "dest, blobs = Path(sys.argv[1]), Path(sys.argv[2])\nwith alone(dest):\n"
-        "    made = lay_out(dest, Tool('', '3.11', ['runtime'], ['wheel'], 'project'),"
-        " blobs.joinpath)\n    switch(dest, made)\n"
+        "from coldforge.bootstrap.toolkit import activate, exclusive, install\n"
+        "dest, blobs = Path(sys.argv[1]), Path(sys.argv[2])\nwith exclusive(dest):\n"
+        "    made = install(dest, Tool('', '3.11', ['runtime'], ['wheel'], 'project'),"
+        " blobs.joinpath)\n    activate(dest, made)\n"
     )
     command = [sys.executable, "-c", code, str(lab.dest), str(lab.blobs)]
     return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(SRC)})
@@ -169,3 +170,26 @@ def test_two_at_once_lay_out_one_tool(lab: Lab) -> None:
     assert (lab.dest / toolkit.CURRENT / "invokew").is_file()
     assert len(list((lab.dest / "tool").iterdir())) == 1
     assert lab.hidden() == []
+
+
+def test_all_of_a_tool_is_on_disk_before_it_has_its_name(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = record_syncs(monkeypatch)
+    tool = lab.tool()
+    version = lab.lay_out(tool)
+    for name, files in (
+        (toolkit.tool_id(tool), ("python3.11", "__init__.py")),
+        (version.name, ("x.py",)),
+    ):
+        named = events.index(f"rename {name}")
+        before, after = events[:named], events[named:]
+        assert {f"sync {one}" for one in (*files, f".{name}")} <= set(before)
+        assert after[1] in ("sync tool", "sync versions")
+
+
+def test_a_switch_is_on_disk_when_it_returns(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = lab.lay_out()
+    events = record_syncs(monkeypatch)
+    toolkit.activate(lab.dest, version)
+    assert events == [f"rename {toolkit.CURRENT}", f"sync {lab.dest.name}"]

@@ -12,7 +12,7 @@ from coldforge.bootstrap import volume
 from coldforge.bootstrap.volume import (
     FOOTER,
     MAGIC,
-    open_plain,
+    open_regular,
     read_footer,
     read_index,
     read_signatures,
@@ -25,12 +25,12 @@ WHOLE = PAYLOAD + writing.trailer("data", 7, len(PAYLOAD), INDEX, SIGNATURES)
 
 
 def test_what_is_written_is_read() -> None:
-    for sort in ("data", "parity"):
-        trailer = writing.trailer(sort, 7, 3, INDEX, SIGNATURES)  # type: ignore[arg-type]
+    for kind in ("data", "parity"):
+        trailer = writing.trailer(kind, 7, 3, INDEX, SIGNATURES)  # type: ignore[arg-type]
         stream = io.BytesIO(b"abc" + trailer)
         footer = read_footer(stream)
         assert footer is not None
-        assert (footer.sort, footer.number, footer.payload) == (sort, 7, 3)
+        assert (footer.kind, footer.number, footer.payload) == (kind, 7, 3)
         assert footer.bundle == hashlib.sha256(INDEX).hexdigest()
         assert read_index(stream, footer) == INDEX
         assert read_signatures(stream, footer) == SIGNATURES
@@ -38,7 +38,7 @@ def test_what_is_written_is_read() -> None:
 
 def test_both_sides_mean_the_same_form() -> None:
     assert (writing.FOOTER.format, writing.MAGIC) == (FOOTER.format, MAGIC)
-    assert {mark: name for name, mark in writing.SORTS.items()} == volume.SORTS
+    assert {mark: name for name, mark in writing.KINDS.items()} == volume.KINDS
 
 
 @given(some.integers(0, len(WHOLE) - 1), some.integers(1, 255))
@@ -74,9 +74,9 @@ def bomb(size: int) -> tuple[io.BytesIO, volume.Footer]:
 
 
 def test_a_bomb_is_not_unpacked() -> None:
-    stream, footer = bomb(volume.MOST_SIGNATURES)
-    assert read_signatures(stream, footer) == bytes(volume.MOST_SIGNATURES)
-    stream, footer = bomb(volume.MOST_SIGNATURES + 1)
+    stream, footer = bomb(volume.MAX_SIGNATURES)
+    assert read_signatures(stream, footer) == bytes(volume.MAX_SIGNATURES)
+    stream, footer = bomb(volume.MAX_SIGNATURES + 1)
     assert read_signatures(stream, footer) is None
 
 
@@ -92,9 +92,50 @@ def test_only_plain_files_are_opened(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
-    with open_plain(tmp_path / "file") as stream:
+    with open_regular(tmp_path / "file") as stream:
         assert stream.read() == b"x"
     for name in ("link", "dangling", "pipe", "folder"):
         with pytest.raises(RefusedError) as caught:
-            open_plain(tmp_path / name)
+            open_regular(tmp_path / name)
         assert name in caught.value.message
+
+
+def test_the_limits_are_those_of_every_release() -> None:
+    assert (volume.MAX_INDEX, volume.MAX_SIGNATURES) == (256 << 20, 1 << 20)
+
+
+def test_signatures_of_a_mebibyte_are_read_and_no_more() -> None:
+    for size, read in ((1 << 20, bytes(1 << 20)), ((1 << 20) + 1, None)):
+        stream, footer = bomb(size)
+        assert read_signatures(stream, footer) == read
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1000, True), (1001, False)])
+def test_an_index_is_unpacked_up_to_its_limit(
+    monkeypatch: pytest.MonkeyPatch, size: int, fits: bool
+) -> None:
+    monkeypatch.setattr(volume, "MAX_INDEX", 1000)
+    data = bytes(size)
+    stream = io.BytesIO(writing.trailer("data", 1, 0, data, b""))
+    footer = read_footer(stream)
+    assert footer is not None
+    assert read_index(stream, footer) == (data if fits else None)
+
+
+def stored(size: int) -> bytes:
+    """A zlib stream of `size` bytes that unpacks to next to nothing: empty blocks."""
+    blocks, rest = divmod(size - 2 - 5 - 4, 5)
+    content = bytes(rest)
+    last = (
+        b"\1" + len(content).to_bytes(2, "little") + (0xFFFF - len(content)).to_bytes(2, "little")
+    )
+    check = zlib.adler32(content).to_bytes(4, "big")
+    return b"\x78\x9c" + b"\0\0\0\xff\xff" * blocks + last + content + check
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_packed_bytes_that_are_too_many_are_not_even_read(more: int) -> None:
+    data = stored((1 << 20) + 1024 + more)
+    stream, footer = io.BytesIO(data), volume.Footer("data", 1, 0, 0, len(data), "")
+    read = read_signatures(stream, footer)
+    assert (read is None, stream.tell()) == ((True, 0) if more else (False, len(data)))

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from coldforge.paths import Workspace
-from tests.bundle.carry import (
+from tests.bundle.bundles import (
     bundle,
-    place,
-    source,
+    make_item,
+    site,
 )
 from tests.bundle.tampering import A, B
 
@@ -18,7 +18,7 @@ from tests.bundle.tampering import A, B
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sound bundle of two items of the same size, signed by `sender`."""
     folder = tmp_path_factory.mktemp("sound")
-    bundle(folder / "out", [source(folder / "in", "a", A), source(folder / "in", "b", B)])
+    bundle(folder / "out", [make_item(folder / "in", "a", A), make_item(folder / "in", "b", B)])
     return folder / "out"
 
 
@@ -30,4 +30,4 @@ def out(tmp_path: Path, sound: Path) -> Path:
 
 @pytest.fixture
 def space(tmp_path: Path) -> Workspace:
-    return place(tmp_path / "closed")
+    return site(tmp_path / "closed")

@@ -9,12 +9,12 @@ import pytest
 from coldforge.bundle.receiving.receive import receive
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace
-from tests.bundle.carry import (
-    noise,
-    visible,
+from tests.bundle.bundles import (
+    random_bytes,
+    visible_blobs,
 )
 
-A, B = noise("a", 50_000), noise("b", 50_000)
+A, B = random_bytes("a", 50_000), random_bytes("b", 50_000)
 
 
 def refused(space: Workspace, out: Path, match: str) -> ColdforgeError:
@@ -26,11 +26,11 @@ def refused(space: Workspace, out: Path, match: str) -> ColdforgeError:
     text = caught.value.message + caught.value.hint
     assert text.isprintable()
     assert len(text) < 1000
-    assert visible(space) == set()
+    assert visible_blobs(space) == set()
     return caught.value
 
 
-def document(out: Path) -> dict[str, Any]:
+def index_document(out: Path) -> dict[str, Any]:
     made: dict[str, Any] = json.loads((out / "index.json").read_bytes())
     return made
 
@@ -38,5 +38,5 @@ def document(out: Path) -> dict[str, Any]:
 SIGNED = ("index.json", "signatures.json")
 
 
-def beside(out: Path, name: str) -> bytes:
+def read_file(out: Path, name: str) -> bytes:
     return (out / name).read_bytes()

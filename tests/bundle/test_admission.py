@@ -8,7 +8,7 @@ from coldforge.bootstrap.folder import Copies
 from coldforge.bundle.admission import admit
 from coldforge.errors import MissingInputError, RefusedError
 from coldforge.trust.trust import write_trust
-from tests.bundle.carry import bundle, private, trust
+from tests.bundle.bundles import bundle, private_key, trust
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def made(tmp_path: Path) -> tuple[bytes, list[bytes]]:
     """An index, and its signatures by `one` alone and by `two` alone."""
     signed = []
     for name in ("one", "two"):
-        bundle(tmp_path / name, [], keys=[private(name)])
+        bundle(tmp_path / name, [], keys=[private_key(name)])
         signed.append((tmp_path / name / "signatures.json").read_bytes())
     return (tmp_path / "one" / "index.json").read_bytes(), signed
 
@@ -65,7 +65,7 @@ def test_an_index_that_somebody_changed_is_passed_over_beside_the_right_one(
     index, signed = made
     both = copies(index, signed[0]) | copies(index + b" ", signed[0])
     assert admit(both, keys(tmp_path)).data == index
-    assert "another index is passed over" in capsys.readouterr().err
+    assert "another index is skipped" in capsys.readouterr().err
 
 
 def test_nothing_at_all_is_missing_and_not_refused(tmp_path: Path) -> None:

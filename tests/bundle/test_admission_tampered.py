@@ -14,17 +14,17 @@ from coldforge.bundle.receiving.receive import receive
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.digest import canonical_json
 from coldforge.paths import Workspace
-from tests.bundle.carry import (
+from tests.bundle.bundles import (
     SERIAL,
     bundle,
-    place,
-    seal_again,
-    source,
-    sources,
+    make_item,
+    make_items,
+    replace_index,
+    site,
     trust,
-    visible,
+    visible_blobs,
 )
-from tests.bundle.tampering import SIGNED, A, B, beside, refused
+from tests.bundle.tampering import SIGNED, A, B, read_file, refused
 
 
 def test_the_bundle_is_sound_as_it_is(out: Path, space: Workspace) -> None:
@@ -50,14 +50,14 @@ def truncated(out: Path) -> None:
 
 def renumbered(out: Path) -> None:
     path = out / "volume-001.cfv"
-    other = trailer("data", 2**31, 100_000, *(beside(out, name) for name in SIGNED))
+    other = trailer("data", 2**31, 100_000, *(read_file(out, name) for name in SIGNED))
     path.write_bytes(path.read_bytes()[:100_000] + other)
     path.rename(out / "other.cfv")
 
 
 def foreign(out: Path) -> None:
     path = out / "volume-001.cfv"
-    other = trailer("data", 1, 100_000, b'{"of":"another"}', beside(out, "signatures.json"))
+    other = trailer("data", 1, 100_000, b'{"of":"another"}', read_file(out, "signatures.json"))
     path.write_bytes(path.read_bytes()[:100_000] + other)
 
 
@@ -74,7 +74,7 @@ def test_a_volume_that_is_not_right_is_named(
 def test_a_link_is_refused(out: Path, space: Workspace, name: str) -> None:
     (out / name).rename(out / "elsewhere")
     (out / name).symlink_to(out / "elsewhere")
-    refused(space, out, f"'{name}' is a link; a bundle has none")
+    refused(space, out, f"'{name}' is a link, not a file")
 
 
 @pytest.mark.parametrize("name", ["volume-002.cfv", "index.json"])
@@ -84,20 +84,20 @@ def test_what_is_no_plain_file_is_refused(
 ) -> None:
     (out / name).unlink(missing_ok=True)
     make(out / name)
-    refused(space, out, f"'{name}' is no plain file")
+    refused(space, out, f"'{name}' is not a regular file")
 
 
 def test_an_edited_index_does_not_fit_its_signature(out: Path, space: Workspace) -> None:
-    index = beside(out, "index.json").replace(b'"demo"', b'"dem0"')
-    seal_again(out, index, signatures=beside(out, "signatures.json"))
+    index = read_file(out, "index.json").replace(b'"demo"', b'"dem0"')
+    replace_index(out, index, signatures=read_file(out, "signatures.json"))
     refused(space, out, "does not match the signature of sender: one was changed")
 
 
 def test_an_edited_signature_is_refused(out: Path, space: Workspace) -> None:
-    signed = json.loads(beside(out, "signatures.json"))
+    signed = json.loads(read_file(out, "signatures.json"))
     (one,) = signed["signatures"]
     one["sig"] = one["sig"][::-1].lstrip("=") + "=="
-    seal_again(out, beside(out, "index.json"), signatures=canonical_json(signed))
+    replace_index(out, read_file(out, "index.json"), signatures=canonical_json(signed))
     refused(space, out, "does not match the signature of sender")
 
 
@@ -107,18 +107,18 @@ def test_an_edited_copy_of_the_index_is_passed_over(out: Path, space: Workspace)
 
 
 def test_an_unknown_key_is_refused(out: Path, space: Workspace) -> None:
-    seal_again(out, beside(out, "index.json"), "stranger")
+    replace_index(out, read_file(out, "index.json"), "stranger")
     refused(space, out, "signed by no key trusted here, but by SHA256:")
 
 
 def test_no_signature_is_refused(out: Path, space: Workspace) -> None:
-    seal_again(out, beside(out, "index.json"))
+    replace_index(out, read_file(out, "index.json"))
     refused(space, out, "the bundle's index is not signed")
 
 
 def test_one_key_that_signs_twice_counts_once(out: Path, tmp_path: Path) -> None:
-    space = place(tmp_path / "strict", trust("sender", "second", threshold=2))
-    seal_again(out, beside(out, "index.json"), "sender", "sender", "stranger")
+    space = site(tmp_path / "strict", trust("sender", "second", threshold=2))
+    replace_index(out, read_file(out, "index.json"), "sender", "sender", "stranger")
     refused(space, out, "has 1 of the 2 signatures needed here")
 
 
@@ -128,13 +128,13 @@ def test_a_site_that_trusts_nobody_takes_nothing(out: Path, space: Workspace) ->
 
 
 def test_a_replayed_bundle_is_refused(out: Path, tmp_path: Path, space: Workspace) -> None:
-    bundle(tmp_path / "newer", sources(tmp_path / "more"), serial=SERIAL + 1)
+    bundle(tmp_path / "newer", make_items(tmp_path / "more"), serial=SERIAL + 1)
     receive(space, tmp_path / "newer")
-    before = visible(space)
-    with pytest.raises(ColdforgeError, match="the one received last of 2023") as caught:
+    before = visible_blobs(space)
+    with pytest.raises(ColdforgeError, match="the newest received at 2023") as caught:
         receive(space, out)
     assert caught.value.exit_code == 4
-    assert visible(space) == before
+    assert visible_blobs(space) == before
 
 
 def test_an_index_that_unpacks_without_end_is_not_unpacked(out: Path, space: Workspace) -> None:
@@ -144,12 +144,12 @@ def test_an_index_that_unpacks_without_end_is_not_unpacked(out: Path, space: Wor
     (out / "volume-001.cfv").write_bytes(bomb + footer)
     for name in SIGNED:
         (out / name).unlink()
-    refused(space, out, "no index of a bundle is here")
+    refused(space, out, "no readable index of a bundle")
 
 
 @pytest.mark.parametrize("data", [b"[" * 1_000_000, b'{"signatures":' * 50_000, b"\xff", b"{}"])
 def test_signatures_without_sense_are_refused(out: Path, space: Workspace, data: bytes) -> None:
-    seal_again(out, beside(out, "index.json"), signatures=data)
+    replace_index(out, read_file(out, "index.json"), signatures=data)
     refused(space, out, "signatures.json is")
 
 
@@ -161,9 +161,9 @@ def test_what_unpacks_to_more_than_it_says_is_stopped_there(
     tmp_path: Path, space: Workspace, times: int
 ) -> None:
     bomb = zstandard.compress(bytes(100_000)) * times
-    item = source(tmp_path / "in", "bomb", bytes(100_000), bomb, encoding="zstd")
+    item = make_item(tmp_path / "in", "bomb", bytes(100_000), bomb, encoding="zstd")
     bundle(tmp_path / "out", [item])
-    refused(space, tmp_path / "out", "bomb is not what the index says")
+    refused(space, tmp_path / "out", "bomb does not match the index")
     assert not list((space.mirror / "blobs" / "partial").iterdir())
 
 
@@ -171,7 +171,7 @@ def test_an_image_that_is_no_manifest_gets_no_name(tmp_path: Path, space: Worksp
     for number, data in enumerate(
         (b"[]", b"{}", b"\xff", b'{"config":1,"layers":2}', b"[" * 90_000)
     ):
-        item = source(tmp_path / "in", "manifest", data, store="layout")
+        item = make_item(tmp_path / "in", "manifest", data, store="layout")
         tag = {"mediaType": "a", "digest": f"sha256:{item.sha256}", "size": item.size}
         out = tmp_path / f"out {number}"
         bundle(out, [item], kind="install", tags={"demo": tag}, serial=SERIAL + number)

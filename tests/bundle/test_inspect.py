@@ -6,17 +6,17 @@ from coldforge.bundle.inspect import inspect
 from coldforge.bundle.packing.pack import pack
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.paths import Workspace
-from tests.bundle.carry import draft, place, private, sources
+from tests.bundle.bundles import contents, make_items, private_key, site
 
 
 def a_bundle(tmp_path: Path, out: str = "out", **other: object) -> Path:
-    items = draft(sources(tmp_path / "in", 8, 100_000), **other)
-    pack(tmp_path / out, items, 250_000, 0.3, [private("sender")])
+    items = contents(make_items(tmp_path / "in", 8, 100_000), **other)
+    pack(tmp_path / out, items, 250_000, 0.3, [private_key("sender")])
     return tmp_path / out
 
 
 def test_it_says_what_is_in_it_and_where(tmp_path: Path) -> None:
-    seen = inspect(place(tmp_path / "here"), a_bundle(tmp_path))
+    seen = inspect(site(tmp_path / "here"), a_bundle(tmp_path))
     assert (seen.kind, seen.stack, seen.trusted, seen.why) == ("build", "demo", True, "")
     assert [item.name for item in seen.items] == [f"item {n}" for n in range(8)]
     assert sum(item.encoded for item in seen.items) == sum(
@@ -30,7 +30,7 @@ def test_it_says_what_is_in_it_and_where(tmp_path: Path) -> None:
 def test_a_missing_volume_is_told(tmp_path: Path) -> None:
     out = a_bundle(tmp_path)
     (out / "volume-002.cfv").unlink()
-    seen = inspect(place(tmp_path / "here"), out)
+    seen = inspect(site(tmp_path / "here"), out)
     assert [file.name for file in seen.volumes if not file.present] == ["volume-002.cfv"]
 
 
@@ -40,7 +40,7 @@ def test_a_volume_that_was_damaged_on_the_way_is_told(tmp_path: Path) -> None:
         stream.seek(1000)
         stream.write(b"\0\0\0\0")
     (out / "volume-003.cfv").unlink()
-    seen = inspect(place(tmp_path / "here"), out, verify=True)
+    seen = inspect(site(tmp_path / "here"), out, verify=True)
     assert [file.right for file in seen.volumes if "volume" in file.name] == [True, False, None]
     assert all(file.right for file in seen.volumes if "parity" in file.name)
 
@@ -50,15 +50,15 @@ def test_a_volume_alone_tells_all(tmp_path: Path) -> None:
     alone = tmp_path / "alone"
     alone.mkdir()
     (out / "parity-001.cfv").rename(alone / "parity-001.cfv")
-    seen = inspect(place(tmp_path / "here"), alone)
+    seen = inspect(site(tmp_path / "here"), alone)
     assert seen.trusted
     assert [file.name for file in seen.volumes if file.present] == ["parity-001.cfv"]
 
 
 def test_a_key_that_nobody_trusts_is_told(tmp_path: Path) -> None:
-    from tests.bundle.carry import trust
+    from tests.bundle.bundles import trust
 
-    seen = inspect(place(tmp_path / "here", trust("another")), a_bundle(tmp_path))
+    seen = inspect(site(tmp_path / "here", trust("another")), a_bundle(tmp_path))
     assert seen.trusted is False
     assert seen.why
 
@@ -69,9 +69,9 @@ def test_without_a_trust_file_nothing_is_said_of_trust(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_and_two_bundles_in_one_are_refused(tmp_path: Path) -> None:
-    here = place(tmp_path / "here")
+    here = site(tmp_path / "here")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(MissingInputError, match="no index"):
+    with pytest.raises(MissingInputError, match="no readable index"):
         inspect(here, tmp_path / "empty")
     one, two = a_bundle(tmp_path), a_bundle(tmp_path, "two", stack="another")
     (two / "volume-001.cfv").replace(one / "volume-001.cfv")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coldforge.bundle import inventory, qr
-from coldforge.bundle.inventory import Have
+from coldforge.bundle.inventory import Inventory
 from coldforge.errors import ColdforgeError, MissingInputError
 
 DATA = random.Random(1).randbytes(12 * qr.CHUNK - 100)
@@ -93,8 +93,9 @@ def test_any_text_is_refused_in_a_line(text: str) -> None:
 
 
 def test_what_paper_cannot_hold_is_refused() -> None:
+    assert len(qr.codes(bytes(9999 * qr.CHUNK))) == 9999
     with pytest.raises(ColdforgeError, match="too long for paper"):
-        qr.codes(bytes(10_000 * qr.CHUNK))
+        qr.codes(bytes(9999 * qr.CHUNK + 1))
 
 
 def test_a_page_has_a_picture_and_a_caption_for_each_code(tmp_path: Path) -> None:
@@ -112,24 +113,24 @@ def test_a_page_needs_nothing_beside_it(tmp_path: Path) -> None:
 
 
 def test_a_file_and_its_scanned_codes_are_the_same_inventory(tmp_path: Path) -> None:
-    taken = Have("0.1.0", bytes(range(10)), b"", {}, [], 1)
+    taken = Inventory("0.1.0", bytes(range(10)), b"", {}, [], 1)
     data = inventory.encode(taken)
     (tmp_path / "file").write_bytes(data)
     (tmp_path / "scanned").write_text("\n".join(qr.codes(data)), "utf-8")
-    assert qr.read_have(tmp_path / "file") == qr.read_have(tmp_path / "scanned") == taken
+    assert qr.read_inventory(tmp_path / "file") == qr.read_inventory(tmp_path / "scanned") == taken
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\0", b"no codes\n", inventory.MAGIC, DATA])
 def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(ColdforgeError):
-        qr.read_have(tmp_path / "file")
+        qr.read_inventory(tmp_path / "file")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "have.cfh"):
         with pytest.raises(MissingInputError, match=str(path)):
-            qr.read_have(path)
+            qr.read_inventory(path)
 
 
 @pytest.mark.skipif(not shutil.which("zbarimg"), reason="zbarimg is not installed")

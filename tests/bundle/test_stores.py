@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.bundle.format.index import Item, StoreName
-from coldforge.bundle.stores import Stores, check_room
+from coldforge.bundle.stores import Stores, check_space
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace
 
@@ -42,9 +42,9 @@ def test_a_place_that_is_a_folder_is_no_blob(tmp_path: Path) -> None:
 def test_room_is_added_up_by_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    check_room([(tmp_path / "one", 600_000), (tmp_path / "two" / "deep", 400_000)])
+    check_space([(tmp_path / "one", 600_000), (tmp_path / "two" / "deep", 400_000)])
     with pytest.raises(
         ColdforgeError, match=r"needs 1\.1 MB, the disk of .* has 1\.0 MB"
     ) as caught:
-        check_room([(tmp_path / "one", 600_000), (tmp_path / "two" / "deep", 500_000)])
+        check_space([(tmp_path / "one", 600_000), (tmp_path / "two" / "deep", 500_000)])
     assert "the same command continues" in caught.value.hint

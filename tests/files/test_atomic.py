@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.files.atomic import part_of, publish_folder, sync_folder, write_at, write_file
+from coldforge.files.atomic import (
+    part_of,
+    publish,
+    publish_folder,
+    sync_folder,
+    write_at,
+    write_file,
+)
+from tests.synced import record_syncs
 
 
 def test_a_file_appears_whole_and_replaces_an_earlier_one(tmp_path: Path) -> None:
@@ -73,21 +81,9 @@ def test_writers_of_one_file_at_the_same_time_never_mix(tmp_path: Path) -> None:
 def test_the_bytes_are_on_disk_before_the_name_and_the_name_before_it_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = []
-    real, rename = os.fsync, Path.replace
-
-    def fsync(handle: int) -> None:
-        order.append("folder" if Path(f"/proc/self/fd/{handle}").is_dir() else "file")
-        real(handle)
-
-    def replace(part: Path, path: Path) -> Path:
-        order.append("rename")
-        return rename(part, path)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(Path, "replace", replace)
+    events = record_syncs(monkeypatch)
     write_file(tmp_path / "a", b"data")
-    assert order == ["file", "rename", "folder"]
+    assert events == ["sync a.part", "rename a", f"sync {tmp_path.name}"]
 
 
 def test_what_a_killed_run_left_longer_does_not_show(tmp_path: Path) -> None:
@@ -115,15 +111,26 @@ def test_a_folder_is_on_disk_with_all_below_it_before_it_has_its_name(
     (part / "deep").mkdir(parents=True)
     (part / "deep" / "a").write_bytes(b"a")
     (part / "link").symlink_to("nowhere")
-    synced = []
-    real = os.fsync
-
-    def fsync(handle: int) -> None:
-        synced.append(Path(f"/proc/self/fd/{handle}").readlink().name)
-        real(handle)
-
-    monkeypatch.setattr(os, "fsync", fsync)
+    events = record_syncs(monkeypatch)
     publish_folder(part, tmp_path / "whole")
     assert (tmp_path / "whole" / "deep" / "a").read_bytes() == b"a"
-    assert set(synced[:-1]) == {"part", "deep", "a"}
-    assert synced[-1] == tmp_path.name
+    assert set(events[:-2]) == {"sync part", "sync deep", "sync a"}
+    assert events[-2:] == ["rename whole", f"sync {tmp_path.name}"]
+
+
+def test_what_is_published_is_on_disk_before_its_name_and_its_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "part").write_bytes(b"data")
+    events = record_syncs(monkeypatch)
+    publish(tmp_path / "part", tmp_path / "whole")
+    assert events == ["sync part", "rename whole", f"sync {tmp_path.name}"]
+
+
+def test_all_bytes_are_in_the_file_when_it_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: sizes.append(os.fstat(handle).st_size))
+    write_file(tmp_path / "a", b"data")
+    assert sizes[0] == len(b"data")

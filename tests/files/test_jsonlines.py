@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
 from coldforge.files.jsonlines import appending, read_lines
+from tests.synced import record_syncs
 
 ITEMS = [{"n": 1, "text": "a\nb"}, {"n": 2, "text": "é\u2028"}, {"n": 3, "text": ""}]
 
@@ -41,5 +42,15 @@ def test_a_file_cut_anywhere_keeps_its_whole_lines_and_goes_on(
 @pytest.mark.parametrize("line", ["{", "[]", "3", ""])
 def test_a_whole_line_that_is_no_object_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "file").write_text(f'{{"n": 1}}\n{line}\n{{"n": 2}}\n', "utf-8")
-    with pytest.raises(ColdforgeError, match="line 2 is no JSON object"):
+    with pytest.raises(ColdforgeError, match="line 2 is not a JSON object"):
         read_lines(tmp_path / "file")
+
+
+def test_a_line_is_on_disk_when_it_was_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = record_syncs(monkeypatch)
+    with appending(tmp_path / "file.jsonl") as lines:
+        lines.add({"n": 1})
+        assert events == ["sync file.jsonl"]
+        assert read_lines(tmp_path / "file.jsonl") == [{"n": 1}]

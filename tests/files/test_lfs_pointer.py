@@ -78,3 +78,11 @@ def test_a_file_of_another_size_is_named_and_the_right_one_is_not(tmp_path: Path
     assert "has 12344 bytes" in said
     brought.write_bytes(bytes(12345))
     assert not list(unmet({"libx.a": Pointer(OID, 12345)}, {"libx.a": brought}))
+
+
+def test_a_pointer_is_shorter_than_1024_bytes(tmp_path: Path) -> None:
+    text = HEAD + f"oid sha256:{OID}\nsize 5\n".encode()
+    for size, found in ((1023, Pointer(OID, 5)), (1024, None)):
+        data = text.ljust(size, b"\n")
+        (tmp_path / "file").write_bytes(data)
+        assert parse_pointer(data) == file_pointer(tmp_path / "file") == found

@@ -9,7 +9,7 @@ from coldforge.paths import Workspace
 from coldforge.tasks import bundle as tasks
 from coldforge.trust.keys import make_key, read_public
 from coldforge.trust.trust import admit
-from tests.bundle.openside import open_side
+from tests.bundle.sender import sending_site
 
 Capture = pytest.CaptureFixture[str]
 
@@ -19,7 +19,7 @@ class AirGap:
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
         self.root, self.capsys, self._patch = root, capsys, monkeypatch
-        self.open = open_side(root / "open")
+        self.open = sending_site(root / "open")
         self.closed = Workspace(root / "closed")
         self.key, self.out = root / "anna", root / "out"
         make_key(self.key)
@@ -100,8 +100,8 @@ def test_a_damaged_volume_ends_the_inspection_with_1(gap: AirGap) -> None:
     ("given", "said"),
     [
         ({"for_": "fun"}, "unknown kind of bundle 'fun'"),
-        ({"split": "4X"}, "'4X' is no size"),
-        ({"parity": "lots"}, "'lots' is no share"),
+        ({"split": "4X"}, "'4X' is not a size"),
+        ({"parity": "lots"}, "'lots' is not a share"),
         ({"sign": ["nowhere"]}, "key nowhere does not exist"),
         ({"have": "nowhere"}, "nowhere"),
         ({"stack": "nothing"}, "unknown stack 'nothing'"),

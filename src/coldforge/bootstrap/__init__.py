@@ -1,1 +1,1 @@
-"""What runs first on a closed host, on any Python from 3.9 and its standard library alone."""
+"""What runs first on a closed host: Python 3.9 or newer and its standard library only."""

@@ -1,4 +1,4 @@
-"""What a signature covers, and how keys and signatures are spelt.
+"""The bytes that a signature covers, and the encoding of keys and signatures.
 
 Source: Dead Simple Signing Envelope, protocol of version 1.
 """
@@ -15,13 +15,13 @@ PREFIX = "ed25519:"
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
-    """Encode type and payload so that no other pair gives the same bytes."""
+    """Encode type and payload unambiguously (pre-authentication encoding)."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
 def decode64(text: str) -> bytes | None:
-    """Decode base64 that is spelt the one canonical way; None for anything else."""
+    """Decode canonical base64; None for anything else."""
     try:
         data = base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
@@ -34,10 +34,12 @@ def key_bytes(text: str) -> bytes:
     data = decode64(text[len(PREFIX) :]) if text.startswith(PREFIX) else None
     if data is None or len(data) != 32:
         shown = text[:60].encode("ascii", "replace").decode()
-        raise ColdforgeError(f"{shown!r} is not a public key", "it reads ed25519:<44 characters>")
+        raise ColdforgeError(
+            f"{shown!r} is not a public key", "write it as ed25519:<44 characters>"
+        )
     return data
 
 
 def fingerprint(key: bytes) -> str:
-    """Name a public key of 32 bytes: SHA256: and unpadded base64 of their digest."""
+    """Return the fingerprint of a key of 32 bytes: SHA256: and the digest in unpadded base64."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""Whether an Ed25519 signature fits, in plain Python: some milliseconds each. It cannot sign.
+"""Verify Ed25519 signatures in plain Python, a few milliseconds each. It cannot sign.
 
 Source: RFC 8032, sections 5.1.1 to 5.1.4 and 5.1.7; encodings must be the canonical ones.
 """
@@ -21,16 +21,16 @@ def verify(key: bytes, message: bytes, signature: bytes) -> bool:
         return False
     point = decode(key)
     s = int.from_bytes(signature[32:], "little")
-    if point is None or s >= L or _small(point):
+    if point is None or s >= L or _small_order(point):
         return False
     digest = hashlib.sha512(signature[:32] + key + message).digest()
     k = int.from_bytes(digest, "little") % L
-    # R must equal sB - kA; comparing encodings also demands that R is spelt canonically.
-    return encode(_both(s, BASE, k, _negative(point))) == signature[:32]
+    # R must equal sB - kA; comparing encodings also requires R to be canonical.
+    return encode(_double_multiply(s, BASE, k, _negative(point))) == signature[:32]
 
 
 def decode(data: bytes) -> Point | None:
-    """Read a point of 32 bytes; None if there is none, or it has another spelling."""
+    """Decode a point of 32 bytes; None if it is invalid or not canonical."""
     number = int.from_bytes(data, "little")
     odd, y = number >> 255, number & ((1 << 255) - 1)
     if y >= P:
@@ -47,7 +47,7 @@ def decode(data: bytes) -> Point | None:
 
 
 def encode(point: Point) -> bytes:
-    """Spell a point in 32 bytes."""
+    """Encode a point in 32 bytes."""
     x, y, z, _ = point
     inverse = pow(z, P - 2, P)
     return (y * inverse % P | (x * inverse % P & 1) << 255).to_bytes(32, "little")
@@ -68,15 +68,15 @@ def _negative(point: Point) -> Point:
     return -x % P, y, z, -t % P
 
 
-def _small(point: Point) -> bool:
-    """Tell a point whose order divides 8: as a key, it would fit messages nobody signed."""
+def _small_order(point: Point) -> bool:
+    """Tell whether a point's order divides 8: as a key it would accept forged signatures."""
     for _ in range(3):
         point = add(point, point)
     return point[0] == 0
 
 
-def _both(a: int, one: Point, b: int, other: Point) -> Point:
-    """Give a times `one` plus b times `other`, in one run over the bits."""
+def _double_multiply(a: int, one: Point, b: int, other: Point) -> Point:
+    """Compute a * `one` + b * `other` in one pass over the bits."""
     table = (NEUTRAL, one, other, add(one, other))
     total = NEUTRAL
     for bit in range(max(a.bit_length(), b.bit_length()) - 1, -1, -1):

@@ -1,87 +1,86 @@
-"""The tool's own items, out of the volumes and into the mirror; damage is repaired if it can be."""
+"""Extract the tool's items from the volumes, repairing damage where possible."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from coldforge.bootstrap.folder import Folder
-from coldforge.bootstrap.grid import SHORT, starts
+from coldforge.bootstrap.grid import HASH_SIZE, first_shards
 from coldforge.bootstrap.index import Index, Item, Payload
 from coldforge.bootstrap.repair import rebuild
-from coldforge.bootstrap.staging import keep, keep_index, staged
-from coldforge.bootstrap.volume import open_plain, read_at
+from coldforge.bootstrap.staging import keep_index, keep_shards, open_staged
+from coldforge.bootstrap.volume import open_regular, read_at
 from coldforge.errors import MissingInputError
 
 CHUNK = 1 << 20
-SHOWN = 3  # volumes that an error names
+SHOWN = 3  # volumes named in an error
 
 
 class Items:
     """The items of a bundle's tool, read from the volumes that are here."""
 
     def __init__(self, index: Index, bundle: str, folder: Folder, staging: Path) -> None:
-        """Open what may be a volume of `bundle`, and what earlier runs kept in `staging`."""
+        """Open all candidate volumes of `bundle`, and shards kept in `staging` by earlier runs."""
         self.index, self.staging = index, staging
         self._copies = folder.copies[bundle]
         self._files: dict[tuple[str, int], list[BinaryIO]] = {}
         self._starts = {
-            "data": starts([payload.size for payload in index.data], index.shard),
-            "parity": starts([payload.size for payload in index.parity], index.shard),
+            "data": first_shards([payload.size for payload in index.data], index.shard),
+            "parity": first_shards([payload.size for payload in index.parity], index.shard),
         }
         for volume in folder.volumes:
-            for place in volume.places(bundle, folder.copies):
-                self._files.setdefault(place, []).append(open_plain(volume.path))
-        self._carried = sorted(self._files)
-        for place, stream in staged(staging):
+            for place in volume.candidates(bundle, folder.copies):
+                self._files.setdefault(place, []).append(open_regular(volume.path))
+        self._here = sorted(self._files)
+        for place, stream in open_staged(staging):
             self._files.setdefault(place, []).append(stream)
 
     def __enter__(self) -> Items:
-        """Keep the files open inside."""
+        """Return self."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close them."""
+        """Close the files."""
         for streams in self._files.values():
             for stream in streams:
                 stream.close()
 
-    def take(self, item: Item, part: Path, say: Callable[[str], object]) -> None:
-        """Write an item, proved, to the file `part`; raise MissingInputError if it cannot be."""
-        if _write(part, self._plain(item)) == item.sha256:
+    def extract(self, item: Item, part: Path, say: Callable[[str], object]) -> None:
+        """Write an item to file `part` and verify it; raise MissingInputError if that fails."""
+        if _write(part, self._unverified(item)) == item.sha256:
             return
         say(f"  {item.sha256[:12]}… is damaged or lost; trying to repair it")
         try:
-            if _write(part, self._proved(item)) == item.sha256:
+            if _write(part, self._verified(item)) == item.sha256:
                 return
-            raise self._lacking(item)
+            raise self._missing(item)
         except MissingInputError:
             part.unlink()
             raise
 
-    def keep(self) -> None:
-        """Keep what is right of the carried volumes: the next run may come without them."""
+    def keep_shards(self) -> None:
+        """Keep the intact shards of the volumes here: the next run may lack these volumes."""
         keep_index(self.staging, self._copies)
-        for sort, number in self._carried:
-            if number < len(self._starts[sort]):
-                keep(self.staging, (sort, number), self._right(sort, number))
+        for kind, number in self._here:
+            if number < len(self._starts[kind]):
+                keep_shards(self.staging, (kind, number), self._intact_shards(kind, number))
 
-    def right(self, item: Item, place: Path) -> bool:
-        """Tell whether the file `place` is an item, by its digest."""
+    def verify(self, item: Item, place: Path) -> bool:
+        """Tell whether file `place` is an item, by its digest."""
         digest = hashlib.sha256()
         try:
-            with open_plain(place) as stream:
+            with open_regular(place) as stream:
                 while data := stream.read(CHUNK):
                     digest.update(data)
         except FileNotFoundError:
             return False
         return digest.hexdigest() == item.sha256
 
-    def _plain(self, item: Item) -> Iterator[bytes]:
-        """Read the pieces as they are; what is missing is left out."""
+    def _unverified(self, item: Item) -> Iterator[bytes]:
+        """Read the pieces without verifying them; skip what is missing."""
         for volume, offset, size in item.parts:
             for stream in self._files.get(("data", volume), [])[:1]:
                 place, end = offset, offset + size
@@ -89,8 +88,8 @@ class Items:
                     place += len(data)
                     yield data
 
-    def _proved(self, item: Item) -> Iterator[bytes]:
-        """Read the pieces shard by shard, each from wherever it is right or can be rebuilt."""
+    def _verified(self, item: Item) -> Iterator[bytes]:
+        """Read the pieces shard by shard, each from an intact copy or rebuilt."""
         shard = self.index.shard
         for volume, offset, size in item.parts:
             place, end = offset, offset + size
@@ -98,32 +97,32 @@ class Items:
                 number = self._starts["data"][volume - 1] + place // shard
                 data = self._shard("data", number) or self._rebuilt(number)
                 if data is None:
-                    raise self._lacking(item)
+                    raise self._missing(item)
                 skip = place % shard
                 piece = data[skip : skip + end - place]
                 place += len(piece)
                 yield piece
 
-    def _shard(self, sort: str, number: int) -> bytes | None:
-        """Read shard `number` of all, without padding; None if no file has it right."""
-        volume, local, size = self._locate(sort, number)
-        right = self._payloads(sort)[volume].shards[SHORT * local : SHORT * (local + 1)]
-        for stream in self._files.get((sort, volume + 1), []):
+    def _shard(self, kind: str, number: int) -> bytes | None:
+        """Read shard `number` without padding; None if no file holds it intact."""
+        volume, local, size = self._locate(kind, number)
+        expected = self._payloads(kind)[volume].shards[HASH_SIZE * local : HASH_SIZE * (local + 1)]
+        for stream in self._files.get((kind, volume + 1), []):
             data = read_at(stream, local * self.index.shard, size)
-            if hashlib.sha256(data).digest()[:SHORT] == right:
+            if hashlib.sha256(data).digest()[:HASH_SIZE] == expected:
                 return data
         return None
 
-    def _right(self, sort: str, number: int) -> Iterator[tuple[int, bytes]]:
-        """Read the right shards of a volume, each with its offset."""
-        first, end = self._starts[sort][number - 1 : number + 1]
+    def _intact_shards(self, kind: str, number: int) -> Iterator[tuple[int, bytes]]:
+        """Read the intact shards of a volume, each with its offset."""
+        first, end = self._starts[kind][number - 1 : number + 1]
         for shard in range(first, end):
-            data = self._shard(sort, shard)
+            data = self._shard(kind, shard)
             if data is not None:
                 yield (shard - first) * self.index.shard, data
 
     def _rebuilt(self, number: int) -> bytes | None:
-        """Rebuild a data shard from the others of its group; None if too few are right."""
+        """Rebuild a data shard from the others of its group; None if too few are intact."""
         grid = self.index.grid
         if grid is None:
             return None
@@ -139,7 +138,7 @@ class Items:
         return None
 
     def _row(self, place: int, group: int) -> bytes | None:
-        """Read a row of a group; nothing but zeros where the data has ended."""
+        """Read a row of a group; empty (all zeros) beyond the end of the data."""
         grid = self.index.grid
         assert grid is not None  # noqa: S101 - for the type checker
         if place >= grid.rows:
@@ -147,29 +146,29 @@ class Items:
         number = place * grid.groups + group
         return self._shard("data", number) if number < self._starts["data"][-1] else b""
 
-    def _locate(self, sort: str, number: int) -> tuple[int, int, int]:
-        """Find a shard: its volume (from 0), its number there, its bytes."""
-        first = self._starts[sort]
+    def _locate(self, kind: str, number: int) -> tuple[int, int, int]:
+        """Locate a shard: its volume (from 0), its number in it, its size."""
+        first = self._starts[kind]
         volume = max(place for place in range(len(first) - 1) if first[place] <= number)
         local = number - first[volume]
-        payload, shard = self._payloads(sort)[volume], self.index.shard
+        payload, shard = self._payloads(kind)[volume], self.index.shard
         return volume, local, min(shard, payload.size - local * shard)
 
-    def _payloads(self, sort: str) -> list[Payload]:
-        return self.index.data if sort == "data" else self.index.parity
+    def _payloads(self, kind: str) -> list[Payload]:
+        return self.index.data if kind == "data" else self.index.parity
 
-    def _lacking(self, item: Item) -> MissingInputError:
-        """Name what a part of the tool is in, and what else would help to repair it."""
+    def _missing(self, item: Item) -> MissingInputError:
+        """Return the error naming the volumes that hold an item, and those that help repair it."""
         needed = sorted({volume for volume, _offset, size in item.parts if size})
         lost = [n for n in needed if ("data", n) not in self._files]
-        state = "not here" if lost else "damaged beyond repair"
+        state = "missing" if lost else "damaged beyond repair"
         message = f"a part of the tool is {state}: it is in {_names(lost or needed)}"
         others = range(1, len(self.index.data) + 1)
         away = [n for n in others if ("data", n) not in self._files and n not in needed]
         hint = f"bring {'it' if lost else 'a good copy'} and run: sh receive FOLDER"
         if self.index.grid and away:
-            hint += f"; {_names(away)} would help to repair it too"
-        return MissingInputError(message, f"{hint}; what is right so far is kept")
+            hint += f"; {_names(away)} would help to repair it"
+        return MissingInputError(message, f"{hint}; what is intact so far is kept")
 
 
 def _names(volumes: list[int]) -> str:
@@ -179,12 +178,10 @@ def _names(volumes: list[int]) -> str:
 
 
 def _write(part: Path, chunks: Iterator[bytes]) -> str:
-    """Write a file, its bytes on disk; their sha256, hex."""
+    """Write a file; return the sha256 of its bytes, hex."""
     digest = hashlib.sha256()
     with part.open("wb") as out:
         for chunk in chunks:
             digest.update(chunk)
             out.write(chunk)
-        out.flush()
-        os.fsync(out.fileno())
     return digest.hexdigest()

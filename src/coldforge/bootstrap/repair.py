@@ -1,8 +1,8 @@
-"""Rebuild lost shards with Python alone, from what zfec wrote: slow, but there before any library.
+"""Rebuild lost shards in plain Python, from parity that zfec wrote: slow, but without libraries.
 
-zfec's code takes the data shards of a group as values of a polynomial at the points 0, 1, a, a^2
-and so on of GF(256), and its parity shards as the values at the points that follow. Any `rows` of
-them give back the others by interpolation (Lagrange). Source: zfec's generator matrix, whose
+zfec treats the data shards of a group as values of a polynomial at the points 0, 1, a, a^2 and so
+on of GF(256), and its parity shards as the values at the following points. Any `rows` of them
+determine the others by Lagrange interpolation. Source: zfec's generator matrix, whose
 rows are the powers of these points, and its polynomial, x^8 + x^4 + x^3 + x^2 + 1.
 """
 
@@ -16,9 +16,9 @@ POINTS = [0, *EXP]
 
 
 def rebuild(rows: int, shards: dict[int, bytes], wanted: list[int]) -> dict[int, bytes]:
-    """Give the shards of the `wanted` rows of a group, from at least `rows` right ones.
+    """Rebuild the `wanted` rows of a group from at least `rows` intact shards.
 
-    Rows count data first, then parity; all shards have one size. Raise ValueError if too few.
+    Data rows come first, then parity; all shards have one size. Raise ValueError if too few.
     """
     if len(shards) < rows:
         raise ValueError(f"{len(shards)} of {rows} shards")
@@ -42,12 +42,12 @@ def rebuild(rows: int, shards: dict[int, bytes], wanted: list[int]) -> dict[int,
 
 
 def _product(factors: list[int]) -> int:
-    """Multiply; the logarithm of the product."""
+    """Return the logarithm of the product."""
     return sum(LOG[factor] for factor in factors) % 255
 
 
 def _times(power: int) -> bytes:
-    """Make the table that multiplies each byte by the field element of logarithm `power`."""
+    """Return the table that multiplies a byte by the field element of logarithm `power`."""
     if power not in TABLES:
         rest = [EXP[(LOG[value] + power) % 255] for value in range(1, 256)]
         TABLES[power] = bytes([0, *rest])

@@ -1,4 +1,4 @@
-"""JSON that others wrote, read without mercy: what is odd is refused, not interpreted."""
+"""Read untrusted JSON strictly."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from coldforge.errors import ColdforgeError
 
-HINT = "get it again from where it came"
+HINT = "get it again from its source"
 
 
-def read_json(data: bytes, what: str, most: int) -> Any:  # noqa: ANN401 - what JSON can hold
+def read_json(data: bytes, what: str, limit: int) -> Any:  # noqa: ANN401 - what JSON can hold
     """Decode `data`; raise ColdforgeError in one line that begins with `what`.
 
-    Refused: more than `most` bytes, other than UTF-8, a name given twice, NaN, endless nesting.
+    Refused: more than `limit` bytes, invalid UTF-8, duplicate names, NaN, too deep nesting.
     """
-    if len(data) > most:
-        raise ColdforgeError(f"{what} is too large: {len(data)} bytes, at most {most}", HINT)
+    if len(data) > limit:
+        raise ColdforgeError(f"{what} is too large: {len(data)} bytes, at most {limit}", HINT)
     try:
         text = data.decode("utf-8")
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
@@ -27,12 +27,12 @@ def read_json(data: bytes, what: str, most: int) -> Any:  # noqa: ANN401 - what 
 
 
 def one_line(error: Exception) -> str:
-    """Say what an exception says, in one short line."""
+    """Return an exception's message as one short line."""
     return " ".join(str(error).split())[:200]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Build an object; two readers could disagree on which of two equal names counts."""
+    """Build an object; refuse duplicate names, which readers treat differently."""
     made = dict(pairs)
     if len(made) != len(pairs):
         raise ValueError("a name is given twice")
@@ -40,4 +40,4 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

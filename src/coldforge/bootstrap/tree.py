@@ -1,4 +1,4 @@
-"""A folder being filled from archives, that nothing gets out of."""
+"""Fill a folder from archives; no path or link leads out of it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from coldforge.errors import RefusedError
 
 
 class Tree:
-    """A new folder; the first to write a path wins."""
+    """A new folder; the first entry written at a path is kept."""
 
     def __init__(self, root: Path, what: str) -> None:
-        """Make `root`, which must not be there; `what` is named when something is refused."""
+        """Create `root`, which must not exist; `what` names the archive in errors."""
         self.root, self.what = root, what
         root.mkdir(parents=True)
         self._kinds: dict[str, str] = {"": "folder"}
 
     def folder(self, path: str) -> None:
-        """Make a folder and those it is in."""
+        """Create a folder and its parents."""
         done = ""
-        for name in clean(path, self.what).split("/"):
+        for name in clean_path(path, self.what).split("/"):
             done = f"{done}/{name}" if done else name
             kind = self._kinds.get(done)
             if kind is None:
@@ -42,33 +42,33 @@ class Tree:
                 shutil.copyfileobj(stream, out, 1 << 20)
 
     def link(self, path: str, target: str) -> None:
-        """Make a symbolic link to the path `target` of this tree, whether it is there or not."""
-        inside = clean(target, self.what)
+        """Create a symbolic link to path `target` of this tree, existing or not."""
+        inside = clean_path(target, self.what)
         place = self._new(path, "link")
         if place:
-            here = posixpath.dirname(clean(path, self.what))
+            here = posixpath.dirname(clean_path(path, self.what))
             place.symlink_to(posixpath.relpath(inside or ".", here or "."))
 
-    def hard(self, path: str, target: str) -> None:
-        """Make one more name of a file that was written before."""
-        inside = clean(target, self.what)
+    def hard_link(self, path: str, target: str) -> None:
+        """Create a hard link to a file that was written before."""
+        inside = clean_path(target, self.what)
         if self._kinds.get(inside) != "file":
-            raise self._refused(f"{path!r} is a link to no file")
+            raise self._refused(f"{path!r} is a hard link to something that is not a file")
         place = self._new(path, "file")
         if place:
             os.link(self._place(inside), place)
 
     def _new(self, path: str, kind: str) -> Path | None:
-        """Give the place of a new entry, its folder made; None if the path is taken."""
-        path = clean(path, self.what)
+        """Return the path of a new entry, creating its folder; None if it exists."""
+        path = clean_path(path, self.what)
         if not path:
-            raise self._refused("an entry without a name")
+            raise self._refused("an entry has no name")
         above = posixpath.dirname(path)
         if above:
             self.folder(above)
         if path in self._kinds:
             if self._kinds[path] == "folder":
-                raise self._refused(f"{path!r} is there as a folder")
+                raise self._refused(f"{path!r} exists as a folder")
             return None
         self._kinds[path] = kind
         return self._place(path)
@@ -80,16 +80,16 @@ class Tree:
         return RefusedError(f"{self.what}: {why}", "ask the sender for another bundle")
 
 
-def clean(path: str, what: str) -> str:
-    """Give a path below the root, empty for the root; raise RefusedError if it leads out."""
+def clean_path(path: str, what: str) -> str:
+    """Normalise a path below the root, empty for the root; raise RefusedError if it leads out."""
     names = [name for name in path.split("/") if name not in ("", ".")]
     if path.startswith("/") or ".." in names or "\0" in path:
         raise RefusedError(f"{what}: {path[:100]!r} leads out", "ask the sender for another bundle")
     return "/".join(names)
 
 
-def resolve(path: str, target: str) -> str:
-    """Follow a link at `path` in a tree: the path below its root, `..` in front if it leads out."""
+def resolve_link(path: str, target: str) -> str:
+    """Resolve a link at `path`: a path below the root, starting with `..` if it leads out."""
     if target.startswith("/"):
         return posixpath.normpath(target).lstrip("/")
     return posixpath.normpath(posixpath.join(posixpath.dirname(path), target))

@@ -1,4 +1,4 @@
-"""Whether a bundle is vouched for: by keys that the site trusts, or by its digest told by hand."""
+"""Choose the trusted bundle: signed by trusted keys, or with the digest that was given."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from coldforge.bootstrap.ed25519 import verify
 from coldforge.bootstrap.folder import Copies
 from coldforge.bootstrap.index import parse_index
 from coldforge.bootstrap.strict import read_json
-from coldforge.bootstrap.volume import MOST_SIGNATURES
+from coldforge.bootstrap.volume import MAX_SIGNATURES
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
 
 TYPE = "application/vnd.coldforge.bundle+json"
 FORMAT = 1
-MOST_TRUST = 1 << 20  # bytes
-MOST_KEYS = 64
+MAX_TRUST = 1 << 20  # bytes
+MAX_KEYS = 64
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
-MOST_KEY_FILE = 1 << 14  # bytes
-MOST_COUNTED = 256  # signatures looked at
+MAX_KEY_FILE = 1 << 14  # bytes
+MAX_CHECKED = 256  # signatures checked
 
 
 class Trust(NamedTuple):
-    """How many of which keys must sign: fingerprint -> the key's 32 bytes."""
+    """Trusted keys, fingerprint -> 32 bytes, and how many of them must sign."""
 
     threshold: int
     keys: dict[str, bytes]
@@ -32,7 +32,7 @@ class Trust(NamedTuple):
 
 def parse_trust(data: bytes) -> Trust:
     """Read a trust file; raise ColdforgeError."""
-    value = read_json(data, "the trust file", MOST_TRUST)
+    value = read_json(data, "the trust file", MAX_TRUST)
     try:
         texts = [entry["key"] for entry in value["keys"]]
         known = all(set(entry) == {"name", "key"} for entry in value["keys"])
@@ -42,16 +42,18 @@ def parse_trust(data: bytes) -> Trust:
         keys = {fingerprint(raw): raw for raw in map(key_bytes, texts)}
     except (KeyError, TypeError, AttributeError):
         known, texts, keys = False, [], {}
-    if not known or len(keys) != len(texts) or len(keys) > MOST_KEYS:
+    if not known or len(keys) != len(texts) or len(keys) > MAX_KEYS:
         raise ColdforgeError("the trust file is malformed", "make it with: invokew key.trust")
     if not 1 <= value["threshold"] <= len(keys):
-        raise ColdforgeError("the trust file's threshold cannot be met", "make it anew")
+        raise ColdforgeError(
+            "the trust file's threshold cannot be met", "make it again: invokew key.trust"
+        )
     return Trust(value["threshold"], keys)
 
 
-def as_trust(data: bytes) -> bytes:
-    """Turn the file of one public key into the trust file that names it alone; others stay."""
-    words = data[:MOST_KEY_FILE].decode("utf-8", "replace").split()
+def as_trust_file(data: bytes) -> bytes:
+    """Turn the file of one public key into a trust file of that key; return others unchanged."""
+    words = data[:MAX_KEY_FILE].decode("utf-8", "replace").split()
     if not (words and words[0].startswith("ed25519:") and len(words) <= 2):
         return data
     key = {"name": words[-1] if len(words) == 2 else "sender", "key": words[0]}
@@ -60,9 +62,9 @@ def as_trust(data: bytes) -> bytes:
 
 
 def parse_signatures(data: bytes) -> list[tuple[str, str]]:
-    """List key id and signature of each; none where the document is damaged or odd."""
+    """List key id and signature of each; [] if the document is malformed."""
     try:
-        value = read_json(data, "the signatures", MOST_SIGNATURES)
+        value = read_json(data, "the signatures", MAX_SIGNATURES)
         found = [(_text(one["keyid"]), _text(one["sig"])) for one in value["signatures"]]
     except (ColdforgeError, KeyError, TypeError):
         return []
@@ -70,10 +72,10 @@ def parse_signatures(data: bytes) -> list[tuple[str, str]]:
 
 
 def signers(trust: Trust, payload: bytes, signatures: list[tuple[str, str]]) -> set[str]:
-    """Name, by fingerprint, each trusted key that signed these bytes as a bundle's index."""
+    """Return the fingerprints of the trusted keys that signed `payload` as an index."""
     found = set()
     message = pae(TYPE, payload)
-    for keyid, text in list(dict.fromkeys(signatures))[:MOST_COUNTED]:
+    for keyid, text in list(dict.fromkeys(signatures))[:MAX_CHECKED]:
         if keyid in trust.keys and keyid not in found:
             signature = decode64(text)
             if signature is not None and verify(trust.keys[keyid], message, signature):
@@ -81,48 +83,53 @@ def signers(trust: Trust, payload: bytes, signatures: list[tuple[str, str]]) -> 
     return found
 
 
-def trusted(copies: dict[str, Copies], trust: Trust) -> str:
-    """Choose the newest index that enough trusted keys signed; raise RefusedError if none is."""
+def bundle_by_signatures(copies: dict[str, Copies], trust: Trust) -> str:
+    """Choose the newest index signed by enough trusted keys; raise RefusedError if none is."""
     good = {
-        bundle: parse_index(held.data).serial
-        for bundle, held in copies.items()
-        if len(signers(trust, held.data, claims(held))) >= trust.threshold
+        bundle: parse_index(one_copy.data).serial
+        for bundle, one_copy in copies.items()
+        if len(signers(trust, one_copy.data, claimed_signatures(one_copy))) >= trust.threshold
     }
     if good:
         return max(good, key=lambda bundle: (good[bundle], bundle))
-    need_one(copies)
-    claimed = {keyid for held in copies.values() for keyid, _sig in claims(held)}
-    hint = "bring the trust file that is valid now, or a bundle that these keys signed"
+    require_index(copies)
+    claimed = {
+        keyid for one_copy in copies.values() for keyid, _sig in claimed_signatures(one_copy)
+    }
+    hint = "use the current trust file, or a bundle signed by its keys"
     if not claimed:
         raise RefusedError("the bundle is not signed", "have it signed: mirror.bundle --sign KEY")
     if not claimed & set(trust.keys):
-        raise RefusedError("the bundle is signed by no key of the trust file", hint)
-    most = max(len(signers(trust, held.data, claims(held))) for held in copies.values())
+        raise RefusedError("no key of the trust file signed the bundle", hint)
+    most = max(
+        len(signers(trust, one_copy.data, claimed_signatures(one_copy)))
+        for one_copy in copies.values()
+    )
     if most:
         message = f"the bundle has {most} of the {trust.threshold} signatures needed"
         raise RefusedError(message, "have it signed with more of the trusted keys")
-    raise RefusedError("the bundle does not fit its signatures: it was changed", hint)
+    raise RefusedError("the signatures do not match the bundle: it was changed", hint)
 
 
-def told(copies: dict[str, Copies], digest: str) -> str:
-    """Choose the index whose sha256 somebody told; raise RefusedError if it is not here."""
+def bundle_by_digest(copies: dict[str, Copies], digest: str) -> str:
+    """Choose the index with this sha256; raise RefusedError if it is not here."""
     wanted = digest.strip().lower()
-    need_one(copies)
+    require_index(copies)
     if wanted not in copies:
         message = f"no index here has the digest {wanted[:80]!r}"
-        raise RefusedError(message, f"here is: {', '.join(sorted(copies)[:3])}")
+        raise RefusedError(message, f"found: {', '.join(sorted(copies)[:3])}")
     return wanted
 
 
-def need_one(copies: dict[str, Copies]) -> None:
-    """Raise MissingInputError if there is no index at all."""
+def require_index(copies: dict[str, Copies]) -> None:
+    """Raise MissingInputError if there is no index."""
     if not copies:
-        raise MissingInputError("there is no whole index here", "bring index.json or one volume")
+        raise MissingInputError("there is no intact index here", "add index.json or a volume")
 
 
-def claims(held: Copies) -> list[tuple[str, str]]:
-    """List what the copies of an index's signatures say, right or wrong."""
-    return [one for data in held.signatures for one in parse_signatures(data)]
+def claimed_signatures(one_copy: Copies) -> list[tuple[str, str]]:
+    """List the signatures in all copies, unverified."""
+    return [one for data in one_copy.signatures for one in parse_signatures(data)]
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - what JSON can hold

@@ -1,1 +1,1 @@
-"""What crosses the air gap: inventories, bundles, and taking them in."""
+"""Bundles across an air gap: inventories, packing, receiving."""

@@ -1,4 +1,4 @@
-"""Which of the indexes at hand counts: the one that enough trusted keys signed, or none."""
+"""Choose the index that enough trusted keys signed, or whose digest was given."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,9 +7,9 @@ import msgspec
 
 from coldforge.bootstrap.folder import Copies
 from coldforge.bundle.format.index import TYPE, Index
-from coldforge.bundle.format.signatures import Signatures, read_signatures, together
+from coldforge.bundle.format.signatures import Signatures, merged, read_signatures
 from coldforge.bundle.format.validate import read_index
-from coldforge.bundle.ledger import day
+from coldforge.bundle.ledger import format_time
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
 from coldforge.progress import say
 from coldforge.trust.envelope import Envelope
@@ -20,65 +20,65 @@ WHAT = "the bundle's index"
 
 
 class Admitted(msgspec.Struct, frozen=True):
-    """An index that counts here."""
+    """An index that is trusted here."""
 
     bundle: str
     index: Index
     data: bytes
     """index.json."""
     signatures: bytes
-    """signatures.json, of what was found of it."""
+    """signatures.json, merged from the copies found."""
     rotations: Sequence[Envelope] = ()
-    """What led to other keys that are to be trusted from now on."""
+    """Key rotations to adopt, in order."""
 
 
 def admit(bundles: Mapping[str, Copies], trust: Path, digest: str = "") -> Admitted:
-    """Find the one index that the keys of file `trust` vouch for, or whose sha256 is `digest`.
+    """Find the one index signed by the keys in file `trust`, or whose sha256 is `digest`.
 
-    Raise RefusedError, in the words of the trust that it lacks, if there is none, or several.
+    Raise RefusedError, saying what its signatures lack, if there is none or several.
     """
     if digest:
-        return _named(bundles, digest)
+        return _by_digest(bundles, digest)
     known = read_trust(trust)
     passed: list[Admitted] = []
     refusals: list[ColdforgeError] = []
     for bundle, copies in sorted(bundles.items(), key=lambda one: -len(one[1].signatures)):
         try:
-            passed.append(_checked(bundle, copies, known))
+            passed.append(_by_signatures(bundle, copies, known))
         except ColdforgeError as error:
             refusals.append(error)
     if len(passed) > 1:
-        raise _several(passed)
+        raise _ambiguous(passed)
     if not passed and not refusals:
         hint = "name the folder that holds the volumes"
-        raise MissingInputError("no index of a bundle is here, or none that can be read", hint)
+        raise MissingInputError("there is no readable index of a bundle here", hint)
     if not passed:
         raise RefusedError(refusals[0].message, refusals[0].hint)
     for refusal in refusals:
-        say(f"note: another index is passed over: {refusal.message}")
+        say(f"note: another index is skipped: {refusal.message}")
     return passed[0]
 
 
-def _several(passed: list[Admitted]) -> RefusedError:
+def _ambiguous(passed: list[Admitted]) -> RefusedError:
     names = sorted(
-        f"{one.index.stack} for {one.index.kind} of {day(one.index.serial)} ({one.bundle[:12]}…)"
-        for one in passed
+        f"{index.stack} for {index.kind} of {format_time(index.serial)} ({bundle[:12]}…)"
+        for bundle, index in ((one.bundle, one.index) for one in passed)
     )
     message = f"there are {len(names)} bundles: {'; '.join(names)}"
-    return RefusedError(message, "give each a folder of its own, and receive the oldest first")
+    return RefusedError(message, "put each into its own folder, and receive the oldest first")
 
 
-def _named(bundles: Mapping[str, Copies], digest: str) -> Admitted:
+def _by_digest(bundles: Mapping[str, Copies], digest: str) -> Admitted:
     bundle = digest.lower().removeprefix("sha256:")
     if copies := bundles.get(bundle):
         signatures = [*copies.signatures, b""][0]
         return Admitted(bundle, read_index(copies.data), copies.data, signatures)
     message = f"no index here has the sha256 {digest[:80]!r}"
-    raise RefusedError(message, "compare it with what the sender told, digit by digit")
+    raise RefusedError(message, "compare it with the sender's digest, digit by digit")
 
 
-def _checked(bundle: str, copies: Copies, known: Trust) -> Admitted:
-    """Try the signatures of all copies together, then those of each: one may be damaged."""
+def _by_signatures(bundle: str, copies: Copies, known: Trust) -> Admitted:
+    """Check the signatures of all copies merged, then of each copy: one may be damaged."""
     refusal = ColdforgeError(f"{WHAT} is not signed", "have it signed: --sign KEY")
     read: list[Signatures] = []
     for data in copies.signatures:
@@ -86,14 +86,14 @@ def _checked(bundle: str, copies: Copies, known: Trust) -> Admitted:
             read.append(read_signatures(data))
         except ColdforgeError as error:
             refusal = error
-    for said in [together(read), *read] if read else []:
+    for signatures in [merged(read), *read] if read else []:
         try:
-            rotations = steps(known, said.trust)
+            rotations = steps(known, signatures.trust)
             trust = document(rotations[-1]) if rotations else known
-            check(trust, TYPE, copies.data, said.signatures, WHAT)
+            check(trust, TYPE, copies.data, signatures.signatures, WHAT)
         except ColdforgeError as error:
             refusal = error
             continue
-        signatures = said.encode()
-        return Admitted(bundle, read_index(copies.data), copies.data, signatures, rotations)
+        index = read_index(copies.data)
+        return Admitted(bundle, index, copies.data, signatures.encode(), rotations)
     raise refusal

@@ -1,4 +1,4 @@
-"""Which bundles this site has taken in: what keeps an old one from coming back as a new one."""
+"""The bundles received at this site; an older one is not taken for a newer one."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,12 +8,13 @@ import msgspec
 from coldforge.bundle.format.index import Index, Kind
 from coldforge.errors import ColdforgeError, RefusedError
 from coldforge.files.atomic import write_file
+from coldforge.paths import Workspace
 
 FORMAT = 1
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A bundle that is complete here."""
+    """A bundle that was received completely."""
 
     id: str
     kind: Kind
@@ -21,9 +22,9 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     serial: int
     image: str
     revision: str
-    """Of the project that it carried."""
+    """Of the project in the bundle."""
     whole: bool = True
-    """Whether more than its blobs was taken."""
+    """Whether names were taken too, not only blobs."""
 
 
 class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,37 +33,42 @@ class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int
     bundles: list[Entry]
 
-    def knows(self, bundle: str) -> bool:
-        """Tell whether a bundle is complete here, names and all."""
+    def has_complete(self, bundle: str) -> bool:
+        """Tell whether a bundle was received completely, names included."""
         return any(entry.id == bundle and entry.whole for entry in self.bundles)
 
     def newest(self, index: Index) -> Entry | None:
         """Find the newest bundle of the same stack and kind."""
-        same = [entry for entry in self.bundles if _same(entry, index) and entry.whole]
+        same = [entry for entry in self.bundles if _same_series(entry, index) and entry.whole]
         return max(same, key=lambda entry: entry.serial, default=None)
 
-    def leads(self, index: Index) -> bool:
-        """Tell whether no bundle here, of any stack, is newer: its project is the one to use."""
+    def is_newest(self, index: Index) -> bool:
+        """Tell whether no received bundle, of any stack, is newer: then its tool is used."""
         return all(entry.serial <= index.serial for entry in self.bundles if entry.whole)
 
-    def older(self, index: Index) -> bool:
-        """Tell whether a newer one of the same stack and kind is here."""
+    def is_outdated(self, index: Index) -> bool:
+        """Tell whether a newer one of the same stack and kind was received."""
         newest = self.newest(index)
         return newest is not None and newest.serial > index.serial
 
-    def refuse(self, index: Index) -> RefusedError:
-        """Say that a bundle is older than what is here."""
+    def refusal(self, index: Index) -> RefusedError:
+        """Return the error for a bundle older than the newest received."""
         newest = self.newest(index)
-        had = day(newest.serial) if newest else "?"
+        latest = format_time(newest.serial) if newest else "?"
         message = (
-            f"this {index.kind} bundle of {index.stack} is of {day(index.serial)}, "
-            f"the one received last of {had}"
+            f"this {index.kind} bundle of {index.stack} was made at {format_time(index.serial)}, "
+            f"the newest received at {latest}"
         )
-        return RefusedError(message, "if only its blobs are wanted, no names: add --older")
+        return RefusedError(message, "add --older to take its blobs without its names")
+
+
+def ledger_path(space: Workspace) -> Path:
+    """Return the path of a site's ledger."""
+    return space.site / "received.json"
 
 
 def read_ledger(path: Path) -> Ledger:
-    """Read what was received; nothing if there is no ledger yet. Raise ColdforgeError."""
+    """Read the ledger; empty if there is none. Raise ColdforgeError if it is damaged."""
     try:
         ledger = msgspec.json.decode(path.read_bytes(), type=Ledger)
     except FileNotFoundError:
@@ -74,8 +80,8 @@ def read_ledger(path: Path) -> Ledger:
     return ledger
 
 
-def enter(path: Path, bundle: str, index: Index, whole: bool) -> None:
-    """Write a complete bundle down; what is known of it already is replaced."""
+def record(path: Path, bundle: str, index: Index, whole: bool) -> None:
+    """Add a complete bundle, replacing an earlier entry of it."""
     before = [entry for entry in read_ledger(path).bundles if entry.id != bundle]
     entry = Entry(
         bundle, index.kind, index.stack, index.serial, index.image, index.tool.revision, whole
@@ -84,15 +90,15 @@ def enter(path: Path, bundle: str, index: Index, whole: bool) -> None:
     write_file(path, msgspec.json.format(msgspec.json.encode(ledger), indent=1) + b"\n")
 
 
-def day(serial: int) -> str:
-    """Write when a bundle was made."""
+def format_time(serial: int) -> str:
+    """Format the time a bundle was made."""
     return f"{datetime.fromtimestamp(serial, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _same(entry: Entry, index: Index) -> bool:
+def _same_series(entry: Entry, index: Index) -> bool:
     return (entry.stack, entry.kind) == (index.stack, index.kind)
 
 
 def _unreadable(path: Path) -> ColdforgeError:
-    hint = "bring it back from a backup; without it an old bundle is not told from a new one"
+    hint = "restore it from a backup; without it an old bundle could pass for a new one"
     return ColdforgeError(f"{path} cannot be read", hint)

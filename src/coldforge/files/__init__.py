@@ -1,1 +1,1 @@
-"""Files written whole, locked, hashed and read line by line."""
+"""Atomic writes, locks, digests and JSON lines."""

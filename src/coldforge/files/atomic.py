@@ -1,4 +1,4 @@
-"""Files and folders that are there whole, or not at all, after a power cut too."""
+"""Write files and folders atomically, even across a power failure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from coldforge.files.lock import take
 
 
 def part_of(path: Path) -> Path:
-    """Name the place where a file grows, over several runs, before it gets its name."""
+    """Return the temporary name of a file that is written over several runs."""
     return path.with_name(path.name + ".part")
 
 
 def write_file(path: Path, data: bytes, mode: int | None = None) -> None:
-    """Write a small file; an earlier one of that name is replaced at once.
+    """Write a small file, replacing an earlier one atomically.
 
-    Several may write the same file at once: each waits for the one before. `mode` is for a file
-    that not everybody may read; else the umask decides.
+    Concurrent writers of one file wait for each other. `mode` is for private files; by default the
+    umask decides.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part, done = part_of(path), False
@@ -39,7 +39,7 @@ def write_file(path: Path, data: bytes, mode: int | None = None) -> None:
 
 
 def _names(path: Path, handle: int) -> bool:
-    """Tell whether `path` is still the open file: another run may have renamed it."""
+    """Tell whether `path` is still the open file: another process may have renamed it."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
@@ -47,7 +47,7 @@ def _names(path: Path, handle: int) -> bool:
 
 
 def publish(part: Path, path: Path) -> None:
-    """Give a complete file its name, once its bytes are on disk."""
+    """Rename a complete file to `path` once it is on disk."""
     with part.open("rb") as stream:
         os.fsync(stream.fileno())
     part.replace(path)
@@ -55,7 +55,7 @@ def publish(part: Path, path: Path) -> None:
 
 
 def publish_folder(part: Path, path: Path) -> None:
-    """Give a complete folder its name, once all below it is on disk; `path` is not there yet."""
+    """Rename a complete folder to `path`, which must not exist, once all of it is on disk."""
     for parent, _, names in os.walk(part):
         for name in names:
             place = Path(parent, name)
@@ -68,7 +68,7 @@ def publish_folder(part: Path, path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a folder's names to disk; some file systems of disks for carrying cannot."""
+    """Sync a folder's entries to disk; file systems that cannot, such as FAT, are ignored."""
     place = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(place)
@@ -80,9 +80,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_at(stream: int, data: bytes | memoryview, place: int) -> None:
-    """Write all of `data` at an offset of an open file; what is there already is not rewritten.
+    """Write all of `data` at an offset of an open file, unless it is there already.
 
-    A run that goes on after a kill finds most bytes there; reading them is faster than writing.
+    A run that continues a killed one finds most bytes there; reading is faster than writing.
     """
     with suppress(OSError):
         if os.pread(stream, len(data), place) == data:

@@ -1,4 +1,4 @@
-"""The digest of parts of Coldforge's own code, for keys of what that code made."""
+"""Digests of parts of Coldforge's own code, for cache keys."""
 
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,7 @@ PACKAGE = Path(coldforge.__file__).parent
 def code_digest(*places: str) -> str:
     """Hash the files of folders, or single files, given by their paths below the package; hex.
 
-    Raise FileNotFoundError for a place that is not there: a moved file must not drop out of a key.
+    Raise FileNotFoundError for a missing path: a moved file must not drop out of a key.
     """
     found: dict[str, str] = {}
     for place in places:

@@ -1,4 +1,4 @@
-"""Files of one JSON object a line, that grow and survive being cut off at any byte."""
+"""Append-only files of one JSON object per line that tolerate a truncated last line."""
 
 import json
 import os
@@ -11,23 +11,23 @@ from coldforge.errors import ColdforgeError
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Read every whole line; [] if there is no file. A last line without its end is left out.
+    """Read every complete line, ignoring a truncated last one; [] if there is no file.
 
-    Raise ColdforgeError where a whole line is no JSON object.
+    Raise ColdforgeError if a complete line is not a JSON object.
     """
     if not path.exists():
         return []
     found = []
-    whole = path.read_bytes().split(b"\n")[:-1]
-    for number, line in enumerate(whole, 1):
+    complete = path.read_bytes().split(b"\n")[:-1]
+    for number, line in enumerate(complete, 1):
         try:
             item = json.loads(line)
         except ValueError:
             item = None
         if not isinstance(item, dict):
             raise ColdforgeError(
-                f"{path}: line {number} is no JSON object",
-                "remove the file; the rest is made again",
+                f"{path}: line {number} is not a JSON object",
+                "remove the file; its contents are computed again",
             )
         found.append(item)
     return found
@@ -35,7 +35,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 @contextmanager
 def appending(path: Path) -> Iterator["Lines"]:
-    """Open a file for more lines; a torn last one is cut off first."""
+    """Open a file to append lines; a truncated last one is removed first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as stream:
         stream.seek(0)
@@ -44,14 +44,14 @@ def appending(path: Path) -> Iterator["Lines"]:
 
 
 class Lines:
-    """An open file that takes lines; what was added survives a power cut."""
+    """An open file to append to; added lines survive a power failure."""
 
     def __init__(self, stream: IO[bytes]) -> None:
-        """Take a stream that appends."""
+        """Use a stream opened for appending."""
         self._stream = stream
 
     def add(self, item: Mapping[str, Any]) -> None:
-        """Write one line, on disk when this returns."""
+        """Append one line and sync it to disk."""
         self._stream.write(json.dumps(item, sort_keys=True).encode() + b"\n")
         self._stream.flush()
         os.fsync(self._stream.fileno())

@@ -1,4 +1,4 @@
-"""Git LFS pointers: the small text a tree holds where a large file should be.
+"""Git LFS pointers: small text files in place of large ones.
 
 Format: the Git LFS specification, docs/spec.md, "The Pointer".
 """
@@ -18,7 +18,7 @@ SIZE = re.compile(r"^size (0|[1-9][0-9]{0,18})\r?$", re.MULTILINE)
 
 
 class Pointer(msgspec.Struct, frozen=True):
-    """What a pointer promises."""
+    """The digest and size of the file that a pointer stands for."""
 
     oid: str
     """sha256 of the large file, hex."""
@@ -26,7 +26,7 @@ class Pointer(msgspec.Struct, frozen=True):
 
 
 def parse_pointer(data: bytes) -> Pointer | None:
-    """Read a pointer; None for anything else."""
+    """Parse a pointer; None for anything else."""
     if len(data) >= LIMIT or not data.startswith(STARTS):
         return None
     text = data.decode("utf-8", "replace")
@@ -35,13 +35,13 @@ def parse_pointer(data: bytes) -> Pointer | None:
 
 
 def file_pointer(path: Path) -> Pointer | None:
-    """Read the pointer that a file holds; None if it is a file of its own."""
+    """Read a file as a pointer; None if it is not one."""
     with path.open("rb") as stream:
         return _read(stream)
 
 
 def pointers(tar: Path) -> dict[str, Pointer]:
-    """Find the pointers among the files of an uncompressed tar: path -> promise."""
+    """Find the pointers in an uncompressed tar: path -> pointer."""
     with tarfile.open(tar, "r:") as archive:
         found = {
             info.name: _read(archive.extractfile(info))
@@ -52,10 +52,9 @@ def pointers(tar: Path) -> dict[str, Pointer]:
 
 
 def unmet(promised: Mapping[str, Pointer], brought: Mapping[str, Path]) -> Iterator[str]:
-    """Say which pointers would be compiled as they are: nothing is laid over them, or wrong bytes.
+    """Yield a message for each pointer without its file, or with one of the wrong size.
 
-    `brought`: path in the tree -> the large file here. Its size is looked at, not its digest:
-    the mirror has verified that.
+    `brought`: path in the tree -> the large file here. The mirror has verified its digest.
     """
     for path, pointer in promised.items():
         promise = f"(sha256 {pointer.oid}, {pointer.size} bytes)"

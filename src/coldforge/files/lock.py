@@ -1,4 +1,4 @@
-"""The one advisory lock: held on a file or folder by a process, and gone with the process."""
+"""Advisory locks on files and folders; a lock ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-POLL = 0.1  # seconds between two tries of who waits for a limited time
+POLL = 0.1  # seconds between attempts while waiting for a limited time
 
 
 @contextmanager
@@ -18,9 +18,9 @@ def locked(
 ) -> Iterator[int]:
     """Hold the lock of `path`; yield its open handle.
 
-    Wait for other holders; with `busy`, raise that once `patience` seconds have passed. A folder
-    is locked as it is; anything else is opened for reading and writing, and made if need be.
-    `shared` lets in others who share. Source: flock(2).
+    Wait for other holders; with `busy`, raise it after `patience` seconds. A folder must exist; a
+    file is opened for reading and writing, and created if missing. Holders with `shared` do not
+    exclude each other. Source: flock(2).
     """
     if path.is_dir():
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -37,7 +37,7 @@ def locked(
 def take(
     handle: int, *, busy: Exception | None = None, shared: bool = False, patience: float = 0.0
 ) -> None:
-    """Take the lock of an open file until it is closed, as `locked` does."""
+    """Take the lock of an open file until it is closed; parameters as in `locked`."""
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     if busy is None:
         fcntl.flock(handle, kind)

@@ -1,4 +1,4 @@
-"""Notes: what a step found, as JSON in a file, so that a killed run knows what it had done."""
+"""Small JSON files that record what a step found, so that a rerun can continue."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from coldforge.files.atomic import write_file
 
 
 def read_note(path: Path) -> dict[str, Any]:
-    """Read a note; {} if there is none that can be read."""
+    """Read a note; {} if there is no readable one."""
     try:
         note = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
@@ -17,5 +17,5 @@ def read_note(path: Path) -> dict[str, Any]:
 
 
 def write_note(path: Path, note: dict[str, Any]) -> None:
-    """Write a note whole, keys sorted."""
+    """Write a note atomically, keys sorted."""
     write_file(path, (json.dumps(note, indent=2, sort_keys=True) + "\n").encode())

@@ -1,4 +1,4 @@
-"""Make a directory whole or not at all: a sibling is filled, then renamed into place."""
+"""Create directories atomically: fill a sibling, then rename it into place."""
 
 import json
 import os
@@ -13,18 +13,18 @@ from coldforge.files.atomic import publish_folder, write_file
 from coldforge.files.lock import locked
 
 CARD = "coldforge.json"
-"""What we know of a directory we made; its presence says that it is ours to replace."""
+"""Describes a directory that Coldforge made; only such a directory is replaced."""
 JOB = "job"
-"""Within a directory under way: the digest of all that decides its content."""
+"""In an unfinished directory: the digest of everything that determines its content."""
 WORK = ".work"
-"""Within a directory under way: what a killed run needs to go on."""
+"""In an unfinished directory: what a killed run needs to continue."""
 
 
 @contextmanager
 def whole(out: Path, kind: str) -> Iterator[Path]:
-    """Yield an empty sibling of `out` to fill; put it in place if the block succeeds.
+    """Yield an empty sibling of `out` to fill; rename it to `out` if the block succeeds.
 
-    An `out` that holds anything but an earlier result of the same `kind` is refused.
+    Raise ColdforgeError if `out` holds anything but an earlier result of the same `kind`.
     """
     out = out.absolute()
     refuse_foreign(out, kind)
@@ -41,16 +41,16 @@ def whole(out: Path, kind: str) -> Iterator[Path]:
 
 @contextmanager
 def resumable(out: Path, kind: str, job: str) -> Iterator[Path]:
-    """Yield a sibling of `out` as an earlier, killed run of the same `job` left it, or empty.
+    """Yield a sibling of `out` as a killed run of the same `job` left it, or empty.
 
-    It is put in place if the block succeeds, and stays for the next run if it does not. Raise
-    ColdforgeError if another run is at it.
+    It is renamed to `out` if the block succeeds, and kept for the next run if not. Raise
+    ColdforgeError if another run holds it.
     """
     out = out.absolute()
     refuse_foreign(out, kind)
     part = out.with_name(f".{out.name}.part")
     part.mkdir(parents=True, exist_ok=True)
-    with _alone(part):
+    with _exclusive(part):
         if _job(part) != job:
             for item in part.iterdir():
                 _remove(item)
@@ -63,10 +63,10 @@ def resumable(out: Path, kind: str, job: str) -> Iterator[Path]:
 
 @contextmanager
 def staged(out: Path, kind: str) -> Iterator[Path]:
-    """Yield a place in a folder of its own, for someone else to make; then put it at `out`.
+    """Yield a path in a separate folder, for a container to create; then rename it to `out`.
 
-    Whoever makes it needs to write in that folder only, not in the one that holds `out`. What a
-    `resumable` run was killed at stays for the next one.
+    The container needs write access to that folder only, not to the parent of `out`. What a killed
+    `resumable` run left there is kept.
     """
     out = out.absolute()
     refuse_foreign(out, kind)
@@ -76,7 +76,7 @@ def staged(out: Path, kind: str) -> Iterator[Path]:
     try:
         yield place
         if not place.is_dir():
-            raise ColdforgeError(f"{out.name} was not made", "its own error stands above")
+            raise ColdforgeError(f"{out.name} was not made", "see the error above")
         _replace(place, out)
     finally:
         if not _job(part / f".{out.name}.part"):
@@ -84,7 +84,7 @@ def staged(out: Path, kind: str) -> Iterator[Path]:
 
 
 def refuse_foreign(out: Path, kind: str) -> None:
-    """Raise ColdforgeError if `out` holds something we did not make as `kind`."""
+    """Raise ColdforgeError if `out` holds something that was not made as `kind`."""
     if not out.exists():
         return
     if not out.is_dir():
@@ -96,7 +96,7 @@ def refuse_foreign(out: Path, kind: str) -> None:
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """Read the card of a directory; {} if there is none that can be read."""
+    """Read the card of a directory; {} if there is no readable one."""
     try:
         card = json.loads((folder / CARD).read_text("utf-8"))
     except (OSError, ValueError):
@@ -111,8 +111,8 @@ def write_card(folder: Path, kind: str, facts: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold a folder; the lock goes with the process, however it ends."""
+def _exclusive(folder: Path) -> Iterator[None]:
+    """Lock a folder; raise ColdforgeError if another run holds it."""
     busy = ColdforgeError(
         f"another run is making {folder.name[1:].removesuffix('.part')}",
         "wait for it, or stop it: docker ps shows its container",
@@ -122,7 +122,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _job(part: Path) -> str:
-    """Read which job a folder was begun for; nothing if it was not."""
+    """Read the job that a folder was begun for; empty if there is none."""
     try:
         return (part / JOB).read_text("utf-8")
     except OSError:
@@ -137,7 +137,7 @@ def _remove(path: Path) -> None:
 
 
 def _replace(part: Path, out: Path) -> None:
-    """Swap directories; killed between the two renames, the old one lies beside as .NAME.old."""
+    """Swap directories; if killed between the renames, the old one is left as .NAME.old."""
     _open(part)
     aside = out.with_name(f".{out.name}.old")
     shutil.rmtree(aside, ignore_errors=True)
@@ -148,7 +148,7 @@ def _replace(part: Path, out: Path) -> None:
 
 
 def _open(folder: Path) -> None:
-    """Give every file the mode the caller's umask asks for; some writers keep it private."""
+    """Set the modes of all files by the caller's umask; some libraries make them private."""
     mask = os.umask(0)
     os.umask(mask)
     for path in folder.rglob("*"):

@@ -10,9 +10,9 @@ from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.tasks._command import emit, task
 
 if TYPE_CHECKING:
-    from coldforge.bundle.inspect import Seen
-    from coldforge.bundle.packing.bundle import Made
-    from coldforge.bundle.receiving.receive import Received
+    from coldforge.bundle.inspect import Inspection
+    from coldforge.bundle.packing.bundle import PackedBundle
+    from coldforge.bundle.receiving.receive import ReceiveResult
 
 JSON = "Print the result for programs."
 STATES = {
@@ -36,12 +36,12 @@ def have(context: Context, out: str, qr: str = "", json: bool = False) -> None:
 
     Example: invoke mirror.have --out have.cfh
     """
-    from coldforge.bundle.inventory import SHORT, encode, take
+    from coldforge.bundle.inventory import SHORT, encode, take_inventory
     from coldforge.bundle.qr import write_page
     from coldforge.paths import Workspace
     from coldforge.progress import amount
 
-    found = take(Workspace.find())
+    found = take_inventory(Workspace.find())
     data = encode(found)
     Path(out).write_bytes(data)
     count = (len(found.mirror) + len(found.layout)) // SHORT
@@ -84,9 +84,9 @@ def pack(  # noqa: PLR0913, PLR0917 - one flag each
     Example: invoke mirror.bundle --out /media/usb --split 4G --parity 10% --sign ~/keys/anna
     """
     from coldforge.bundle.format.sizes import parse_share, parse_size
-    from coldforge.bundle.packing.bundle import Terms
+    from coldforge.bundle.packing.bundle import PackOptions
     from coldforge.bundle.packing.bundle import bundle as make
-    from coldforge.bundle.qr import read_have
+    from coldforge.bundle.qr import read_inventory
     from coldforge.paths import Workspace
     from coldforge.trust.keys import read_private
 
@@ -94,7 +94,7 @@ def pack(  # noqa: PLR0913, PLR0917 - one flag each
         raise UnknownNameError("kind of bundle", for_, ["build", "install"])
     size, share = parse_size(split), parse_share(parity)
     keys = [read_private(Path(name).expanduser()) for name in sign]
-    terms = Terms(read_have(Path(have)) if have else None, size, share, keys)
+    terms = PackOptions(read_inventory(Path(have)) if have else None, size, share, keys)
     made = make(
         Workspace.find(), stack, "install" if for_ == "install" else "build", Path(out), terms
     )
@@ -120,9 +120,9 @@ def inspect(context: Context, folder: str, verify: bool = False, json: bool = Fa
     from coldforge.bundle.inspect import inspect as look
     from coldforge.paths import Workspace
 
-    seen = look(Workspace.find(), _folder(folder), verify)
-    emit(msgspec.to_builtins(seen), json, _seen_text(seen))
-    if any(file.right is False for file in seen.volumes):
+    found = look(Workspace.find(), _folder(folder), verify)
+    emit(msgspec.to_builtins(found), json, _inspection_text(found))
+    if any(file.right is False for file in found.volumes):
         raise SystemExit(1)
 
 
@@ -143,13 +143,13 @@ def sign(context: Context, folder: str, key: list[str], json: bool = False) -> N
 
     Example: invoke mirror.sign /media/usb --key ~/keys/ben
     """
-    from coldforge.bundle.packing.cosign import endorse
+    from coldforge.bundle.packing.cosign import cosign
     from coldforge.trust.keys import read_private
 
     if not key:
         raise ColdforgeError("no private key was given", "give --key FILE")
     place = _folder(folder)
-    done = endorse(place, [read_private(Path(name).expanduser()) for name in key])
+    done = cosign(place, [read_private(Path(name).expanduser()) for name in key])
     signers = "\n".join(f"signed by {keyid}" for keyid in done.signers)
     emit(done._asdict(), json, f"bundle {done.bundle}\n{signers}")
 
@@ -175,16 +175,16 @@ def receive(
     """
     import msgspec
 
-    from coldforge.bundle.receiving.missing import ShortageError
-    from coldforge.bundle.receiving.receive import Options
+    from coldforge.bundle.receiving.missing import IncompleteBundleError
+    from coldforge.bundle.receiving.receive import ReceiveOptions
     from coldforge.bundle.receiving.receive import receive as take_in
     from coldforge.paths import Workspace
 
     try:
-        done = take_in(Workspace.find(), _folder(folder), Options(older, digest))
-    except ShortageError as error:
+        done = take_in(Workspace.find(), _folder(folder), ReceiveOptions(older, digest))
+    except IncompleteBundleError as error:
         if json:
-            emit({"missing": msgspec.to_builtins(error.lacks)}, json, "")
+            emit({"missing": msgspec.to_builtins(error.missing)}, json, "")
         raise
     emit(msgspec.to_builtins(done), json, _received_text(done))
 
@@ -195,7 +195,7 @@ def _folder(name: str) -> Path:
     return Path(name)
 
 
-def _made(made: "Made") -> dict[str, object]:
+def _made(made: "PackedBundle") -> dict[str, object]:
     return {
         "bundle": made.bundle,
         "bytes": made.size,
@@ -207,7 +207,7 @@ def _made(made: "Made") -> dict[str, object]:
     }
 
 
-def _made_text(made: "Made", out: str) -> str:
+def _made_text(made: "PackedBundle", out: str) -> str:
     from coldforge.progress import amount
 
     index = made.index
@@ -219,23 +219,24 @@ def _made_text(made: "Made", out: str) -> str:
     return "\n".join([*lines, f"bundle {made.bundle}"])
 
 
-def _seen_text(seen: "Seen") -> str:
-    from coldforge.bundle.ledger import day
+def _inspection_text(found: "Inspection") -> str:
+    from coldforge.bundle.ledger import format_time
     from coldforge.progress import amount
 
-    trusted = "signed by keys trusted here" if seen.trusted else seen.why
-    size = amount(sum(item.size for item in seen.items))
-    lines = [f"bundle {seen.bundle}, {trusted}"]
-    lines += [f"for {seen.kind} of {seen.stack}, {day(seen.serial)}, tool {seen.revision[:12]}"]
-    lines += [f"{len(seen.items)} items, {size}"]
+    trusted = "signed by keys trusted here" if found.trusted else found.why
+    size = amount(sum(item.size for item in found.items))
+    lines = [f"bundle {found.bundle}, {trusted}"]
+    made = format_time(found.serial)
+    lines += [f"for {found.kind} of {found.stack}, {made}, tool {found.revision[:12]}"]
+    lines += [f"{len(found.items)} items, {size}"]
     lines += [
         f"{file.name}  {amount(file.size):>9}  {STATES[file.present, file.right]}"
-        for file in seen.volumes
+        for file in found.volumes
     ]
     return "\n".join(lines)
 
 
-def _received_text(done: "Received") -> str:
+def _received_text(done: "ReceiveResult") -> str:
     from coldforge.progress import amount
 
     name = f"bundle {done.bundle[:12]} for {done.kind} of {done.stack}"

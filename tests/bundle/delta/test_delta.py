@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coldforge.bundle.delta import delta
-from coldforge.bundle.delta.match import NEAR, PIECE
+from coldforge.bundle.delta.match import MAX_PIECE, MIN_REGION
 from coldforge.errors import ColdforgeError
-from tests.bundle.tars import tar
+from tests.bootstrap.tools import tar
 
 Members = dict[str, bytes]
 NAMES = st.sampled_from(["a/x.py", "a/lib.so", "b/LICENSE", "b/lib.so.2", "c", "d" * 120])
@@ -76,7 +76,7 @@ def test_what_is_no_tar_comes_out_as_it_was(folder: Path, base: bytes, new: byte
 def test_what_is_longer_than_a_piece_comes_out_as_it_was(tmp_path: Path) -> None:
     noise = random.Random(1).randbytes(3_000_000)
     old = noise * 12
-    new = noise * 11 + b"moved" + noise + bytes(PIECE)
+    new = noise * 11 + b"moved" + noise + bytes(MAX_PIECE)
     pair = Pair(tmp_path, old, new)
     data = pair.encoded()
     assert len(data) < 100_000
@@ -130,7 +130,7 @@ def head(what: bytes, size: int, base: int = 0, region: int = 0, packed: int = 0
 
 END = head(b"E", 0)
 ZIP = zstandard.ZstdCompressor().compress(bytes(100))
-BOMB = zstandard.ZstdCompressor().compress(bytes(PIECE))
+BOMB = zstandard.ZstdCompressor().compress(bytes(MAX_PIECE))
 LYING = ZIP[: zstandard.frame_header_size(ZIP)] + BOMB[zstandard.frame_header_size(BOMB) :]
 HOSTILE = {
     "nothing": b"",
@@ -149,7 +149,7 @@ HOSTILE = {
     "a copy with a dictionary": stream(head(b"C", 100, 0, 1), END),
     "a copy with a frame": stream(head(b"C", 100, 0, 0, 1), b"x", END),
     "a dictionary outside": stream(head(b"N", 100, 901, 100, len(ZIP)), ZIP, END),
-    "a dictionary too large": stream(head(b"N", 100, 0, 300 + NEAR + 1, len(ZIP)), ZIP, END),
+    "a dictionary too large": stream(head(b"N", 100, 0, 300 + MIN_REGION + 1, len(ZIP)), ZIP, END),
     "a frame that is cut": stream(head(b"N", 100, 0, 0, len(ZIP) - 1), ZIP[:-1]),
     "a frame that is not there": stream(head(b"N", 100, 0, 0, len(ZIP))),
     "a frame too large": stream(head(b"N", 100, 0, 0, 2**32 - 1), ZIP, END),
@@ -190,3 +190,46 @@ def test_damage_is_an_error_and_never_too_many_bytes(
             pair.decoded(wrong)
         except ColdforgeError as error:
             assert error.hint
+
+
+LARGE = MIN_REGION + 1000
+REGION = 3 * 100 + MIN_REGION
+
+
+@pytest.mark.parametrize(("region", "fits"), [(REGION, True), (REGION + 1, False)])
+def test_a_dictionary_is_bounded_by_the_piece(tmp_path: Path, region: int, fits: bool) -> None:
+    pair = Pair(tmp_path, bytes(LARGE), bytes(100))
+    data = stream(head(b"N", 100, 0, region, len(ZIP)), ZIP, END)
+    if fits:
+        assert pair.decoded(data) == bytes(100)
+    else:
+        with pytest.raises(ColdforgeError, match="an invalid step"):
+            pair.decoded(data)
+
+
+@pytest.mark.parametrize(("size", "fits"), [(MAX_PIECE, True), (MAX_PIECE + 1, False)])
+def test_a_piece_has_32_mebibytes_at_most(tmp_path: Path, size: int, fits: bool) -> None:
+    pair = Pair(tmp_path, b"", bytes(size))
+    packed = zstandard.ZstdCompressor().compress(bytes(size))
+    data = stream(head(b"N", size, 0, 0, len(packed)), packed, END)
+    if fits:
+        assert pair.decoded(data) == pair.data
+    else:
+        with pytest.raises(ColdforgeError, match="an invalid step"):
+            pair.decoded(data)
+
+
+@pytest.mark.parametrize(("packed", "read"), [(100 + 1024, True), (100 + 1025, False)])
+def test_a_frame_far_larger_than_its_piece_is_not_read(
+    tmp_path: Path, packed: int, read: bool
+) -> None:
+    pair = Pair(tmp_path, b"", bytes(100))
+    before = stream(head(b"N", 100, 0, 0, packed))
+    source = io.BytesIO(before + bytes(packed))
+    with pytest.raises(ColdforgeError, match="damaged"):
+        list(delta.decode(pair.base, source, 100))
+    assert source.tell() == len(before) + (packed if read else 0)
+
+
+def test_a_piece_and_its_region_are_those_of_every_release() -> None:
+    assert (MAX_PIECE, MIN_REGION) == (32 << 20, 1 << 20)

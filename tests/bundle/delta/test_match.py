@@ -4,15 +4,15 @@ from pathlib import Path
 import pytest
 
 from coldforge.bundle.delta import match
-from coldforge.bundle.delta.match import Step
-from coldforge.bundle.delta.tar_chunks import Blob
-from tests.bundle.tars import tar
+from coldforge.bundle.delta.match import DeltaStep
+from coldforge.bundle.delta.tar_chunks import BlobReader
+from tests.bootstrap.tools import tar
 
 
-def steps(folder: Path, base: bytes, new: bytes) -> list[Step]:
+def steps(folder: Path, base: bytes, new: bytes) -> list[DeltaStep]:
     (folder / "base").write_bytes(base)
     (folder / "new").write_bytes(new)
-    with Blob(folder / "base") as old, Blob(folder / "new") as made:
+    with BlobReader(folder / "base") as old, BlobReader(folder / "new") as made:
         found = list(match.match(old, made, lambda count: None))
     assert sum(step.size for step in found) == len(new)
     return found
@@ -24,7 +24,7 @@ def noise(seed: int, size: int) -> bytes:
 
 def test_equal_layers_are_one_copy(tmp_path: Path) -> None:
     data = tar({str(number): noise(number, 900) for number in range(50)})
-    assert steps(tmp_path, data, data) == [Step(len(data), 0, -1)]
+    assert steps(tmp_path, data, data) == [DeltaStep(len(data), 0, -1)]
 
 
 def test_a_new_member_between_others_leaves_two_copies(tmp_path: Path) -> None:
@@ -54,8 +54,8 @@ def test_new_bytes_look_at_the_member_of_their_name(tmp_path: Path) -> None:
 def test_a_long_member_is_cut_and_its_relative_in_proportion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(match, "PIECE", 10_000)
-    monkeypatch.setattr(match, "NEAR", 1000)
+    monkeypatch.setattr(match, "MAX_PIECE", 10_000)
+    monkeypatch.setattr(match, "MIN_REGION", 1000)
     found = steps(tmp_path, noise(1, 80_000), noise(2, 40_000))
     assert [step.size for step in found] == [10_000] * 4
     assert [step.base for step in found] == [0, 17_500, 37_500, 57_500]
@@ -65,7 +65,7 @@ def test_a_long_member_is_cut_and_its_relative_in_proportion(
 def test_relatives_far_apart_are_looked_at_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(match, "NEAR", 4096)
+    monkeypatch.setattr(match, "MIN_REGION", 4096)
     base = tar({"a": noise(1, 3000), "between": noise(9, 900_000), "z": noise(2, 3000)})
     found = steps(tmp_path, base, tar({"a": noise(3, 3000), "z": noise(4, 3000)}))
     assert sum(step.region for step in found) < 60_000
@@ -73,5 +73,5 @@ def test_relatives_far_apart_are_looked_at_one_by_one(
 
 
 def test_without_a_base_all_is_new(tmp_path: Path) -> None:
-    assert steps(tmp_path, b"", b"abc") == [Step(3, 0, 0)]
+    assert steps(tmp_path, b"", b"abc") == [DeltaStep(3, 0, 0)]
     assert steps(tmp_path, b"abc", b"") == []

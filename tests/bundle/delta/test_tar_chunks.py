@@ -7,15 +7,15 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.bundle.delta.tar_chunks import BLOCK, Blob, Cut, content_size, cuts
+from coldforge.bundle.delta.tar_chunks import BLOCK, BlobReader, Chunk, chunks, content_size
 
 
-def cut(data: bytes, folder: Path) -> list[Cut]:
+def cut(data: bytes, folder: Path) -> list[Chunk]:
     path = folder / "blob"
     path.write_bytes(data)
     told: list[int] = []
-    with Blob(path) as blob:
-        found = list(cuts(blob, told.append))
+    with BlobReader(path) as blob:
+        found = list(chunks(blob, told.append))
     assert sum(told) == len(data)
     return found
 

@@ -14,14 +14,14 @@ def packed(data: bytes, folder: Path) -> bytes:
     path = folder / "layer.tar"
     path.write_bytes(data)
     out = io.BytesIO()
-    zstd_codec.pack(path, out, lambda count: None)
+    zstd_codec.compress(path, out, lambda count: None)
     return out.getvalue()
 
 
 def unpacked(data: bytes, size: int) -> bytes:
     """Unpack as far as it goes, and never further than `size`."""
     got = b""
-    for chunk in zstd_codec.unpack(io.BytesIO(data), size):
+    for chunk in zstd_codec.decompress(io.BytesIO(data), size):
         got += chunk
         assert len(got) <= size
     return got
@@ -43,7 +43,7 @@ def test_packing_tells_of_every_byte_read(tmp_path: Path) -> None:
     path = tmp_path / "layer.tar"
     path.write_bytes(bytes(2_500_000))
     told: list[int] = []
-    zstd_codec.pack(path, io.BytesIO(), told.append)
+    zstd_codec.compress(path, io.BytesIO(), told.append)
     assert sum(told) == 2_500_000
     assert len(told) == 3
 
@@ -62,7 +62,7 @@ def test_a_byte_too_many_is_refused_before_it_is_handed_out(tmp_path: Path) -> N
 def test_a_bomb_is_refused_without_being_read_to_its_end() -> None:
     source = io.BytesIO(zstandard.ZstdCompressor().compress(bytes(50_000_000)) * 1000)
     with pytest.raises(ColdforgeError, match="more than"):
-        list(zstd_codec.unpack(source, 1_000_000))
+        list(zstd_codec.decompress(source, 1_000_000))
     assert source.tell() < len(source.getvalue()) / 4
 
 
@@ -98,3 +98,10 @@ def test_damage_is_an_error_or_harmless(folder: Path, place: int, value: int, ju
             assert unpacked(wrong, len(data)) == data
         except ColdforgeError as error:
             assert error.hint
+
+
+def test_a_window_of_128_mebibytes_is_read() -> None:
+    shape = zstandard.ZstdCompressionParameters(window_log=27)
+    compressor = zstandard.ZstdCompressor(compression_params=shape).compressobj()
+    data = compressor.compress(bytes(1000)) + compressor.flush()
+    assert unpacked(data, 1000) == bytes(1000)

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coldforge.bootstrap.grid import Grid, lay_out, shards_of, starts
-from coldforge.bundle.format.parity import add_parity, make, rebuild
-from coldforge.bundle.format.payload import Shards
-from coldforge.bundle.format.readback import Readback
+from coldforge.bootstrap.grid import Grid, choose_grid, first_shards, shard_count
+from coldforge.bundle.format.parity import Readback, add_parity, make, rebuild
+from coldforge.bundle.format.payload import ShardHashes
 from coldforge.errors import ColdforgeError
+from tests.synced import record_syncs
 
 SHARD = 64
 
@@ -66,7 +66,7 @@ def written(folder: Path, sizes: list[int], grid: Grid) -> Readback:
     for number, size in enumerate(sizes):
         path = folder / f"data-{number}"
         path.write_bytes(Random(number).randbytes(size))
-        shards = Shards(grid.shard)
+        shards = ShardHashes(grid.shard)
         shards.add(path.read_bytes())
         files[path] = shards.volume()
     return Readback(files, grid.shard)
@@ -111,7 +111,7 @@ def test_parity_volumes_hold_each_group_where_the_format_says(
     groups: int,
 ) -> None:
     folder = tmp_path_factory.mktemp("parity")
-    count = sum(shards_of(size, SHARD) for size in sizes)
+    count = sum(shard_count(size, SHARD) for size in sizes)
     rows = -(-count // groups)
     grid = Grid(SHARD, rows, max(1, int(rows * share)), groups)
     parts = parities(folder, grid, most)
@@ -129,7 +129,7 @@ def test_parity_volumes_hold_each_group_where_the_format_says(
 
 def test_a_killed_run_goes_on_with_the_groups_it_lacks(tmp_path: Path) -> None:
     sizes = [3_000_000, 2_000_001]
-    grid = lay_out(sizes, 0.1)._replace(shard=4096, rows=30, parity=3, groups=41)
+    grid = choose_grid(sizes, 0.1)._replace(shard=4096, rows=30, parity=3, groups=41)
     parts = parities(tmp_path, grid, 50)
     with written(tmp_path, sizes, grid) as data:
         whole = add_parity(data, grid, parts, 0, lambda _: None)
@@ -146,7 +146,7 @@ def test_a_disk_that_gives_other_bytes_back_is_named(tmp_path: Path) -> None:
     grid = Grid(SHARD, 3, 1, 1)
     data = written(tmp_path, [100, 64], grid)
     (tmp_path / "data-1").write_bytes(bytes(64))
-    with data, pytest.raises(ColdforgeError, match="data-1 reads back wrong"):
+    with data, pytest.raises(ColdforgeError, match="data-1 reads back damaged"):
         data.read(0, 3)
 
 
@@ -156,4 +156,15 @@ def test_reading_past_the_end_gives_zeros(tmp_path: Path) -> None:
         found = data.read(1, 4)
     assert found[36:64] == bytes(28)
     assert found[65:] == bytes(63 + 2 * SHARD)
-    assert starts([100, 1], SHARD) == [0, 2, 3]
+    assert first_shards([100, 1], SHARD) == [0, 2, 3]
+
+
+def test_groups_are_on_disk_before_they_are_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = Grid(SHARD, 3, 2, 1)
+    parts = parities(tmp_path, grid, 1)
+    events = record_syncs(monkeypatch)
+    with written(tmp_path, [100, 64], grid) as data:
+        add_parity(data, grid, parts, 0, lambda groups: events.append(f"mark {groups}"))
+    assert events == ["sync parity-0", "sync parity-1", "mark 1"]

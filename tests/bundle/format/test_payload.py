@@ -1,11 +1,13 @@
 import base64
 import hashlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coldforge.bundle.format.payload import Payload
+from tests.synced import record_syncs
 
 
 @given(st.lists(st.binary(max_size=400), max_size=20), st.integers(1, 64), st.binary(max_size=900))
@@ -25,3 +27,13 @@ def test_bytes_and_hashes_are_those_of_what_was_written(
         hashlib.sha256(data[at : at + shard]).digest()[:8] for at in range(0, len(data), shard)
     ]
     assert base64.b64decode(volume.shards) == b"".join(short)
+
+
+def test_a_payload_is_on_disk_when_it_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = record_syncs(monkeypatch)
+    with Payload(tmp_path / "volume", 64) as payload:
+        payload.write(b"data")
+        payload.finish()
+        assert events == ["sync volume"]

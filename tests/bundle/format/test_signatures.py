@@ -1,4 +1,4 @@
-from coldforge.bundle.format.signatures import Signatures, read_signatures, together
+from coldforge.bundle.format.signatures import Signatures, merged, read_signatures
 from coldforge.trust.envelope import Envelope, Signature
 
 ONE, OTHER = Signature("a", "1"), Signature("b", "2")
@@ -11,5 +11,5 @@ def test_what_is_written_is_read_again() -> None:
 
 
 def test_joined_each_signature_and_rotation_is_once() -> None:
-    joined = together([Signatures([ONE], [ROTATION]), Signatures([OTHER, ONE], [ROTATION])])
+    joined = merged([Signatures([ONE], [ROTATION]), Signatures([OTHER, ONE], [ROTATION])])
     assert joined == Signatures([ONE, OTHER], [ROTATION])

@@ -33,7 +33,7 @@ def test_a_share_is_read_as_people_write_it(text: str, share: float) -> None:
 
 @pytest.mark.parametrize("text", ["101%", "10", "ten", "%", "-1%"])
 def test_what_is_no_share_is_refused(text: str) -> None:
-    with pytest.raises(ColdforgeError, match="is no share"):
+    with pytest.raises(ColdforgeError, match="is not a share"):
         parse_share(text)
 
 
@@ -44,3 +44,9 @@ def test_no_text_ends_in_anything_but_a_number_or_a_refusal(text: str) -> None:
             assert read(text) >= 0
         except ColdforgeError as error:
             assert error.hint
+
+
+def test_a_volume_has_a_megabyte_at_least() -> None:
+    assert parse_size("1M") == parse_size("1000k") == 1_000_000
+    with pytest.raises(ColdforgeError, match="too small"):
+        parse_size("999.999k")

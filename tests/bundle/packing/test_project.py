@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bundle.packing.project import files, pack_project
+from coldforge.bundle.packing.project import checkout_files, pack_project
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
-from tests.bundle.openside import open_side
+from tests.bundle.sender import sending_site
 
 
 def git(space: Workspace, *arguments: str) -> None:
@@ -19,7 +19,7 @@ def git(space: Workspace, *arguments: str) -> None:
 
 
 def in_git(tmp_path: Path) -> Workspace:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     (space.root / ".gitignore").write_text("/offline-mirror/blobs\n/build/\n", "utf-8")
     git(space, "init", "-q")
     git(space, "add", ".")
@@ -47,14 +47,14 @@ def test_a_new_stack_is_carried_and_a_persons_own_file_is_not(tmp_path: Path) ->
     space = in_git(tmp_path)
     (space.stacks / "new.toml").write_text("", "utf-8")
     (space.root / "notes.txt").write_text("secret", "utf-8")
-    assert "docker/stacks/new.toml" in files(space)
-    assert "notes.txt" not in files(space)
+    assert "docker/stacks/new.toml" in checkout_files(space)
+    assert "notes.txt" not in checkout_files(space)
 
 
 def test_a_file_that_was_removed_is_not_carried(tmp_path: Path) -> None:
     space = in_git(tmp_path)
     (space.root / "invokew").unlink()
-    assert "invokew" not in files(space)
+    assert "invokew" not in checkout_files(space)
 
 
 def test_the_same_files_are_the_same_bytes_with_git_and_without(tmp_path: Path) -> None:
@@ -78,15 +78,15 @@ def test_the_same_files_are_the_same_bytes_with_git_and_without(tmp_path: Path) 
 def test_without_git_no_file_of_this_checkout_is_taken_for_a_persons_own(
     checkout: Path, tmp_path: Path
 ) -> None:
-    tracked = files(Workspace(checkout))
+    tracked = checkout_files(Workspace(checkout))
     for name in tracked:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert files(Workspace(tmp_path)) == tracked
+    assert checkout_files(Workspace(tmp_path)) == tracked
 
 
 def test_links_are_carried_as_links(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     (space.root / "link").symlink_to("invokew")
     (space.root / "folder").symlink_to("docker")
     found = content(space)
@@ -94,7 +94,7 @@ def test_links_are_carried_as_links(tmp_path: Path) -> None:
 
 
 def test_a_private_key_is_never_sent(tmp_path: Path) -> None:
-    space = open_side(tmp_path / "here")
+    space = sending_site(tmp_path / "here")
     key = "-----BEGIN PRIVATE KEY-----\n"  # what PEM begins with
     (space.root / "site.key").write_text(key, "utf-8")
     with pytest.raises(ColdforgeError, match=r"site.key is a private key"):

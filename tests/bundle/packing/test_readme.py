@@ -5,13 +5,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from coldforge.bundle.packing.pack import pack
 from coldforge.trust.keys import fingerprint, public_text
-from tests.bundle.makebundle import draft
+from tests.bundle.bundles import contents_of
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
 
 def text(tmp_path: Path, share: float = 0.25, **other: object) -> str:
-    made = draft(tmp_path / "in", {"a": bytes(1_000_000)}, **other)
+    made = contents_of(tmp_path / "in", {"a": bytes(1_000_000)}, **other)
     pack(tmp_path / "out", made, share=share, keys=[KEY])
     return (tmp_path / "out" / "README.txt").read_text("utf-8")
 

@@ -38,6 +38,10 @@ def test_it_holds_what_it_needs_and_can_be_read(file: Path) -> None:
         names = archive.namelist()
         assert archive.testzip() is None
         assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
+        kinds = {
+            (one.create_system, one.external_attr, one.date_time) for one in archive.infolist()
+        }
+    assert kinds == {(3, 0o644 << 16, (1980, 1, 1, 0, 0, 0))}  # 3: Unix, whatever made the zip
     assert {"__main__.py", "coldforge/errors.py", "coldforge/bootstrap/python.sh"} <= set(names)
     assert names == sorted(names)
     assert not [name for name in names if "__pycache__" in name]
@@ -61,7 +65,7 @@ def test_python_runs_it_and_so_does_the_kernel(file: Path) -> None:
 def test_it_looks_for_the_bundle_where_it_lies(file: Path, tmp_path: Path) -> None:
     done = run("sh", str(file), "--into", str(tmp_path / "dest"), "--digest", "0" * 64)
     assert done.returncode == 3
-    assert "there is no whole index here" in done.stderr
+    assert "there is no intact index here" in done.stderr
 
 
 def test_nothing_of_the_folder_it_is_started_in_is_imported(file: Path) -> None:

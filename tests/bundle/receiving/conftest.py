@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bundle.packing.manifest_draft import Source
+from coldforge.bundle.packing.items import BundleItem
 from coldforge.paths import Workspace
-from tests.bundle.carry import (
-    place,
-    sources,
+from tests.bundle.bundles import (
+    make_items,
+    site,
 )
 
 
 @pytest.fixture
-def items(tmp_path: Path) -> list[Source]:
-    return sources(tmp_path / "in")
+def items(tmp_path: Path) -> list[BundleItem]:
+    return make_items(tmp_path / "in")
 
 
 @pytest.fixture
@@ -24,4 +24,4 @@ def out(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def space(tmp_path: Path) -> Workspace:
-    return place(tmp_path / "closed")
+    return site(tmp_path / "closed")

@@ -2,59 +2,61 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bundle.packing.manifest_draft import Source
-from coldforge.bundle.receiving.missing import ShortageError
+from coldforge.bundle.packing.items import BundleItem
+from coldforge.bundle.receiving.missing import IncompleteBundleError
 from coldforge.bundle.receiving.receive import receive
 from coldforge.paths import Workspace
-from tests.bundle.carry import (
+from tests.bundle.bundles import (
     SPLIT,
     bundle,
+    damage,
     digests,
-    spoil,
-    visible,
+    visible_blobs,
 )
 
 
 def test_a_lost_volume_is_rebuilt_from_parity(
-    out: Path, items: list[Source], space: Workspace, capsys: pytest.CaptureFixture[str]
+    out: Path, items: list[BundleItem], space: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle(out, items, SPLIT, 0.8)
     (out / "volume-001.cfv").unlink()
     done = receive(space, out)
     assert list(done.repaired) == [1]
     assert f"repaired {done.repaired[1]} shards of volume 1" in capsys.readouterr().err
-    assert visible(space) == digests(items)
+    assert visible_blobs(space) == digests(items)
 
 
-def test_damage_is_rebuilt_and_counted(out: Path, items: list[Source], space: Workspace) -> None:
+def test_damage_is_rebuilt_and_counted(
+    out: Path, items: list[BundleItem], space: Workspace
+) -> None:
     index = bundle(out, items, SPLIT, 0.3)
-    spoil(out / "volume-002.cfv", (70_000, 10))
+    damage(out / "volume-002.cfv", (70_000, 10))
     done = receive(space, out)
     assert done.repaired == {2: 1}
     assert index.parity
-    assert visible(space) == digests(items)
+    assert visible_blobs(space) == digests(items)
 
 
 def test_a_volume_with_a_broken_end_is_known_by_its_name(
-    out: Path, items: list[Source], space: Workspace
+    out: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     bundle(out, items, SPLIT)
     for volume in out.glob("*.cfv"):
-        spoil(volume, (volume.stat().st_size - 30, 10))
+        damage(volume, (volume.stat().st_size - 30, 10))
     receive(space, out)
-    assert visible(space) == digests(items)
+    assert visible_blobs(space) == digests(items)
 
 
 def test_a_volume_with_a_broken_end_finds_its_index_in_the_staging(
-    tmp_path: Path, out: Path, items: list[Source], space: Workspace
+    tmp_path: Path, out: Path, items: list[BundleItem], space: Workspace
 ) -> None:
     bundle(out, items, SPLIT)
     kept = out / "volume-001.cfv"
     disk = tmp_path / "disk"
     disk.mkdir()
     kept.rename(disk / kept.name)
-    with pytest.raises(ShortageError):
+    with pytest.raises(IncompleteBundleError):
         receive(space, out)
-    spoil(disk / kept.name, ((disk / kept.name).stat().st_size - 30, 10))
+    damage(disk / kept.name, ((disk / kept.name).stat().st_size - 30, 10))
     receive(space, disk)
-    assert visible(space) == digests(items)
+    assert visible_blobs(space) == digests(items)

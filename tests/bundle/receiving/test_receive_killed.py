@@ -15,33 +15,44 @@ import pytest
 import zstandard
 
 from coldforge.bundle.delta import delta
-from coldforge.bundle.packing.manifest_draft import Source
-from coldforge.bundle.receiving.missing import ShortageError
+from coldforge.bundle.ledger import ledger_path
+from coldforge.bundle.packing.items import BundleItem
+from coldforge.bundle.receiving.missing import IncompleteBundleError
 from coldforge.bundle.receiving.receive import receive
-from coldforge.bundle.site_state import ledger_path, staging_path
+from coldforge.bundle.receiving.staging import staging_path
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace
-from tests.bundle.carry import bundle, noise, payloads, place, source, visible, wrong
+from tests.bundle.bundles import (
+    bundle,
+    damaged_blobs,
+    make_item,
+    random_bytes,
+    read_payloads,
+    site,
+    visible_blobs,
+)
 
 KILLS = 20
 SPLIT = 1_250_000
 
 
-def thirty(folder: Path) -> list[Source]:
+def thirty(folder: Path) -> list[BundleItem]:
     """Thirty blobs of 10 to 400 kB, every third one packed, every fifth a delta, in both stores."""
     random, made = Random(4), []
     for number in range(30):
         store = ("mirror", "layout")[number % 2]
-        data = noise(number, random.randrange(10_000, 400_000))
+        data = random_bytes(number, random.randrange(10_000, 400_000))
         packed = zstandard.compress(data) if number % 3 == 0 else None
         encoding = "zstd" if packed else "raw"
-        made.append(source(folder, f"item {number}", data, packed, encoding=encoding, store=store))
+        made.append(
+            make_item(folder, f"item {number}", data, packed, encoding=encoding, store=store)
+        )
         if number % 5 == 0:
             made.append(changed(folder, number, data, store))
     return made
 
 
-def changed(folder: Path, number: int, data: bytes, store: str) -> Source:
+def changed(folder: Path, number: int, data: bytes, store: str) -> BundleItem:
     """A delta of a blob with a word put in front."""
     old, new, encoded = folder / "old", folder / "new", io.BytesIO()
     old.write_bytes(data)
@@ -49,12 +60,12 @@ def changed(folder: Path, number: int, data: bytes, store: str) -> Source:
     delta.encode(old, new, encoded, lambda _: None)
     base, sent = hashlib.sha256(data).hexdigest(), encoded.getvalue()
     name = f"item {number} anew"
-    return source(folder, name, b"more " + data, sent, encoding="delta", base=base, store=store)
+    return make_item(folder, name, b"more " + data, sent, encoding="delta", base=base, store=store)
 
 
 def bursts(out: Path, random: Random, share: float, count: int = 4) -> None:
     """Turn over that share of the bytes of all payloads, in some stretches."""
-    volumes = payloads(out)
+    volumes = read_payloads(out)
     total = sum(len(payload) for _, _, payload in volumes.values())
     for path in random.sample(sorted(volumes), count):
         size = min(int(total * share / count), len(volumes[path][2]))
@@ -107,13 +118,13 @@ def carry_all(space: Workspace, folders: list[Path], random: Random) -> Coldforg
     for number, disk in enumerate(folders):
         for _ in range(times.count(number)):
             deaths += killed(space, disk, random.expovariate(1 / 0.02))
-            assert wrong(space) == []
+            assert damaged_blobs(space) == []
         try:
             receive(space, disk)
             last = None
         except ColdforgeError as error:
             last = error
-        assert wrong(space) == []
+        assert damaged_blobs(space) == []
     assert deaths
     return last
 
@@ -127,8 +138,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check_whole(space: Workspace, sound: Path) -> None:
-    assert visible(space) == named(sound)
-    assert wrong(space) == []
+    assert visible_blobs(space) == named(sound)
+    assert damaged_blobs(space) == []
     assert not list(staging_path(space).glob("*"))
     assert ledger_path(space).is_file()
 
@@ -140,9 +151,9 @@ def named(sound: Path) -> set[str]:
 
 def check_named(space: Workspace, sound: Path, error: ColdforgeError) -> set[str]:
     """What is not visible is named, and nothing else; give the volumes that are asked for."""
-    assert isinstance(error, ShortageError)
-    assert {lack.sha256 for lack in error.lacks} == named(sound) - visible(space)
-    volumes = {name for lack in error.lacks for name in lack.volumes}
+    assert isinstance(error, IncompleteBundleError)
+    assert {lack.sha256 for lack in error.missing} == named(sound) - visible_blobs(space)
+    volumes = {name for lack in error.missing for name in lack.volumes}
     assert volumes
     assert all(name in error.hint for name in volumes)
     return volumes
@@ -157,7 +168,7 @@ def bring(space: Workspace, sound: Path, volumes: set[str], root: Path) -> None:
 
 
 def test_a_whole_bundle_killed_again_and_again_ends_right(tmp_path: Path, sound: Path) -> None:
-    space = place(tmp_path / "closed")
+    space = site(tmp_path / "closed")
     assert carry_all(space, [sound / "0.1"], Random(0)) is None
     check_whole(space, sound)
     assert not list(space.root.rglob(".part-*"))
@@ -168,7 +179,7 @@ def test_a_whole_bundle_killed_again_and_again_ends_right(tmp_path: Path, sound:
 def test_a_lost_volume_and_damage_within_the_parity_end_right(
     tmp_path: Path, sound: Path, seed: int
 ) -> None:
-    random, space = Random(seed), place(tmp_path / "closed")
+    random, space = Random(seed), site(tmp_path / "closed")
     out = shutil.copytree(sound / "0.5", tmp_path / "out")
     assert len(list(out.glob("volume-*"))) == 5
     bursts(out, random, 0.05)
@@ -182,7 +193,7 @@ def test_a_lost_volume_and_damage_within_the_parity_end_right(
 def test_damage_of_a_twentieth_is_within_a_tenth_of_parity(
     tmp_path: Path, sound: Path, seed: int
 ) -> None:
-    random, space = Random(seed), place(tmp_path / "closed")
+    random, space = Random(seed), site(tmp_path / "closed")
     out = shutil.copytree(sound / "0.1", tmp_path / "out")
     bursts(out, random, 0.05, count=2)  # more begin and end in more shards than a tenth
     folders = disks(out, tmp_path / "disks")
@@ -195,7 +206,7 @@ def test_damage_of_a_twentieth_is_within_a_tenth_of_parity(
 def test_a_lost_volume_beyond_the_parity_is_named_and_enough(
     tmp_path: Path, sound: Path, seed: int
 ) -> None:
-    random, space = Random(seed), place(tmp_path / "closed")
+    random, space = Random(seed), site(tmp_path / "closed")
     out = shutil.copytree(sound / "0.1", tmp_path / "out")
     lost = random.choice(sorted(out.glob("volume-*")))
     lost.unlink()
@@ -213,7 +224,7 @@ def test_a_lost_volume_beyond_the_parity_is_named_and_enough(
 def test_bytes_turned_over_everywhere_are_named_and_nothing_wrong_is_seen(
     tmp_path: Path, sound: Path
 ) -> None:
-    random, space = Random(7), place(tmp_path / "closed")
+    random, space = Random(7), site(tmp_path / "closed")
     out = shutil.copytree(sound / "0.1", tmp_path / "out")
     scattered(out, random, 0.05)
     folders = disks(out, tmp_path / "disks")
@@ -223,20 +234,20 @@ def test_bytes_turned_over_everywhere_are_named_and_nothing_wrong_is_seen(
     error = carry_all(space, folders, random)
     assert error
     volumes = check_named(space, sound, error)
-    assert visible(space) == set()
+    assert visible_blobs(space) == set()
     bring(space, sound / "0.1", volumes, tmp_path / "sent")
     check_whole(space, sound)
 
 
 def test_a_few_bytes_turned_over_are_mended_or_named(tmp_path: Path, sound: Path) -> None:
     for seed, share in ((8, 1e-7), (9, 1e-6), (10, 1e-5)):
-        random, space = Random(seed), place(tmp_path / f"closed {seed}")
+        random, space = Random(seed), site(tmp_path / f"closed {seed}")
         out = shutil.copytree(sound / "0.1", tmp_path / f"out {seed}")
         scattered(out, random, share)
         try:
             receive(space, out)
         except ColdforgeError as error:
             volumes = check_named(space, sound, error)
-            assert wrong(space) == []
+            assert damaged_blobs(space) == []
             bring(space, sound / "0.1", volumes, tmp_path / f"sent {seed}")
         check_whole(space, sound)

@@ -4,26 +4,26 @@ from typing import Any
 
 import pytest
 
-from coldforge.bundle.packing.manifest_draft import Source
-from coldforge.bundle.receiving.receive import Options, receive
-from coldforge.bundle.site_state import ledger_path
+from coldforge.bundle.ledger import ledger_path
+from coldforge.bundle.packing.items import BundleItem
+from coldforge.bundle.receiving.receive import ReceiveOptions, receive
 from coldforge.errors import MissingInputError
 from coldforge.image.oci.layout import CONFIG, LAYER, Layout
 from coldforge.image.oci.referrers import MANIFEST
 from coldforge.paths import Workspace
-from tests.bundle.carry import (
+from tests.bundle.bundles import (
     SERIAL,
     bundle,
-    noise,
-    source,
+    make_item,
+    random_bytes,
 )
 
 
-def image(folder: Path, lack: bool = False) -> tuple[list[Source], dict[str, Any]]:
+def image(folder: Path, lack: bool = False) -> tuple[list[BundleItem], dict[str, Any]]:
     """An image of one layer with evidence, as items and a tag."""
-    layer, config = noise("layer", 70_000), b'{"architecture":"amd64"}'
+    layer, config = random_bytes("layer", 70_000), b'{"architecture":"amd64"}'
     parts = [
-        source(folder, name, data, store="layout")
+        make_item(folder, name, data, store="layout")
         for name, data in (("layer", layer), ("config", config), ("empty", b"{}"), ("sbom", b"[]"))
     ]
     said = [{"digest": f"sha256:{one.sha256}", "size": one.size} for one in parts]
@@ -33,7 +33,7 @@ def image(folder: Path, lack: bool = False) -> tuple[list[Source], dict[str, Any
         "config": {"mediaType": CONFIG, **said[1]},
         "layers": [{"mediaType": LAYER, **said[0]}],
     }
-    main = source(folder, "manifest", json.dumps(manifest).encode(), store="layout")
+    main = make_item(folder, "manifest", json.dumps(manifest).encode(), store="layout")
     tag = {"mediaType": MANIFEST, "digest": f"sha256:{main.sha256}", "size": main.size}
     evidence = {
         "schemaVersion": 2,
@@ -43,7 +43,7 @@ def image(folder: Path, lack: bool = False) -> tuple[list[Source], dict[str, Any
         "layers": [{"mediaType": "application/sbom", **said[3]}],
         "subject": tag,
     }
-    refers = source(folder, "evidence", json.dumps(evidence).encode(), store="layout")
+    refers = make_item(folder, "evidence", json.dumps(evidence).encode(), store="layout")
     return [*parts[lack:], main, refers], tag
 
 
@@ -78,5 +78,5 @@ def test_an_older_bundle_names_no_image(tmp_path: Path, out: Path, space: Worksp
     bundle(tmp_path / "new", items[:1], kind="install", serial=SERIAL + 1)
     receive(space, tmp_path / "new")
     bundle(out, items, kind="install", tags={"demo": tag}, image=tag["digest"])
-    assert receive(space, out, Options(older=True)).images == []
+    assert receive(space, out, ReceiveOptions(older=True)).images == []
     assert Layout(space.build / "oci").tags() == {}

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from coldforge.bundle.format.index import Index
 from coldforge.bundle.receiving.repair import Repair
 from coldforge.bundle.receiving.staging import Staging
-from coldforge.bundle.receiving.volumes import Holdings
-from tests.bundle.carry import bundle, noise, source, spoil
+from coldforge.bundle.receiving.volumes import VolumeSet
+from tests.bundle.bundles import bundle, damage, make_item, random_bytes
 
 SHARD = 65536
-DATA = noise("data", 9 * SHARD + 500)
+DATA = random_bytes("data", 9 * SHARD + 500)
 ALL = set(range(10))
 
 
@@ -21,7 +21,7 @@ class Bench:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        item = source(root / "in", "one", DATA)
+        item = make_item(root / "in", "one", DATA)
         self.index: Index = bundle(root / "out", [item], share=0.3)
         assert self.index.parity
         assert (self.index.parity.rows, self.index.parity.parity) == (10, 3)
@@ -31,16 +31,16 @@ class Bench:
         """Spoil shards, then mend all."""
         for path, content in self.sound.items():
             path.write_bytes(content)
-        spoil(self.root / "out" / "volume-001.cfv", *((n * SHARD + 7, 1) for n in data))
-        spoil(self.root / "out" / "parity-001.cfv", *((n * SHARD + 7, 1) for n in parity))
-        holdings = Holdings(self.index)
-        repair = Repair(holdings, Staging(self.root / name, holdings))
-        for sort, file in (("data", "volume-001.cfv"), ("parity", "parity-001.cfv")):
+        damage(self.root / "out" / "volume-001.cfv", *((n * SHARD + 7, 1) for n in data))
+        damage(self.root / "out" / "parity-001.cfv", *((n * SHARD + 7, 1) for n in parity))
+        volumes = VolumeSet(self.index)
+        repair = Repair(volumes, Staging(self.root / name, volumes))
+        for kind, file in (("data", "volume-001.cfv"), ("parity", "parity-001.cfv")):
             handle = os.open(self.root / "out" / file, os.O_RDONLY)
-            holdings.of["data" if sort == "data" else "parity"][0].carried.append(handle)
-        repair.mend(ALL)
-        for holding in (holdings.of["data"][0], holdings.of["parity"][0]):
-            os.close(holding.carried[0])
+            volumes.readers["data" if kind == "data" else "parity"][0].files.append(handle)
+        repair.repair_shards(ALL)
+        for reader in (volumes.readers["data"][0], volumes.readers["parity"][0]):
+            os.close(reader.files[0])
         return repair
 
 
@@ -57,39 +57,39 @@ def test_as_many_shards_are_rebuilt_as_there_is_parity(
     repair = bench.repair(f"{sorted(data)}{sorted(parity)}", data, parity)
     if len(data) + len(parity) <= 3:
         assert repair.lost == set()
-        assert repair.mended.total() == len(data)
-        staged = repair.holdings.of["data"][0]
-        assert all(staged.prove(shard, carried=False) for shard in data)
+        assert repair.repaired.total() == len(data)
+        staged = repair.volumes.readers["data"][0]
+        assert all(staged.read_shard(shard, staged_only=True) for shard in data)
     elif data:
         assert repair.lost == data
-        assert repair.short == {0: len(data) + len(parity) - 3}
+        assert repair.shards_needed == {0: len(data) + len(parity) - 3}
     repair.staging.__exit__(None, None, None)
 
 
 def test_volumes_that_are_not_here_are_counted_without_reading(tmp_path: Path) -> None:
-    items = [source(tmp_path / "in", str(n), noise(n, 3 * SHARD)) for n in range(4)]
+    items = [make_item(tmp_path / "in", str(n), random_bytes(n, 3 * SHARD)) for n in range(4)]
     index = bundle(tmp_path / "out", items, split=4 * SHARD, share=0.5)
-    holdings = Holdings(index)
-    repair = Repair(holdings, Staging(tmp_path / "staging", holdings))
-    assert not repair.hopeful({0})
+    volumes = VolumeSet(index)
+    repair = Repair(volumes, Staging(tmp_path / "staging", volumes))
+    assert not repair.is_possible({0})
     handles = []
-    for holding in (*holdings.of["data"][1:], *holdings.of["parity"]):
+    for reader in (*volumes.readers["data"][1:], *volumes.readers["parity"]):
         handles.append(os.open("/dev/null", os.O_RDONLY))
-        holding.carried.append(handles[-1])
-    assert repair.hopeful({0})
-    repair.mend({0})
+        reader.files.append(handles[-1])
+    assert repair.is_possible({0})
+    repair.repair_shards({0})
     assert repair.lost == {0}
-    assert list(repair.short.values()) == [12]
+    assert list(repair.shards_needed.values()) == [12]
     for handle in handles:
         os.close(handle)
 
 
 def test_without_parity_nothing_is_hoped_for(tmp_path: Path) -> None:
-    index = bundle(tmp_path / "out", [source(tmp_path / "in", "one", DATA)])
-    holdings = Holdings(index)
-    repair = Repair(holdings, Staging(tmp_path / "staging", holdings))
-    assert not repair.hopeful(ALL)
-    assert repair.hopeful(set())
-    repair.mend(ALL)
+    index = bundle(tmp_path / "out", [make_item(tmp_path / "in", "one", DATA)])
+    volumes = VolumeSet(index)
+    repair = Repair(volumes, Staging(tmp_path / "staging", volumes))
+    assert not repair.is_possible(ALL)
+    assert repair.is_possible(set())
+    repair.repair_shards(ALL)
     assert repair.lost == ALL
     assert not (tmp_path / "staging").exists()

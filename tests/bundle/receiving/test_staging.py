@@ -5,36 +5,36 @@ import pytest
 
 from coldforge.bundle.format.index import Index
 from coldforge.bundle.receiving.staging import Staging
-from coldforge.bundle.receiving.volumes import Holdings
-from tests.bundle.carry import bundle, noise, source, spoil
+from coldforge.bundle.receiving.volumes import VolumeSet
+from tests.bundle.bundles import bundle, damage, make_item, random_bytes
 
 SHARD = 65536
-DATA = noise("data", 3 * SHARD + 500)
+DATA = random_bytes("data", 3 * SHARD + 500)
 
 
 @pytest.fixture
 def index(tmp_path: Path) -> Index:
-    return bundle(tmp_path / "out", [source(tmp_path / "in", "one", DATA)])
+    return bundle(tmp_path / "out", [make_item(tmp_path / "in", "one", DATA)])
 
 
 def keep(index: Index, folder: Path, *volumes: Path) -> None:
     """Keep what is right of some copies of the volume."""
     for path in volumes:
-        holdings = Holdings(index)
-        with path.open("rb") as stream, Staging(folder, holdings) as staging:
-            holdings.of["data"][0].carried.append(stream.fileno())
-            staging.keep("data", 1, lambda _: None)
+        volumes = VolumeSet(index)
+        with path.open("rb") as stream, Staging(folder, volumes) as staging:
+            volumes.readers["data"][0].files.append(stream.fileno())
+            staging.copy_shards("data", 1, lambda _: None)
 
 
 def kept(index: Index, folder: Path) -> list[bytes | None]:
-    holdings = Holdings(index)
-    with Staging(folder, holdings):
-        return [holdings.prove("data", shard) for shard in range(4)]
+    volumes = VolumeSet(index)
+    with Staging(folder, volumes):
+        return [volumes.read_shard("data", shard) for shard in range(4)]
 
 
 def test_right_shards_are_kept_and_wrong_ones_leave_holes(tmp_path: Path, index: Index) -> None:
     volume = tmp_path / "out" / "volume-001.cfv"
-    spoil(volume, (SHARD, 1))
+    damage(volume, (SHARD, 1))
     keep(index, tmp_path / "staging", volume)
     assert kept(index, tmp_path / "staging") == [
         DATA[:SHARD],
@@ -47,15 +47,15 @@ def test_right_shards_are_kept_and_wrong_ones_leave_holes(tmp_path: Path, index:
 def test_copies_damaged_in_other_places_make_a_whole_one(tmp_path: Path, index: Index) -> None:
     volume, other = tmp_path / "out" / "volume-001.cfv", tmp_path / "copy"
     other.write_bytes(volume.read_bytes())
-    spoil(volume, (0, 2 * SHARD))
-    spoil(other, (2 * SHARD, 1))
+    damage(volume, (0, 2 * SHARD))
+    damage(other, (2 * SHARD, 1))
     keep(index, tmp_path / "staging", volume, other)
     assert None not in kept(index, tmp_path / "staging")
 
 
 def test_what_was_spoiled_in_the_staging_does_not_count(tmp_path: Path, index: Index) -> None:
     keep(index, tmp_path / "staging", tmp_path / "out" / "volume-001.cfv")
-    spoil(tmp_path / "staging" / "data-001", (10, 1))
+    damage(tmp_path / "staging" / "data-001", (10, 1))
     assert [shard is None for shard in kept(index, tmp_path / "staging")] == [1, 0, 0, 0]
 
 
@@ -65,24 +65,24 @@ def test_links_and_strange_files_in_the_staging_are_not_used(tmp_path: Path, ind
     for name in ("data-002", "data-1", "other-001", "data-000"):
         (folder / name).write_bytes(DATA)
     (folder / "parity-001").symlink_to(tmp_path / "out" / "volume-001.cfv")
-    holdings = Holdings(index)
-    with Staging(folder, holdings):
-        assert not holdings.of["data"][0].present
+    volumes = VolumeSet(index)
+    with Staging(folder, volumes):
+        assert not volumes.readers["data"][0].present
 
 
 def test_keeping_takes_only_the_room_of_what_is_right(tmp_path: Path, index: Index) -> None:
-    spoil(tmp_path / "out" / "volume-001.cfv", (0, 3 * SHARD))
+    damage(tmp_path / "out" / "volume-001.cfv", (0, 3 * SHARD))
     keep(index, tmp_path / "staging", tmp_path / "out" / "volume-001.cfv")
     held = (tmp_path / "staging" / "data-001").stat()
     assert held.st_size == len(DATA)
     assert 512 * held.st_blocks <= SHARD
-    holdings = Holdings(index)
-    with Staging(tmp_path / "staging", holdings) as staging:
-        assert staging.wants(holdings.of["data"][0]) == len(DATA) - 512 * held.st_blocks
+    volumes = VolumeSet(index)
+    with Staging(tmp_path / "staging", volumes) as staging:
+        assert staging.space_needed(volumes.readers["data"][0]) == len(DATA) - 512 * held.st_blocks
 
 
 def test_a_staging_that_nothing_is_put_into_is_not_made(tmp_path: Path, index: Index) -> None:
-    with Staging(tmp_path / "staging", Holdings(index)):
+    with Staging(tmp_path / "staging", VolumeSet(index)):
         pass
     assert not (tmp_path / "staging").exists()
     assert os.listdir(tmp_path)  # noqa: PTH208

@@ -6,23 +6,23 @@ from typing import Any, cast
 import pytest
 
 from coldforge.bundle.format.index import Index, Piece
-from coldforge.bundle.receiving.volumes import DamageError, Holdings
-from tests.bundle.carry import bundle, noise, source, spoil
+from coldforge.bundle.receiving.volumes import DamageError, VolumeSet
+from tests.bundle.bundles import bundle, damage, make_item, random_bytes
 
 SHARD = 65536
-DATA = noise("data", 3 * SHARD + 500)
+DATA = random_bytes("data", 3 * SHARD + 500)
 
 
 @pytest.fixture
 def index(tmp_path: Path) -> Index:
-    return bundle(tmp_path / "out", [source(tmp_path / "in", "one", DATA)], share=0.1)
+    return bundle(tmp_path / "out", [make_item(tmp_path / "in", "one", DATA)], share=0.1)
 
 
-def opened(index: Index, *paths: Path) -> Holdings:
-    holdings = Holdings(index)
+def opened(index: Index, *paths: Path) -> VolumeSet:
+    volumes = VolumeSet(index)
     for path in paths:
-        holdings.of["data"][0].carried.append(os.open(path, os.O_RDONLY))
-    return holdings
+        volumes.readers["data"][0].files.append(os.open(path, os.O_RDONLY))
+    return volumes
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def volume(tmp_path: Path) -> Path:
     return tmp_path / "out" / "volume-001.cfv"
 
 
-def read(holdings: Holdings, parts: list[Piece], proved: bool) -> bytes:
-    return b"".join(holdings.stream(parts, proved).chunks())
+def read(volumes: VolumeSet, parts: list[Piece], proved: bool) -> bytes:
+    return b"".join(volumes.stream(parts, proved).chunks())
 
 
 @pytest.mark.parametrize("proved", [True, False])
@@ -42,7 +42,7 @@ def test_pieces_are_read_one_after_the_other(index: Index, volume: Path, proved:
 
 
 def test_a_stream_reads_as_files_do(index: Index, volume: Path) -> None:
-    stream = opened(index, volume).stream([Piece(1, 0, len(DATA))], proved=True)
+    stream = opened(index, volume).stream([Piece(1, 0, len(DATA))], verified=True)
     assert io.BufferedReader(cast("Any", stream)).read() == DATA
 
 
@@ -58,17 +58,17 @@ def test_a_shard_is_taken_from_the_copy_that_has_it_right(
 ) -> None:
     other = tmp_path / "copy"
     other.write_bytes(volume.read_bytes())
-    spoil(volume, (5, 1))
-    spoil(other, (SHARD + 5, 1))
+    damage(volume, (5, 1))
+    damage(other, (SHARD + 5, 1))
     assert read(opened(index, volume, other), [Piece(1, 0, len(DATA))], False) == DATA
 
 
 def test_a_wrong_shard_is_damage(index: Index, volume: Path) -> None:
-    spoil(volume, (len(DATA) - 1, 1))
-    holdings = opened(index, volume)
-    assert holdings.prove("data", 2) == DATA[2 * SHARD : 3 * SHARD]
-    assert holdings.prove("data", 3) is None
-    assert holdings.prove("data", 4) is None
+    damage(volume, (len(DATA) - 1, 1))
+    volumes = opened(index, volume)
+    assert volumes.read_shard("data", 2) == DATA[2 * SHARD : 3 * SHARD]
+    assert volumes.read_shard("data", 3) is None
+    assert volumes.read_shard("data", 4) is None
 
 
 def test_a_disk_that_cannot_read_is_damage(
@@ -77,16 +77,16 @@ def test_a_disk_that_cannot_read_is_damage(
     def broken(handle: int, size: int, offset: int) -> bytes:
         raise OSError(5, f"{handle} {size} {offset}")
 
-    holdings = opened(index, volume)
+    volumes = opened(index, volume)
     monkeypatch.setattr(os, "pread", broken)
-    assert holdings.prove("data", 0) is None
+    assert volumes.read_shard("data", 0) is None
     with pytest.raises(DamageError):
-        read(holdings, [Piece(1, 0, 10)], False)
+        read(volumes, [Piece(1, 0, 10)], False)
 
 
 def test_shards_of_pieces_are_numbered_through(tmp_path: Path) -> None:
-    items = [source(tmp_path / "in", str(n), noise(n, 100_000)) for n in range(3)]
-    holdings = Holdings(bundle(tmp_path / "two", items, split=120_000))
-    assert [holding.count for holding in holdings.of["data"]] == [2, 2, 2]
-    assert holdings.shards([Piece(2, 70_000, 1), Piece(3, 0, 0), Piece(3, 0, 1)]) == {3, 4}
-    assert [holdings.at("data", shard) for shard in (1, 2, 6)] == [(0, 1), (1, 0), None]
+    items = [make_item(tmp_path / "in", str(n), random_bytes(n, 100_000)) for n in range(3)]
+    volumes = VolumeSet(bundle(tmp_path / "two", items, split=120_000))
+    assert [reader.count for reader in volumes.readers["data"]] == [2, 2, 2]
+    assert volumes.shards([Piece(2, 70_000, 1), Piece(3, 0, 0), Piece(3, 0, 1)]) == {3, 4}
+    assert [volumes.locate("data", shard) for shard in (1, 2, 6)] == [(0, 1), (1, 0), None]

@@ -1,1 +1,1 @@
-"""A blob as the difference to one that the receiver has."""
+"""Deltas of a blob against one that the receiver has, and compression."""

@@ -1,104 +1,105 @@
-"""Find in one layer the stretches that another has, and for the rest where its relatives lie."""
+"""Find the ranges of a layer that a base has too, and the similar parts for the rest."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from coldforge.bundle.delta.tar_chunks import Blob, Cut, cuts
+from coldforge.bundle.delta.tar_chunks import BlobReader, Chunk, chunks
 
-LEAST = 4096  # bytes; a smaller stretch is not looked for under another name
-SHORT = 16384  # bytes of a copy between new bytes that are better packed with them
-PIECE = 32 << 20  # new bytes packed together
-REGION = 128 << 20  # bytes of the base beside them
-NEAR = 1 << 20  # bytes of the base that even the smallest piece may look at
+MIN_MATCH = 4096  # bytes; smaller chunks are not looked up under other names
+MIN_COPY = 16384  # bytes; a shorter copy between new bytes is compressed with them
+MAX_PIECE = 32 << 20  # new bytes compressed together
+MIN_REGION = 1 << 20  # bytes of the base that even the smallest piece may use
 
 
-class Step(NamedTuple):
-    """A stretch of the new layer: a copy out of the base, or new bytes that are like a region."""
+class DeltaStep(NamedTuple):
+    """A range of the new layer: a copy from the base, or new bytes similar to a region of it."""
 
     size: int
     base: int
     region: int
-    """Bytes of the base from `base` that the new ones are like; -1: this is a copy."""
+    """Bytes of the base from `base` that the new bytes are similar to; -1 for a copy."""
 
 
-class _Base:
-    """What the base has, and where."""
+class _BaseIndex:
+    """The chunks of the base, by offset, name and digest."""
 
-    def __init__(self, blob: Blob) -> None:
+    def __init__(self, blob: BlobReader) -> None:
         self.size = blob.size
         self.at: dict[int, bytes] = {}
-        self.named: dict[bytes, Cut] = {}
+        self.named: dict[bytes, Chunk] = {}
         self.places: dict[bytes, list[int]] = {}
-        for cut in cuts(blob, lambda count: None):
-            self.at[cut.offset] = cut.digest
-            self.named.setdefault(cut.name, cut)
-            if cut.size >= LEAST:
-                self.places.setdefault(cut.digest, []).append(cut.offset)
+        for chunk in chunks(blob, lambda count: None):
+            self.at[chunk.offset] = chunk.digest
+            self.named.setdefault(chunk.name, chunk)
+            if chunk.size >= MIN_MATCH:
+                self.places.setdefault(chunk.digest, []).append(chunk.offset)
 
-    def place(self, cut: Cut, near: int) -> int:
-        """Tell where the base has these very bytes, best at `near`; -1 if nowhere."""
-        if self.at.get(near) == cut.digest:
+    def place(self, chunk: Chunk, near: int) -> int:
+        """Find identical bytes in the base, closest to offset `near`; -1 if there are none."""
+        if self.at.get(near) == chunk.digest:
             return near
-        named = self.named.get(cut.name)
-        if named and named.digest == cut.digest:
+        named = self.named.get(chunk.name)
+        if named and named.digest == chunk.digest:
             return named.offset
-        places = self.places.get(cut.digest, [])
+        places = self.places.get(chunk.digest, [])
         after = bisect_left(places, near)
         nearest = places[max(0, after - 1) : after + 1]
         return min(nearest, key=lambda place: abs(place - near), default=-1)
 
 
 class _Run:
-    """Cuts in a row that are all copied, end to end, or all new; where each belongs in the base."""
+    """Consecutive chunks that are all copied contiguously, or all new."""
 
     def __init__(self, copied: bool, base: int) -> None:
         self.copied, self.size, self.base = copied, 0, base
-        self.relatives: list[tuple[int, int, int]] = []
-        """Of each cut: its size, and the offset and size of the base's relative."""
+        self.similar: list[tuple[int, int, int]] = []
+        """Of each chunk: its size, and offset and size of the similar chunk of the base."""
 
-    def add(self, cut: Cut, base: int, stretch: int) -> None:
-        self.size += cut.size
-        self.relatives.append((cut.size, base, stretch))
+    def add(self, chunk: Chunk, base: int, length: int) -> None:
+        self.size += chunk.size
+        self.similar.append((chunk.size, base, length))
 
 
-def match(base: Blob, new: Blob, advance: Callable[[int], object]) -> Iterator[Step]:
-    """Yield the steps that make `new`, in order; `advance` is told of its bytes when read."""
-    has = _Base(base)
+def match(
+    base: BlobReader, new: BlobReader, advance: Callable[[int], object]
+) -> Iterator[DeltaStep]:
+    """Yield the steps that make `new`, in order; `advance` gets the bytes read."""
+    has = _BaseIndex(base)
     for run in _joined(_runs(has, new, advance)):
         if run.copied:
-            yield Step(run.size, run.base, -1)
+            yield DeltaStep(run.size, run.base, -1)
         else:
-            yield from _pieces(run.relatives, has.size)
+            yield from _pieces(run.similar, has.size)
 
 
-def _runs(has: _Base, new: Blob, advance: Callable[[int], object]) -> Iterator[_Run]:
+def _runs(has: _BaseIndex, new: BlobReader, advance: Callable[[int], object]) -> Iterator[_Run]:
     run: _Run | None = None
     expected = 0
-    for cut in cuts(new, advance):
-        place = has.place(cut, expected)
-        copied, stretch = place >= 0, cut.size
+    for chunk in chunks(new, advance):
+        place = has.place(chunk, expected)
+        copied, length = place >= 0, chunk.size
         if not copied:
-            relative = has.named.get(cut.name)
-            place, stretch = relative[:2] if relative else (min(expected, has.size), cut.size)
+            other = has.named.get(chunk.name)
+            place, length = other[:2] if other else (min(expected, has.size), chunk.size)
         if run is None or run.copied != copied or (copied and place != expected):
             if run:
                 yield run
             run = _Run(copied, place)
-        run.add(cut, place, stretch)
-        expected = place + stretch
+        run.add(chunk, place, length)
+        expected = place + length
     if run:
         yield run
 
 
 def _joined(runs: Iterator[_Run]) -> Iterator[_Run]:
-    """Take copies that are too short to be worth it as new bytes, with their neighbours."""
+    """Turn copies that are too short into new bytes, merged with their neighbours."""
     last: _Run | None = None
     for run in runs:
-        run.copied = run.copied and run.size >= SHORT
+        run.copied = run.copied and run.size >= MIN_COPY
         if last and not last.copied and not run.copied:
             last.size += run.size
-            last.relatives += run.relatives
+            last.similar += run.similar
         else:
             if last:
                 yield last
@@ -107,12 +108,13 @@ def _joined(runs: Iterator[_Run]) -> Iterator[_Run]:
         yield last
 
 
-def _pieces(relatives: list[tuple[int, int, int]], limit: int) -> Iterator[Step]:
-    """Cut new bytes into pieces whose relatives lie together; `limit`: the base's size."""
+def _pieces(similar: list[tuple[int, int, int]], limit: int) -> Iterator[DeltaStep]:
+    """Split new bytes into pieces whose similar chunks are close; `limit`: the base's size."""
     size, low, high = 0, 0, 0
-    for more, start, end in _small(relatives):
+    for more, start, end in _small(similar):
         if size and (
-            size + more > PIECE or max(high, end) - min(low, start) > 2 * (size + more) + NEAR
+            size + more > MAX_PIECE
+            or max(high, end) - min(low, start) > 2 * (size + more) + MIN_REGION
         ):
             yield _step(size, low, high, limit)
             size = 0
@@ -121,19 +123,19 @@ def _pieces(relatives: list[tuple[int, int, int]], limit: int) -> Iterator[Step]
     yield _step(size, low, high, limit)
 
 
-def _small(relatives: list[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
-    """Split what is longer than a piece, and its relative in proportion; give size, start, end."""
-    for size, base, stretch in relatives:
-        for start in range(0, size, PIECE):
-            end = min(size, start + PIECE)
-            yield end - start, base + stretch * start // size, base + stretch * end // size
+def _small(similar: list[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
+    """Split chunks longer than a piece, and the similar ones in proportion: size, start, end."""
+    for size, base, length in similar:
+        for start in range(0, size, MAX_PIECE):
+            end = min(size, start + MAX_PIECE)
+            yield end - start, base + length * start // size, base + length * end // size
 
 
-def _step(size: int, low: int, high: int, limit: int) -> Step:
+def _step(size: int, low: int, high: int, limit: int) -> DeltaStep:
     low, high = min(limit, max(0, low - size // 4)), min(limit, high + size // 4)
-    return Step(size, low, max(0, min(high - low, most_region(size))))
+    return DeltaStep(size, low, max(0, min(high - low, max_region(size))))
 
 
-def most_region(size: int) -> int:
-    """Limit the bytes of the base that a piece may look at: the work is to follow its size."""
-    return min(REGION, 3 * size + NEAR)
+def max_region(size: int) -> int:
+    """Limit the bytes of the base that a piece may use, in proportion to its size."""
+    return 3 * size + MIN_REGION

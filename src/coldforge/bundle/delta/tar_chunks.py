@@ -1,6 +1,6 @@
-"""Cut a layer at its tar members, so that two layers can be compared piece by piece.
+"""Split a layer at its tar members, so that two layers can be compared chunk by chunk.
 
-Source: POSIX.1-2017, pax, "ustar Interchange Format". What is no tar is one long piece.
+Source: POSIX.1-2017, pax, "ustar Interchange Format". Anything but a tar is one chunk.
 """
 
 import hashlib
@@ -15,20 +15,20 @@ from coldforge.files.digest import CHUNK
 BLOCK = 512
 
 
-class Blob:
-    """A file's bytes, from anywhere in it and from any thread."""
+class BlobReader:
+    """Read a file at any offset, from any thread."""
 
     def __init__(self, path: Path) -> None:
-        """Open it."""
+        """Open a file."""
         self._stream = path.open("rb", buffering=0)
         self.size = os.fstat(self._stream.fileno()).st_size
 
     def __enter__(self) -> Self:
-        """Give itself."""
+        """Return self."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Close the file."""
         self._stream.close()
 
     def read(self, offset: int, size: int) -> bytes:
@@ -36,29 +36,29 @@ class Blob:
         return os.pread(self._stream.fileno(), size, offset)
 
 
-class Cut(NamedTuple):
-    """A header, or the content of a member with its padding."""
+class Chunk(NamedTuple):
+    """A header, or a member's content with its padding."""
 
     offset: int
     size: int
     name: bytes
-    """Of the member; that of a header differs from that of its content."""
+    """Identifies the member; a header's differs from its content's."""
     digest: bytes
 
 
-def cuts(blob: Blob, advance: Callable[[int], object]) -> Iterator[Cut]:
-    """Yield every cut in order, without a gap; `advance` is told of the bytes hashed."""
-    for offset, size, name in _stretches(blob):
+def chunks(blob: BlobReader, advance: Callable[[int], object]) -> Iterator[Chunk]:
+    """Yield all chunks in order, without gaps; `advance` gets the bytes hashed."""
+    for offset, size, name in _ranges(blob):
         digest = hashlib.sha256()
         for start in range(offset, offset + size, CHUNK):
             part = blob.read(start, min(CHUNK, offset + size - start))
             digest.update(part)
             advance(len(part))
-        yield Cut(offset, size, name, digest.digest())
+        yield Chunk(offset, size, name, digest.digest())
 
 
 def content_size(header: bytes) -> int:
-    """Count the bytes, padding included, that follow a header; -1 if it is none."""
+    """Return the bytes that follow a header, with padding; -1 if it is not a header."""
     if header == bytes(BLOCK):
         return 0
     size = header[124:136].rstrip(b"\0 ")
@@ -67,7 +67,7 @@ def content_size(header: bytes) -> int:
     return -(-int(size, 8) // BLOCK) * BLOCK if header[156:157] in b"0\0xg" else 0
 
 
-def _stretches(blob: Blob) -> Iterator[tuple[int, int, bytes]]:
+def _ranges(blob: BlobReader) -> Iterator[tuple[int, int, bytes]]:
     offset = 0
     while (content := content_size(header := blob.read(offset, BLOCK))) >= 0:
         name = header[:100] + header[345:]

@@ -1,7 +1,7 @@
-"""Layers, packed: one zstd frame each. A layer is a tar as it is hashed, so it packs well.
+"""Compress layers, which are uncompressed tars, as one zstd frame each.
 
-Source: RFC 8878 (zstd). Level 3 with matches up to 128 MiB back (`zstd --long=27`, what any zstd
-reads) makes a layer a twentieth smaller than level 3 alone; level 6 gains as much again and takes
+Source: RFC 8878 (zstd). Level 3 with matches up to 128 MiB back (`zstd --long=27`, which every
+zstd reads) makes a layer 5 % smaller than level 3 without; level 6 gains as much again but takes
 more than twice as long.
 """
 
@@ -13,13 +13,13 @@ from coldforge.errors import ColdforgeError
 
 CHUNK = 1 << 20
 LEVEL = 3
-WINDOW_LOG = 27  # 128 MiB: the most that a reader accepts unasked
+WINDOW_LOG = 27  # 128 MiB: the most that zstd accepts by default
 
 
-def pack(path: Path, out: BinaryIO, advance: Callable[[int], object]) -> None:
-    """Compress a file with all cores; `advance` is told of the bytes read.
+def compress(path: Path, out: BinaryIO, advance: Callable[[int], object]) -> None:
+    """Compress a file with all cores; `advance` gets the bytes read.
 
-    The same bytes come out for any number of cores.
+    The result does not depend on the number of cores.
     """
     import zstandard
 
@@ -35,10 +35,11 @@ def pack(path: Path, out: BinaryIO, advance: Callable[[int], object]) -> None:
     out.write(compressor.flush())
 
 
-def unpack(source: BinaryIO, size: int) -> Iterator[bytes]:
-    """Yield the `size` bytes that were packed, in chunks; 128 MiB of memory at most.
+def decompress(source: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield `size` decompressed bytes in chunks, using at most 128 MiB of memory.
 
-    Raise ColdforgeError on damage, and before a byte too many. The caller checks the digest.
+    Raise ColdforgeError on damage, and before yielding too many bytes. The caller checks the
+    digest.
     """
     import zstandard
 
@@ -58,5 +59,5 @@ def unpack(source: BinaryIO, size: int) -> Iterator[bytes]:
 
 
 def damaged(why: str) -> ColdforgeError:
-    """Say that encoded bytes do not decode."""
-    return ColdforgeError(f"packed bytes are damaged: {why}", "bring that volume again")
+    """Return the error for encoded bytes that do not decode."""
+    return ColdforgeError(f"encoded bytes are damaged: {why}", "bring that volume again")

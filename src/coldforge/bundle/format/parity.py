@@ -1,9 +1,10 @@
-"""Parity of a bundle's volumes, by Reed-Solomon over groups of shards; and back from it.
+"""Reed-Solomon parity of a bundle's volumes, over groups of shards, and reconstruction.
 
-Source: the zfec library (Rizzo's code: systematic, Vandermonde, GF(256)). Rows are its blocks:
+Source: the zfec library (Rizzo's code: systematic, Vandermonde, GF(256)). Rows are its blocks,
 data first, then parity.
 """
 
+import base64
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,38 +12,83 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from coldforge.bootstrap.grid import Grid
+from coldforge.bootstrap.grid import HASH_SIZE, Grid, first_shards
 from coldforge.bundle.format.index import Volume
-from coldforge.bundle.format.payload import BLOCK, Shards
-from coldforge.bundle.format.readback import Readback
+from coldforge.bundle.format.payload import BLOCK, ShardHashes, short_hash
+from coldforge.errors import ColdforgeError
 from coldforge.files.atomic import write_at
 from coldforge.progress import amount, step
 
-BATCH = 1 << 20  # bytes of a read: a row of several groups at once
+
+class Readback:
+    """Read and verify the shards of data volumes just written, numbered across volumes."""
+
+    def __init__(self, files: Mapping[Path, Volume], shard: int) -> None:
+        """Read `files`, in the order of their volumes."""
+        self.shard = shard
+        self.size = sum(volume.size for volume in files.values())
+        self._starts = first_shards([volume.size for volume in files.values()], shard)
+        self._files = [(path, os.open(path, os.O_RDONLY), volume) for path, volume in files.items()]
+        self._short = [base64.b64decode(volume.shards) for volume in files.values()]
+
+    def __enter__(self) -> "Readback":
+        """Return self."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the files."""
+        for _path, file, _volume in self._files:
+            os.close(file)
+
+    def read(self, first: int, count: int) -> bytes:
+        """Read `count` shards from `first`, zeros after the end; raise ColdforgeError on damage."""
+        found = bytearray()
+        for place in range(len(self._files)):
+            start = max(first, self._starts[place])
+            end = min(first + count, self._starts[place + 1])
+            if start < end:
+                found += self._read_range(place, start - self._starts[place], end - start)
+        return bytes(found.ljust(count * self.shard, b"\0"))
+
+    def _read_range(self, place: int, first: int, count: int) -> bytes:
+        path, file, volume = self._files[place]
+        start = first * self.shard
+        wanted = min(count * self.shard, volume.size - start)
+        data = os.pread(file, wanted, start)
+        view = memoryview(data)
+        short = b"".join(
+            short_hash(view[at : at + self.shard]) for at in range(0, len(data), self.shard)
+        )
+        if short != self._short[place][first * HASH_SIZE : (first + count) * HASH_SIZE]:
+            message = f"{path.name.removesuffix('.part')} reads back damaged"
+            raise ColdforgeError(message, "remove the folder and use another disk")
+        return data.ljust(count * self.shard, b"\0")
+
+
+BATCH = 1 << 20  # bytes per read: a row of several groups
 Buffer = bytes | memoryview
 
 
 def make(grid: Grid, data: Sequence[Buffer]) -> list[bytes]:
-    """Give the parity shards of one group, whose `grid.rows` data shards are all given."""
+    """Compute the parity shards of a group from its `grid.rows` data shards."""
     numbers = tuple(range(grid.rows, grid.rows + grid.parity))
     encoded: list[bytes] = _encoder(grid).encode(tuple(data), numbers)
     return encoded
 
 
 def rebuild(grid: Grid, shards: Mapping[int, bytes]) -> list[bytes]:
-    """Give all data shards of one group, from any `grid.rows` right ones of its shards.
+    """Rebuild all data shards of a group from any `grid.rows` intact shards of it.
 
-    `shards`: row -> bytes; rows count data first (0 … rows - 1), then parity. A row beyond the
-    end of the data is `grid.shard` zeros, and right. Every shard has `grid.shard` bytes: a
-    payload's last one is padded with zeros, and comes back so.
+    `shards`: row -> bytes; data rows first (0 … rows - 1), then parity. Every shard has
+    `grid.shard` bytes, padded with zeros; a row beyond the end of the data is all zeros.
 
-    Raise ValueError if there are too few. A wrong shard among them is not noticed: check the
-    short hashes before, and after.
+    Raise ValueError if there are too few. A damaged shard is not noticed: check the short hashes
+    before and after.
     """
     import zfec
 
-    if strange := [row for row in shards if not 0 <= row < grid.rows + grid.parity]:
-        raise ValueError(f"there is no row {strange[0]}")
+    if unknown := [row for row in shards if not 0 <= row < grid.rows + grid.parity]:
+        raise ValueError(f"there is no row {unknown[0]}")
     if any(len(shard) != grid.shard for shard in shards.values()):
         raise ValueError("a shard of another size")
     if len(shards) < grid.rows:
@@ -58,10 +104,10 @@ def rebuild(grid: Grid, shards: Mapping[int, bytes]) -> list[bytes]:
 def add_parity(
     data: Readback, grid: Grid, parts: Mapping[Path, int], done: int, mark: Callable[[int], object]
 ) -> list[Volume]:
-    """Write the parity of `data` into `parts` (file -> bytes of its payload), in their order.
+    """Write the parity of `data` into `parts` (file -> size of its payload), in order.
 
-    `done` groups are written already; `mark` is told of each more that is on disk. Memory: one
-    batch, about 260 MB. zfec lets other threads run, so all cores work.
+    The first `done` groups are written already; `mark` is called with the number on disk after
+    each batch. Memory: one batch, about 260 MB. zfec releases the GIL, so all cores work.
     """
     batch = max(1, BATCH // grid.shard)
     files = [os.open(path, os.O_RDWR | os.O_CREAT, 0o644) for path in parts]
@@ -74,8 +120,8 @@ def add_parity(
             current.advance(data.size * done // grid.groups)
             for first in range(done, grid.groups, batch):
                 count = min(batch, grid.groups - first)
-                for row, stretch in enumerate(_stretches(pool, data, grid, first, count)):
-                    _write(files, most, stretch, (row * grid.groups + first) * grid.shard)
+                for row, shards in enumerate(_parity_rows(pool, data, grid, first, count)):
+                    _write(files, most, shards, (row * grid.groups + first) * grid.shard)
                 for file in files:
                     os.fsync(file)
                 mark(first + count)
@@ -89,10 +135,10 @@ def add_parity(
     return [_hashed(path, grid.shard) for path in parts]
 
 
-def _stretches(
+def _parity_rows(
     pool: ThreadPoolExecutor, data: Readback, grid: Grid, first: int, count: int
 ) -> list[bytes]:
-    """Give each parity row of `count` groups from `first`, their shards one after the other."""
+    """Compute each parity row of `count` groups from `first`: their shards, concatenated."""
 
     def read(row: int) -> memoryview:
         return memoryview(data.read(row * grid.groups + first, count))
@@ -106,9 +152,9 @@ def _stretches(
     return [b"".join(shards[row] for shards in made) for row in range(grid.parity)]
 
 
-def _write(files: list[int], most: int, stretch: bytes, place: int) -> None:
-    """Write at an offset of all parity; a volume holds `most` bytes of it, the last one less."""
-    view = memoryview(stretch)
+def _write(files: list[int], most: int, data: bytes, place: int) -> None:
+    """Write at an offset of the whole parity; volumes hold `most` bytes, the last one fewer."""
+    view = memoryview(data)
     while view:
         volume, offset = divmod(place, most)
         count = min(len(view), most - offset)
@@ -117,7 +163,7 @@ def _write(files: list[int], most: int, stretch: bytes, place: int) -> None:
 
 
 def _hashed(path: Path, shard: int) -> Volume:
-    shards = Shards(shard)
+    shards = ShardHashes(shard)
     with path.open("rb") as stream:
         while block := stream.read(shard * max(1, BLOCK // shard)):
             shards.add(block)
@@ -125,7 +171,7 @@ def _hashed(path: Path, shard: int) -> Volume:
 
 
 @cache
-def _encoder(grid: Grid) -> Any:  # noqa: ANN401 - zfec tells no types
+def _encoder(grid: Grid) -> Any:  # noqa: ANN401 - zfec has no types
     import zfec
 
     return zfec.Encoder(grid.rows, grid.rows + grid.parity)

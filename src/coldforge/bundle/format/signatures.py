@@ -1,4 +1,4 @@
-"""signatures.json: who answers for an index, and rotations that its receiver may lack."""
+"""signatures.json: the signatures of an index, and key rotations that a receiver may lack."""
 
 from collections.abc import Iterable
 
@@ -9,24 +9,24 @@ from coldforge.trust.envelope import Envelope, Signature, read_strict
 
 
 class Signatures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Its content."""
+    """The content of signatures.json."""
 
     signatures: list[Signature]
     trust: list[Envelope] = []
-    """Newer trust documents, each signed by the keys that it replaces."""
+    """Newer trust documents, each signed by the keys it replaces."""
 
     def encode(self) -> bytes:
-        """Spell it, the same content always the same way."""
+        """Encode in canonical form."""
         return canonical_json(msgspec.to_builtins(self))
 
 
 def read_signatures(data: bytes) -> Signatures:
-    """Read it; raise ColdforgeError on what no bundle of ours says."""
+    """Decode signatures.json; raise ColdforgeError if it is malformed."""
     return read_strict(data, Signatures, "signatures.json")
 
 
-def together(read: Iterable[Signatures]) -> Signatures:
-    """Join several, each signature and rotation once."""
+def merged(read: Iterable[Signatures]) -> Signatures:
+    """Merge several, each signature and rotation once."""
     signed, rotated = dict[Signature, None](), dict[bytes, Envelope]()
     for one in read:
         signed |= dict.fromkeys(one.signatures)

@@ -1,1 +1,1 @@
-"""The open side: what a receiver lacks, laid out in volumes and written."""
+"""The sending side: collect what a receiver lacks and write it in volumes."""

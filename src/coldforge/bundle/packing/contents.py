@@ -1,4 +1,4 @@
-"""What a bundle of each kind must bring to a place that has nothing."""
+"""List the blobs that a bundle of each kind needs for a site that has nothing."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,35 +18,34 @@ from coldforge.paths import Workspace
 from coldforge.stack.chain import chain
 from coldforge.stack.lock import Entry, check_lock, lock_digest
 
-LAYER = "coldforge layer "  # how a config's history begins, then the layer's name
-SHOWN = 5  # names of what is missing that an error tells
-SMALL = 1 << 20  # bytes of a blob that may be a document
+LAYER = "coldforge layer "  # prefix of an entry in a config's history, then the layer's name
+SHOWN = 5  # missing names in an error
 
 
-class Need(msgspec.Struct, frozen=True):
-    """A blob, where it belongs there, and the file that holds it here."""
+class RequiredBlob(msgspec.Struct, frozen=True):
+    """A blob, the store it belongs to, and the file that holds it here."""
 
     sha256: str
     size: int
     store: StoreName
     name: str
     path: Path
-    kin: str = ""
-    """What its other versions are called too: `python torch`, `layer runtime`."""
+    lineage: str = ""
+    """A name that its other versions share: `python torch`, `layer runtime`."""
 
 
-class Image(NamedTuple):
-    """A built image: all that it is made of, and all that refers to it."""
+class ImageBlobs(NamedTuple):
+    """A built image: its blobs, and those that refer to it."""
 
     digest: str
     tag: dict[str, Any]
-    needs: list[Need]
+    blobs: list[RequiredBlob]
 
 
-def for_build(space: Workspace, stack: str) -> list[Need]:
-    """List the blobs that a build of a stack reads, its builder's included.
+def blobs_to_build(space: Workspace, stack: str) -> list[RequiredBlob]:
+    """List the blobs that a build of a stack reads, including its builder's.
 
-    Raise MissingInputError naming those that are not here.
+    Raise MissingInputError naming those that are missing.
     """
     links, store = chain(space, stack), Store(space.mirror / "blobs")
     for link in links:
@@ -54,24 +53,24 @@ def for_build(space: Workspace, stack: str) -> list[Need]:
         check_origins(link.lock)
     entries = [entry for link in links for entry in entries_read(link.stack, link.lock)]
     names = [file.name for file in to_bring(store, links) if not file.sha256]
-    return blobs(store, entries, stack, names)
+    return required_blobs(store, entries, stack, names)
 
 
-def blobs(
+def required_blobs(
     store: Store, entries: Iterable[Entry], stack: str, names: Iterable[str] = ()
-) -> list[Need]:
-    """Find the blobs of entries; raise MissingInputError for these, and what `names` names."""
+) -> list[RequiredBlob]:
+    """Find the blobs of entries; raise MissingInputError naming the missing ones and `names`."""
     found, missing = {}, list(names)
     for entry in entries:
         if not store.has(entry.sha256, entry.size):
             missing.append(f"{entry.name} {entry.version}")
-        found[entry.sha256] = Need(
+        found[entry.sha256] = RequiredBlob(
             entry.sha256,
             entry.size,
             "mirror",
             f"{entry.name} {entry.version}",
             store.path(entry.sha256),
-            kin_of(entry),
+            lineage_of(entry),
         )
     if missing:
         missing = list(dict.fromkeys(missing))
@@ -82,13 +81,13 @@ def blobs(
     return list(found.values())
 
 
-def kin_of(entry: Entry) -> str:
-    """Name what an entry has in common with its other versions."""
+def lineage_of(entry: Entry) -> str:
+    """Return the name that an entry shares with its other versions."""
     return f"{entry.origin} {entry.name}"
 
 
-def for_install(space: Workspace, stack: str) -> Image:
-    """List a built image's manifest, config and layers, and its evidence.
+def image_to_install(space: Workspace, stack: str) -> ImageBlobs:
+    """List a built image's manifest, config, layers and evidence.
 
     Raise ColdforgeError if it is not built, or from another lock than the one here.
     """
@@ -99,16 +98,16 @@ def for_install(space: Workspace, stack: str) -> Image:
         raise MissingInputError(f"stack '{stack}' is not built", hint)
     if labels_of(layout, tag["digest"]).get("coldforge.lock") != _lock_label(space, stack):
         raise ColdforgeError(f"the image of {stack} was built from another lock", hint)
-    found = {need.sha256: need for need in _parts(layout, stack, tag)}
-    return Image(
+    found = {blob.sha256: blob for blob in _parts(layout, stack, tag)}
+    return ImageBlobs(
         tag["digest"],
         {key: tag[key] for key in ("mediaType", "digest", "size")},
         list(found.values()),
     )
 
 
-def built_here(space: Workspace, stack: str) -> str:
-    """Give the digest of the image that this very checkout built; empty if none."""
+def local_image(space: Workspace, stack: str) -> str:
+    """Return the digest of the image that this revision built; empty if there is none."""
     layout = Layout(space.build / "oci")
     tag = layout.tags().get(stack)
     labels = labels_of(layout, tag["digest"]) if tag else {}
@@ -124,38 +123,38 @@ def labels_of(layout: Layout, manifest: str) -> dict[str, str]:
 
 
 def layer_names(config: dict[str, Any]) -> dict[str, str]:
-    """Tell how the layers of an image config are called: sha256 -> name."""
-    told = [str(one.get("created_by", "")) for one in config.get("history") or []]
+    """Map the layers of an image config to their names: sha256 -> name."""
+    history = [str(one.get("created_by", "")) for one in config.get("history") or []]
     diffs = (config.get("rootfs") or {}).get("diff_ids") or []
-    named = [text.removeprefix(LAYER) if text.startswith(LAYER) else "" for text in told]
+    named = [text.removeprefix(LAYER) if text.startswith(LAYER) else "" for text in history]
     pairs = zip(diffs, named, strict=True) if len(diffs) == len(named) else []
     return {diff.removeprefix("sha256:"): name for diff, name in pairs if name}
 
 
-def _parts(layout: Layout, stack: str, tag: dict[str, Any]) -> Iterator[Need]:
-    """Walk an image and what refers to it, what refers to that, and so on."""
+def _parts(layout: Layout, stack: str, tag: dict[str, Any]) -> Iterator[RequiredBlob]:
+    """Walk an image and its referrers, recursively."""
     manifest = layout.read(tag["digest"])
     names = layer_names(layout.read(manifest["config"]["digest"]))
-    yield _need(layout, tag["digest"], f"manifest of {stack}")
-    yield _need(layout, manifest["config"]["digest"], f"config of {stack}")
+    yield _required(layout, tag["digest"], f"manifest of {stack}")
+    yield _required(layout, manifest["config"]["digest"], f"config of {stack}")
     for layer in manifest["layers"]:
         name = f"layer {names.get(layer['digest'].removeprefix('sha256:'), '')}".strip()
-        yield _need(layout, layer["digest"], name, name)
+        yield _required(layout, layer["digest"], name, name)
     waiting = list(layout.referrers(tag["digest"]))
     while waiting:
         entry = waiting.pop(0)
         about = entry.get("artifactType") or MANIFEST
-        yield _need(layout, entry["digest"], f"evidence of {stack}: manifest of {about}")
+        yield _required(layout, entry["digest"], f"evidence of {stack}: manifest of {about}")
         for digest in sorted(blobs_of(layout.read(entry["digest"]))):
-            yield _need(layout, digest, f"evidence of {stack}: {about}")
+            yield _required(layout, digest, f"evidence of {stack}: {about}")
         waiting += layout.referrers(entry["digest"])
 
 
-def _need(layout: Layout, digest: str, name: str, kin: str = "") -> Need:
+def _required(layout: Layout, digest: str, name: str, lineage: str = "") -> RequiredBlob:
     path = layout.blob(digest)
     if not path.is_file():
-        raise MissingInputError(f"{name} is not here any more", "build the image again")
-    return Need(path.name, path.stat().st_size, "layout", name, path, kin)
+        raise MissingInputError(f"{name} is missing", "build the image again")
+    return RequiredBlob(path.name, path.stat().st_size, "layout", name, path, lineage)
 
 
 def _lock_label(space: Workspace, stack: str) -> str:

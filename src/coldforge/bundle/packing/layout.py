@@ -1,4 +1,4 @@
-"""Where the bytes of a bundle come to lie. Pure: the same draft gives the same volumes."""
+"""Assign the bytes of a bundle to volumes; the same contents give the same volumes."""
 
 import base64
 from collections.abc import Sequence
@@ -6,28 +6,28 @@ from itertools import pairwise
 
 import msgspec
 
-from coldforge.bootstrap.grid import SHORT, Grid, lay_out, shard_size, shards_of
+from coldforge.bootstrap.grid import HASH_SIZE, Grid, choose_grid, shard_count, shard_size
 from coldforge.bundle.format.index import FORMAT, Index, Item, Piece, Volume, encode
 from coldforge.bundle.format.volume import FOOTER
-from coldforge.bundle.packing.manifest_draft import Draft
+from coldforge.bundle.packing.items import BundleContents, BundleItem
 from coldforge.errors import ColdforgeError
 from coldforge.progress import amount
 
 
-def arrange(draft: Draft, split: int, share: float, signatures: int) -> Index:
-    """Lay out a draft in volumes of `split` bytes at most (0: one), trailers included.
+def arrange(contents: BundleContents, split: int, share: float, signatures: int) -> Index:
+    """Arrange contents in volumes of at most `split` bytes (0: one), including trailers.
 
-    What comes back is the index but for the hashes, which are zeros. `signatures`: the most bytes
-    that they take. Raise ColdforgeError if a volume is too small to hold anything.
+    Return the index with zeros for hashes. `signatures`: the most bytes that they take. Raise
+    ColdforgeError if volumes are too small to hold anything.
     """
     if not 0 <= share <= 1:
-        raise ColdforgeError(f"a parity of {share:.0%} cannot be made", "give 0% to 100%")
-    sizes = [source.encoded for source in draft.ordered()]
+        raise ColdforgeError(f"a parity of {share:.0%} is impossible", "give 0% to 100%")
+    sizes = [item.encoded for item in contents.ordered()]
     reserve = 0
     while True:
-        room = split - reserve if split else 0
-        index = _blank(draft, place(sizes, room), share, room)
-        needed = _longest(len(encode(index))) + _longest(signatures) + FOOTER.size
+        capacity = split - reserve if split else 0
+        index = _index(contents, place_items(sizes, capacity), share, capacity)
+        needed = _compressed_bound(len(encode(index))) + _compressed_bound(signatures) + FOOTER.size
         if not split or needed <= reserve:
             return index
         reserve = needed + 256  # more volumes make the index longer, a little
@@ -36,31 +36,31 @@ def arrange(draft: Draft, split: int, share: float, signatures: int) -> Index:
             raise ColdforgeError(message, f"give --split of {amount(4 * reserve)} or more")
 
 
-def place(sizes: Sequence[int], room: int) -> list[list[Piece]]:
-    """Lay items one after the other into volumes of `room` bytes (0: one volume for all).
+def place_items(sizes: Sequence[int], capacity: int) -> list[list[Piece]]:
+    """Place items one after the other in volumes of `capacity` bytes (0: one volume for all).
 
-    One that fits an empty volume is not cut: if the rest of this one is too small, it starts
-    another.
+    An item that fits an empty volume is not split: if the current one has too little space, it
+    starts another.
     """
     found: list[list[Piece]] = []
     volume, used = 1, 0
     for size in sizes:
         pieces: list[Piece] = []
-        if used and size <= room < used + size:
+        if used and size <= capacity < used + size:
             volume, used = volume + 1, 0
         left = size
         while left:
-            if room and used == room:
+            if capacity and used == capacity:
                 volume, used = volume + 1, 0
-            count = min(left, room - used) if room else left
+            count = min(left, capacity - used) if capacity else left
             pieces.append(Piece(volume, used, count))
             used, left = used + count, left - count
         found.append(pieces)
     return found
 
 
-def blank(index: Index) -> Index:
-    """Take the time and the hashes out of an index: what is left is its plan."""
+def without_hashes(index: Index) -> Index:
+    """Remove the time and the hashes from an index, which leaves its plan."""
     shard = index.shard
     return msgspec.structs.replace(
         index,
@@ -70,56 +70,50 @@ def blank(index: Index) -> Index:
     )
 
 
-def _blank(draft: Draft, pieces: list[list[Piece]], share: float, room: int) -> Index:
-    items = [
-        Item(
-            source.sha256,
-            source.size,
-            source.store,
-            source.name,
-            parts,
-            source.encoding,
-            source.base,
-        )
-        for source, parts in zip(draft.ordered(), pieces, strict=True)
-    ]
+def _index(
+    contents: BundleContents, pieces: list[list[Piece]], share: float, capacity: int
+) -> Index:
     payloads: dict[int, int] = {}
     for piece in (piece for parts in pieces for piece in parts):
         payloads[piece.volume] = piece.offset + piece.size
     sizes = [payloads[number] for number in sorted(payloads)]
-    grid = lay_out(sizes, share) if share and sizes else None
+    grid = choose_grid(sizes, share) if share and sizes else None
     shard = shard_size(sizes)
     return Index(
         format=FORMAT,
-        kind=draft.kind,
-        stack=draft.stack,
-        serial=draft.serial,
-        lock=draft.lock,
-        image=draft.image,
-        tags=draft.tags,
-        tool=draft.tool,
-        items=items,
+        kind=contents.kind,
+        stack=contents.stack,
+        serial=contents.serial,
+        lock=contents.lock,
+        image=contents.image,
+        tags=contents.tags,
+        tool=contents.tool,
+        items=[_item(*pair) for pair in zip(contents.ordered(), pieces, strict=True)],
         volumes=[_volume(size, shard) for size in sizes],
-        parity_volumes=[_volume(size, shard) for size in _parity_sizes(grid, room)],
+        parity_volumes=[_volume(size, shard) for size in _parity_sizes(grid, capacity)],
         parity=grid,
     )
 
 
-def _parity_sizes(grid: Grid | None, room: int) -> list[int]:
-    """Cut the parity into payloads, between shards."""
+def _item(item: BundleItem, pieces: list[Piece]) -> Item:
+    return Item(item.sha256, item.size, item.store, item.name, pieces, item.encoding, item.base)
+
+
+def _parity_sizes(grid: Grid | None, capacity: int) -> list[int]:
+    """Split the parity into payloads at shard boundaries."""
     if grid is None:
         return []
     count = grid.parity * grid.groups
-    most = max(1, room // grid.shard) if room else count
+    most = max(1, capacity // grid.shard) if capacity else count
     bounds = [*range(0, count, most), count]
     return [(end - start) * grid.shard for start, end in pairwise(bounds)]
 
 
 def _volume(size: int, shard: int) -> Volume:
-    hashes = bytes(SHORT * shards_of(size, shard))
+    hashes = bytes(HASH_SIZE * shard_count(size, shard))
     return Volume(size, "0" * 64, base64.b64encode(hashes).decode())
 
 
-def _longest(size: int) -> int:
-    """Bound what zlib makes of `size` bytes that do not compress."""
+def _compressed_bound(size: int) -> int:
+    """Bound the zlib output for `size` incompressible bytes."""
     return size + size // 1000 + 64

@@ -1,15 +1,15 @@
-"""README.txt of a bundle: what it is and what to do with it, for whoever holds the disk."""
+"""README.txt of a bundle: what it is and how to receive it."""
 
 import hashlib
 import json
 from datetime import UTC, datetime
 
 from coldforge.bundle.format.index import Index, Volume, encode
-from coldforge.bundle.format.volume import Sort, trailer, volume_name
+from coldforge.bundle.format.volume import VolumeKind, trailer, volume_name
 from coldforge.progress import amount
 
 PURPOSES = {
-    "build": "all that is needed to build image {0} where there is no network",
+    "build": "everything needed to build image {0} without a network",
     "install": "image {0}, finished, with its evidence",
 }
 
@@ -41,7 +41,7 @@ def _head(index: Index, signatures: bytes) -> str:
     }
     lines = [f"  {name:<10} {text}" for name, text in facts.items()]
     title = f"Coldforge bundle: {what}."
-    note = "`bundle` is the sha256 of index.json, and index.json tells the digest of all the rest."
+    note = "`bundle` is the sha256 of index.json, which holds the digests of everything else."
     return "\n".join([title, "", *lines, "", note])
 
 
@@ -52,8 +52,8 @@ def _volumes(index: Index, signatures: bytes) -> str:
     return "\n".join(["Files", "", *lines, *OTHERS])
 
 
-def _rows(sort: Sort, volumes: list[Volume]) -> list[tuple[str, int]]:
-    return [(volume_name(sort, number), volume.size) for number, volume in enumerate(volumes, 1)]
+def _rows(kind: VolumeKind, volumes: list[Volume]) -> list[tuple[str, int]]:
+    return [(volume_name(kind, number), volume.size) for number, volume in enumerate(volumes, 1)]
 
 
 def _contents(index: Index) -> str:
@@ -62,7 +62,7 @@ def _contents(index: Index) -> str:
         f" {amount(item.size):>10}  {item.name}" + f" ({item.encoding})" * (item.encoding != "raw")
         for item in index.items
     ]
-    return "\n".join(["Contents, by the volume that each begins in", "", *lines])
+    return "\n".join(["Contents, by the volume where each item starts", "", *lines])
 
 
 def _damage(index: Index) -> str:
@@ -70,32 +70,32 @@ def _damage(index: Index) -> str:
     lines = ["A damaged or lost disk", ""]
     if grid is None:
         lines += ["  This bundle has no parity. `receive` names the volumes that are damaged;"]
-        lines += ["  ask the sender for those files alone."]
+        lines += ["  ask the sender for only those files."]
     else:
         share = grid.parity / (grid.rows + grid.parity)
         lines += [
             "  `receive` rebuilds lost volumes and damaged stretches,",
-            f"  up to {share:.0%} of the whole; less where the damage is in very many places.",
-            "  Copy what can still be read, and start `receive` as usual. If it was too much,",
-            "  it names the volumes: ask the sender for those files alone.",
+            f"  up to {share:.0%} of the whole; less if the damage is in very many places.",
+            "  Copy what can still be read, and start `receive` as usual. If that is not enough,",
+            "  it names the volumes: ask the sender for only those files.",
         ]
-    return "\n".join([*lines, "  What arrived whole is kept: nothing has to be brought twice."])
+    return "\n".join([*lines, "  What arrived intact is kept and need not be brought again."])
 
 
 OTHERS = (
     "  receive          starts the transfer; needs sh and Python 3.9 or newer",
-    "  index.json       what is where, by digest",
+    "  index.json       positions and digests of everything",
     "  signatures.json  of index.json; every volume repeats both",
 )
 RECEIVE = """
 To receive it
 
-  The first time, on a host that has no Coldforge yet:
+  The first time, on a host without Coldforge:
     sh receive --into FOLDER --trust trust.json
-  trust.json names the keys that your site trusts; it must have come another way than this disk.
-  If there is none, compare `bundle` above with what the sender tells you by telephone:
+  trust.json lists the keys that your site trusts; it must not come from this disk.
+  If there is none, compare `bundle` above with the sender by telephone:
     sh receive --into FOLDER --digest SHA256
-  Where Coldforge is already, in FOLDER/coldforge:
+  Later, in FOLDER/coldforge:
     ./invokew mirror.receive PATH-OF-THIS-FOLDER
   Volumes may come one disk at a time, in any order, over days: run the same command for each,
   the first kind with the disk's folder at its end.

@@ -1,10 +1,10 @@
-"""The tool as it crosses: a Python runtime, the libraries, and the checkout itself."""
+"""The tool in a bundle: a Python runtime, the libraries, and the checkout."""
 
 from typing import NamedTuple
 
 from coldforge import __version__
 from coldforge.bundle.format.index import Tool
-from coldforge.bundle.packing.contents import Need, blobs
+from coldforge.bundle.packing.contents import RequiredBlob, required_blobs
 from coldforge.bundle.packing.project import pack_project
 from coldforge.errors import ColdforgeError
 from coldforge.image.layers.project import revision
@@ -14,8 +14,8 @@ from coldforge.stack.lock import Entry, Lock, read_lock
 from coldforge.stack.stack import read_stack
 
 STACK = "tool"
-# What /usr/bin/python3.11 and the modules of its standard library that we use load, and no more:
-# 11 MB. The carried libraries bring their own C++ runtime where they need one.
+# The shared libraries that /usr/bin/python3.11 and the modules we use of its standard library
+# load: 11 MB. Wheels bring their own C++ runtime.
 RUNTIME = (
     "libbz2-1.0",
     "libc6",
@@ -33,22 +33,22 @@ RUNTIME = (
 )
 
 
-class Carried(NamedTuple):
-    """The tool, as an index lists it, and its blobs."""
+class CollectedTool(NamedTuple):
+    """The tool as an index lists it, and its blobs."""
 
     tool: Tool
-    needs: list[Need]
+    blobs: list[RequiredBlob]
 
 
-def carry(space: Workspace) -> Carried:
-    """List the tool's parts; the checkout is packed into the mirror.
+def collect_tool(space: Workspace) -> CollectedTool:
+    """List the tool's blobs, after packing the checkout into the mirror.
 
-    Raise MissingInputError if a part is not in the mirror.
+    Raise MissingInputError if a blob is not in the mirror.
     """
     stack, lock = read_stack(space, STACK), read_lock(space.lock(STACK))
     store = Store(space.mirror / "blobs")
     runtime, wheels = _runtime(lock), _wheels(lock)
-    needs = blobs(store, [*runtime, *wheels], STACK)
+    blobs = required_blobs(store, [*runtime, *wheels], STACK)
     project = pack_project(space, store, stack.file.epoch)
     tool = Tool(
         version=__version__,
@@ -58,13 +58,13 @@ def carry(space: Workspace) -> Carried:
         wheels={entry.sha256: entry.path for entry in wheels},
         project=project.sha256,
     )
-    return Carried(tool, [*needs, project])
+    return CollectedTool(tool, [*blobs, project])
 
 
 def _runtime(lock: Lock) -> list[Entry]:
     found = {entry.name: entry for entry in lock.of("base") if entry.origin == "debian"}
     if missing := [name for name in RUNTIME if name not in found]:
-        message = f"{STACK}.lock lacks {', '.join(missing)}, which the carried Python loads"
+        message = f"{STACK}.lock lacks {', '.join(missing)}, which the bundled Python loads"
         raise ColdforgeError(message, f"run: ./invokew stack.lock --stack {STACK}")
     return [found[name] for name in RUNTIME]
 
@@ -72,6 +72,6 @@ def _runtime(lock: Lock) -> list[Entry]:
 def _wheels(lock: Lock) -> list[Entry]:
     found = lock.of(STACK)
     if sources := [entry.name for entry in found if not entry.path.endswith(".whl")]:
-        message = f"{STACK}.lock names no wheel of {', '.join(sources)}"
-        raise ColdforgeError(message, "a closed host builds no library: name a version with one")
+        message = f"{STACK}.lock has no wheel of {', '.join(sources)}"
+        raise ColdforgeError(message, "choose versions with wheels: the receiver cannot build them")
     return found

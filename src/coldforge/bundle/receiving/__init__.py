@@ -1,1 +1,1 @@
-"""The closed side: volumes in any order, proved, repaired, made visible."""
+"""The receiving side: verify, repair and store the contents of volumes."""

@@ -1,4 +1,4 @@
-"""Items on their way from the volumes into their stores; two at a time."""
+"""Extract items from the volumes into their stores, two at a time."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 from coldforge.bundle.delta import delta, zstd_codec
 from coldforge.bundle.format.index import Item
 from coldforge.bundle.format.validate import levels
-from coldforge.bundle.receiving.volumes import DamageError, Holdings, Stream
+from coldforge.bundle.receiving.volumes import DamageError, ItemStream, VolumeSet
 from coldforge.bundle.stores import Stores
 from coldforge.errors import ColdforgeError
 from coldforge.progress import amount, step
@@ -17,9 +17,11 @@ from coldforge.progress import amount, step
 WORKERS = 2  # one waits for the disk while the other hashes
 
 
-def take_all(items: list[Item], holdings: Holdings, stores: Stores, proved: bool) -> list[Item]:
-    """Take in what can be had; return the rest. `proved`: read shard by shard, from any file."""
-    with step(f"Taking in {len(items)} items", sum(item.size for item in items)) as current:
+def extract_all(
+    items: list[Item], volumes: VolumeSet, stores: Stores, verified: bool
+) -> list[Item]:
+    """Extract items; return those that failed. `verified`: read shard by shard, from any file."""
+    with step(f"Extracting {len(items)} items", sum(item.size for item in items)) as current:
         lock = Lock()
 
         def advance(count: int) -> None:
@@ -28,7 +30,7 @@ def take_all(items: list[Item], holdings: Holdings, stores: Stores, proved: bool
 
         def one(item: Item) -> bool:
             try:
-                take(item, holdings.stream(item.parts, proved), stores, advance)
+                extract(item, volumes.stream(item.parts, verified), stores, advance)
             except DamageError:
                 return False
             return True
@@ -51,10 +53,10 @@ def _by_level(items: list[Item], one: Callable[[Item], bool]) -> list[Item]:
     return failed
 
 
-def take(item: Item, stream: Stream, stores: Stores, advance: Callable[[int], None]) -> None:
-    """Decode an item, prove it, and make it visible; raise DamageError if it is not right.
+def extract(item: Item, stream: ItemStream, stores: Stores, advance: Callable[[int], None]) -> None:
+    """Decode and verify an item, then make it visible; raise DamageError if it is damaged.
 
-    Never writes more than the item's size. `advance` is told of bytes written, and taken back.
+    Never write more than the item's size. `advance` gets bytes written; negative on failure.
     """
     part, size, digest = stores.part(item), 0, hashlib.sha256()
     try:
@@ -75,14 +77,14 @@ def take(item: Item, stream: Stream, stores: Stores, advance: Callable[[int], No
         raise
 
 
-def _decoded(item: Item, stream: Stream, stores: Stores) -> Iterator[bytes]:
-    """Decode; what a codec objects to is damage."""
+def _decoded(item: Item, stream: ItemStream, stores: Stores) -> Iterator[bytes]:
+    """Decode; a codec's error becomes DamageError."""
     source = cast("BinaryIO", stream)
     try:
         if item.encoding == "raw":
             yield from stream.chunks()
         elif item.encoding == "zstd":
-            yield from zstd_codec.unpack(source, item.size)
+            yield from zstd_codec.decompress(source, item.size)
         else:
             yield from delta.decode(stores.path(item.store, item.base), source, item.size)
     except ColdforgeError as error:

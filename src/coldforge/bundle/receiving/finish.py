@@ -1,15 +1,14 @@
-"""The last steps of a bundle that is complete: names for its images, and the tool it carries."""
+"""Finish a complete bundle: tag its images and install the tool it carries."""
 
 import json
 from pathlib import Path
 
 from coldforge.bootstrap import toolkit
-from coldforge.bootstrap.index import Tool as Carried
+from coldforge.bootstrap.index import Tool as InstalledTool
 from coldforge.bundle.format.index import Index
 from coldforge.bundle.format.validate import DIGEST
 from coldforge.bundle.stores import Stores
 from coldforge.errors import MissingInputError, RefusedError
-from coldforge.files.atomic import sync_folder
 from coldforge.image.oci import referrers
 from coldforge.image.oci.index import updated
 from coldforge.image.oci.layout import Descriptor, Layout, blobs_of
@@ -17,13 +16,13 @@ from coldforge.paths import Workspace
 from coldforge.progress import say
 from coldforge.stack.lock import lock_digest
 
-SMALL = 1 << 20  # bytes of a blob that may be a manifest
+MAX_MANIFEST = 1 << 20  # bytes of a blob that may be a manifest
 
 
 def name_images(index: Index, stores: Stores) -> list[str]:
-    """Give the images their names in the layout, once all of each is there; return the names.
+    """Tag the images in the layout once all their blobs are there; return the names.
 
-    Raise MissingInputError if a part of an image is nowhere: the bundle counted on it.
+    Raise MissingInputError if a blob of an image is missing: the sender took it to be here.
     """
     layout = stores.layout
     images = {
@@ -34,18 +33,16 @@ def name_images(index: Index, stores: Stores) -> list[str]:
         lacking = [one for one in _parts(layout, name, image) if not layout.blob(one).is_file()]
         if lacking:
             message = f"image {name} lacks {len(lacking)} parts that the sender took to be here"
-            hint = "have a bundle made with a new mirror.have of this place"
+            hint = "run mirror.have and ask the sender for a bundle made with it"
             raise MissingInputError(message, hint)
     _list_referrers(index, layout)
-    if images:
-        sync_folder(layout.root / "blobs" / "sha256")
     for name, image in images.items():
         layout.tag(name, image)
     return sorted(images)
 
 
 def _parts(layout: Layout, name: str, image: Descriptor) -> set[str]:
-    """List the digests of an image's parts; of a manifest that is not here, its own."""
+    """List the digests of an image's blobs; for a missing manifest, its own."""
     if not layout.blob(image.digest).is_file():
         return {image.digest}
     try:
@@ -54,15 +51,15 @@ def _parts(layout: Layout, name: str, image: Descriptor) -> set[str]:
             return parts
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
-    message = f"what the bundle names {name} is no image"
+    message = f"what the bundle names {name} is not an image"
     raise RefusedError(message, "ask the sender for a new bundle")
 
 
 def _list_referrers(index: Index, layout: Layout) -> None:
-    """Enter in the layout's index what of the items refers to an image."""
+    """Add the items that refer to an image to the layout's index."""
     found = []
     for item in index.items:
-        if item.store == "layout" and item.size <= SMALL:
+        if item.store == "layout" and item.size <= MAX_MANIFEST:
             document = _document(layout.blob(item.sha256))
             if referrers.subject(document) and document.get("mediaType") == referrers.MANIFEST:
                 descriptor = Descriptor(referrers.MANIFEST, f"sha256:{item.sha256}", item.size)
@@ -74,7 +71,7 @@ def _list_referrers(index: Index, layout: Layout) -> None:
 
 
 def _document(path: Path) -> dict[str, object]:
-    """Read a blob as a JSON object; empty if it is something else."""
+    """Read a JSON object with a subject; {} for anything else."""
     try:
         document = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
@@ -83,32 +80,32 @@ def _document(path: Path) -> dict[str, object]:
     return document if named else {}
 
 
-def change_tool(space: Workspace, index: Index, stores: Stores, newest: bool) -> str:
-    """Lay out the carried tool and put it in use, where the tool is a carried one; say what was.
+def update_tool(space: Workspace, index: Index, stores: Stores, newest: bool) -> str:
+    """Install and activate the bundle's tool, unless this is a git checkout; say what was done.
 
-    `newest`: whether no newer bundle is here. A checkout of git is left as it is.
+    `newest`: whether no newer bundle was received.
     """
-    dest = carried(space)
+    dest = tool_folder(space)
     if dest is None:
         return _compare_locks(space, index)
     tool = index.tool
     parts = [*tool.runtime, *tool.wheels, tool.project]
     if not newest:
-        return "the tool stays: a newer bundle brought it"
+        return "the tool is unchanged: a newer bundle brought it"
     if lacking := [one for one in parts if not stores.mirror.path(one).is_file()]:
-        return f"the tool stays: {len(lacking)} of its files are not here"
-    new = Carried(tool.revision, tool.python, tool.runtime, list(tool.wheels), tool.project)
-    with toolkit.alone(dest):
-        version = toolkit.lay_out(dest, new, stores.mirror.path)
+        return f"the tool is unchanged: {len(lacking)} of the new one's files are not here"
+    new = InstalledTool(tool.revision, tool.python, tool.runtime, list(tool.wheels), tool.project)
+    with toolkit.exclusive(dest):
+        version = toolkit.install(dest, new, stores.mirror.path)
         current = dest / toolkit.CURRENT
         if current.is_symlink() and current.resolve() == version.resolve():
             return f"the tool is revision {tool.revision[:12]}, in {current}"
-        toolkit.switch(dest, version)
+        toolkit.activate(dest, version)
     return f"the tool is now revision {tool.revision[:12]}, in {current}"
 
 
-def carried(space: Workspace) -> Path | None:
-    """Give the folder that bundles' tools are laid out in, if this is one of them."""
+def tool_folder(space: Workspace) -> Path | None:
+    """Return the folder that tools are installed in; None if this is a checkout."""
     root = space.root.resolve()
     if (root / ".tool").is_symlink() and root.parent.name == "versions":
         return root.parent.parent
@@ -119,6 +116,6 @@ def _compare_locks(space: Workspace, index: Index) -> str:
     path = space.lock(index.stack)
     if not path.is_file() or lock_digest(path) == index.lock:
         return ""
-    said = f"{path.name} of this checkout is not the one that the bundle was made from"
-    say(f"note: {said}")
-    return said
+    note = f"{path.name} of this checkout differs from the one that the bundle was made from"
+    say(f"note: {note}")
+    return note

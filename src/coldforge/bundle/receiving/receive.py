@@ -1,43 +1,44 @@
-"""Take a bundle in: every byte proved before it is visible, whatever arrives and when."""
+"""Receive a bundle: verify every byte before it becomes visible, in any order of volumes."""
 
 import shutil
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
 
 from coldforge.bootstrap.folder import Copies, Folder, scan
-from coldforge.bootstrap.volume import open_plain
+from coldforge.bootstrap.volume import open_regular
 from coldforge.bundle.admission import Admitted, admit
 from coldforge.bundle.format.index import Item
 from coldforge.bundle.format.validate import read_index
-from coldforge.bundle.format.volume import Sort
-from coldforge.bundle.ledger import enter, read_ledger
-from coldforge.bundle.receiving.extract import take_all
-from coldforge.bundle.receiving.finish import change_tool, name_images
-from coldforge.bundle.receiving.missing import shortage
+from coldforge.bundle.format.volume import VolumeKind
+from coldforge.bundle.ledger import ledger_path, read_ledger, record
+from coldforge.bundle.receiving.extract import extract_all
+from coldforge.bundle.receiving.finish import name_images, update_tool
+from coldforge.bundle.receiving.missing import incomplete
 from coldforge.bundle.receiving.repair import Repair
-from coldforge.bundle.receiving.staging import Staging
-from coldforge.bundle.receiving.volumes import Holdings
-from coldforge.bundle.site_state import alone, ledger_path, staging_path
-from coldforge.bundle.stores import Stores, check_room
+from coldforge.bundle.receiving.staging import Staging, staging_path
+from coldforge.bundle.receiving.volumes import VolumeSet
+from coldforge.bundle.stores import Stores, check_space
+from coldforge.errors import ColdforgeError
+from coldforge.files.lock import locked
 from coldforge.paths import Workspace
 from coldforge.progress import say, step
 from coldforge.trust.rotation import adopt
 
 
-class Options(msgspec.Struct, frozen=True):
-    """What a person may ask for."""
+class ReceiveOptions(msgspec.Struct, frozen=True):
+    """What a caller may choose."""
 
     older: bool = False
-    """Take the blobs of a bundle that is older than what is here; no names."""
+    """Take the blobs of a bundle that is older than what is here; change no names."""
     digest: str = ""
-    """sha256 of the index, told by hand: stands for signatures."""
+    """sha256 of the index, from the sender; replaces signatures."""
 
 
-class Received(msgspec.Struct):
-    """What came of it."""
+class ReceiveResult(msgspec.Struct):
+    """What was done."""
 
     bundle: str
     stack: str
@@ -50,130 +51,145 @@ class Received(msgspec.Struct):
     present: int = 0
     """Items that were here."""
     repaired: dict[int, int] = {}
-    """Volume -> shards of it that were rebuilt."""
+    """Volume -> number of shards rebuilt."""
     images: list[str] = []
-    """Names that the image layout has from it."""
+    """Names that were given in the image layout."""
     project: str = ""
-    """What became of the tool it carries."""
+    """What was done with the tool it carries."""
     already: bool = False
-    """It was complete before; nothing was done."""
+    """Whether it was complete before; nothing was done then."""
 
 
-def receive(space: Workspace, folder: Path, options: Options | None = None) -> Received:
-    """Take in the bundle of which `folder` holds some volumes, all or one.
+def receive(space: Workspace, folder: Path, options: ReceiveOptions | None = None) -> ReceiveResult:
+    """Receive the bundle of which `folder` holds one, some or all volumes.
 
-    Right from the start, killed and run again, volumes in any order, one a call: nothing is
-    visible that was not proved. Raise RefusedError on what is not vouched for or too old,
-    ShortageError while something is missing (what is right is kept), ColdforgeError.
+    Volumes may come in any order, one per call, and a killed run may be repeated: no blob is
+    visible before it is verified. Raise RefusedError if the bundle is not trusted or too old,
+    IncompleteBundleError while something is missing (intact shards are kept), ColdforgeError.
     """
-    options = options or Options()
-    with alone(space), ExitStack() as stack:
+    options = options or ReceiveOptions()
+    with exclusive(space), ExitStack() as stack:
         found = scan(folder)
         admitted = admit(_copies(space, found), space.trust, options.digest)
         index, stores = admitted.index, Stores(space)
         ledger = read_ledger(ledger_path(space))
         stack.enter_context(stores.layout.held())
         lacking = [item for item in index.items if not stores.has(item)]
-        done, older = not lacking and ledger.knows(admitted.bundle), ledger.older(index)
+        done = not lacking and ledger.has_complete(admitted.bundle)
+        older = ledger.is_outdated(index)
         if older and not (options.older or done):
-            raise ledger.refuse(index)
+            raise ledger.refusal(index)
         adopt(space.trust, admitted.rotations)
-        result = Received(
-            admitted.bundle,
-            index.stack,
-            index.kind,
-            index.serial,
-            taken=len(lacking),
-            size=sum(item.size for item in lacking),
-            present=len(index.items) - len(lacking),
-            already=done,
-        )
+        result = _result(admitted, lacking, done)
         if not done:
             result.repaired = _fill(space, admitted, stores, found, lacking)
             if not older:
                 result.images = name_images(index, stores)
-                result.project = change_tool(space, index, stores, ledger.leads(index))
-            enter(ledger_path(space), admitted.bundle, index, whole=not older)
-        _tidy(space, admitted)
+                result.project = update_tool(space, index, stores, ledger.is_newest(index))
+            record(ledger_path(space), admitted.bundle, index, whole=not older)
+        _clean_up(space, admitted)
         return result
+
+
+def _result(admitted: Admitted, lacking: list[Item], done: bool) -> ReceiveResult:
+    index = admitted.index
+    return ReceiveResult(
+        admitted.bundle,
+        index.stack,
+        index.kind,
+        index.serial,
+        taken=len(lacking),
+        size=sum(item.size for item in lacking),
+        present=len(index.items) - len(lacking),
+        already=done,
+    )
+
+
+@contextmanager
+def exclusive(space: Workspace) -> Iterator[None]:
+    """Keep other receives out; raise ColdforgeError if one is running."""
+    space.site.mkdir(parents=True, exist_ok=True)
+    busy = ColdforgeError("another receive is running here", "wait until it ends")
+    with locked(space.site, busy=busy):
+        yield
 
 
 def _fill(
     space: Workspace, admitted: Admitted, stores: Stores, found: Folder, lacking: list[Item]
 ) -> dict[int, int]:
-    """Bring what is lacking from the folder and the staging; return the repaired shards."""
-    holdings = Holdings(admitted.index)
+    """Extract what is lacking from the folder and the staging; return the shards repaired."""
+    volumes = VolumeSet(admitted.index)
     with (
         ExitStack() as stack,
-        Staging(staging_path(space, admitted.bundle), holdings) as staging,
+        Staging(staging_path(space, admitted.bundle), volumes) as staging,
     ):
-        gather(found, admitted.bundle, holdings, stack)
-        repair = Repair(holdings, staging)
-        wanted = _shards(holdings, lacking)
-        sparse = not repair.hopeful(wanted)
-        _check_room(stores, staging, lacking, _needed(holdings, wanted) if sparse else [])
+        open_volumes(found, admitted.bundle, volumes, stack)
+        repair = Repair(volumes, staging)
+        wanted = _shards(volumes, lacking)
+        sparse = not repair.is_possible(wanted)
+        _check_space(stores, staging, lacking, _needed(volumes, wanted) if sparse else [])
         if sparse:
-            staging.keep_index(admitted.data, admitted.signatures)
-            _stage(holdings, staging, wanted)
-        failed = take_all(lacking, holdings, stores, proved=False)
+            staging.write_index(admitted.data, admitted.signatures)
+            _stage(volumes, staging, wanted)
+        failed = extract_all(lacking, volumes, stores, verified=False)
         if failed:
-            staging.keep_index(admitted.data, admitted.signatures)
-            repair.mend(_shards(holdings, failed))
-            failed = take_all(failed, holdings, stores, proved=True)
+            staging.write_index(admitted.data, admitted.signatures)
+            repair.repair_shards(_shards(volumes, failed))
+            failed = extract_all(failed, volumes, stores, verified=True)
         if failed:
             if not sparse:
-                _stage(holdings, staging, _shards(holdings, failed))
-            raise shortage(failed, repair, stores)
-    return dict(repair.mended)
+                _stage(volumes, staging, _shards(volumes, failed))
+            raise incomplete(failed, repair, stores)
+    return dict(repair.repaired)
 
 
-def _shards(holdings: Holdings, items: list[Item]) -> set[int]:
-    return set().union(*(holdings.shards(item.parts) for item in items))
+def _shards(volumes: VolumeSet, items: list[Item]) -> set[int]:
+    return set().union(*(volumes.shards(item.parts) for item in items))
 
 
-def _needed(holdings: Holdings, wanted: set[int]) -> list[tuple[Sort, int]]:
-    """List the carried volumes to keep: with parity each helps, else those that items are in."""
-    volumes = {place[0] for shard in wanted if (place := holdings.at("data", shard))}
-    sorts: tuple[Sort, ...] = ("data", "parity")
+def _needed(volumes: VolumeSet, wanted: set[int]) -> list[tuple[VolumeKind, int]]:
+    """List the volumes here to keep: with parity all of them, else those that items are in."""
+    numbers = {place[0] for shard in wanted if (place := volumes.locate("data", shard))}
+    kinds: tuple[VolumeKind, ...] = ("data", "parity")
     return [
-        (sort, number)
-        for sort in sorts
-        for number, holding in enumerate(holdings.of[sort], 1)
-        if holding.carried and (holdings.grid or number - 1 in volumes)
+        (kind, number)
+        for kind in kinds
+        for number, reader in enumerate(volumes.readers[kind], 1)
+        if reader.files and (volumes.grid or number - 1 in numbers)
     ]
 
 
-def _stage(holdings: Holdings, staging: Staging, wanted: set[int]) -> None:
-    """Keep what is right of the volumes in the folder: the next call may come without them."""
-    volumes = _needed(holdings, wanted)
-    total = sum(holdings.of[sort][number - 1].size for sort, number in volumes)
-    with step(f"Keeping {len(volumes)} volumes until the rest is here", total) as current:
-        for sort, number in volumes:
-            staging.keep(sort, number, current.advance)
+def _stage(volumes: VolumeSet, staging: Staging, wanted: set[int]) -> None:
+    """Keep the intact shards of the folder's volumes: they may be gone at the next call."""
+    needed = _needed(volumes, wanted)
+    total = sum(volumes.readers[kind][number - 1].size for kind, number in needed)
+    with step(f"Keeping {len(needed)} volumes until the rest is here", total) as current:
+        for kind, number in needed:
+            staging.copy_shards(kind, number, current.advance)
 
 
-def _check_room(
-    stores: Stores, staging: Staging, items: list[Item], kept: list[tuple[Sort, int]]
+def _check_space(
+    stores: Stores, staging: Staging, items: list[Item], kept: list[tuple[VolumeKind, int]]
 ) -> None:
     needs = [
         (root, sum(item.size for item in items if item.store == store))
         for store, root in stores.roots().items()
     ]
-    of = staging.holdings.of
-    wants = sum(staging.wants(of[sort][number - 1]) for sort, number in kept)
-    check_room([*needs, (staging.folder, wants)])
+    readers = staging.volumes.readers
+    staged = sum(staging.space_needed(readers[kind][number - 1]) for kind, number in kept)
+    check_space([*needs, (staging.folder, staged)])
 
 
 def _copies(space: Workspace, found: Folder) -> Mapping[str, Copies]:
-    """Give the indexes of a folder; if no volume there has a whole one, those of the staging."""
+    """Return the indexes in a folder; if it holds none that is intact, those of the staging."""
     if found.copies or not found.volumes:
         return found.copies
     folders = sorted(path for path in staging_path(space).glob("*") if path.is_dir())
     return {key: copies for path in folders for key, copies in scan(path).copies.items()}
 
 
-def _tidy(space: Workspace, admitted: Admitted) -> None:
-    """Forget the staging of a complete bundle, and of older ones that it stands for."""
+def _clean_up(space: Workspace, admitted: Admitted) -> None:
+    """Remove the staging of a complete bundle, and of older ones that it replaces."""
     index = admitted.index
     shutil.rmtree(staging_path(space, admitted.bundle), ignore_errors=True)
     for path in sorted(staging_path(space).glob("*")):
@@ -184,21 +200,21 @@ def _tidy(space: Workspace, admitted: Admitted) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def gather(found: Folder, bundle: str, holdings: Holdings, stack: ExitStack) -> None:
-    """Open what may be of `bundle`, until `stack` ends; every shard is proved when it is read.
+def open_volumes(found: Folder, bundle: str, volumes: VolumeSet, stack: ExitStack) -> None:
+    """Open all files that may be volumes of `bundle`, until `stack` closes them.
 
-    An end may be damaged, so the file's name counts beside what it says. What is not of this
-    bundle is passed over with a line.
+    A footer may be damaged, so the file's name counts too. Files of other bundles are skipped
+    with a note. Every shard is verified when it is read.
     """
     for volume in found.volumes:
         places = {
-            (sort, number)
-            for sort, number in volume.places(bundle, found.copies)
-            if number <= len(holdings.of["data" if sort == "data" else "parity"])
+            (kind, number)
+            for kind, number in volume.candidates(bundle, found.copies)
+            if number <= len(volumes.readers["data" if kind == "data" else "parity"])
         }
         if not places:
-            say(f"note: {volume.path.name} is not of this bundle; passed over")
+            say(f"note: {volume.path.name} is not of this bundle; skipped")
             continue
-        handle = stack.enter_context(open_plain(volume.path)).fileno()
-        for sort, number in places:
-            holdings.of["data" if sort == "data" else "parity"][number - 1].carried.append(handle)
+        handle = stack.enter_context(open_regular(volume.path)).fileno()
+        for kind, number in places:
+            volumes.readers["data" if kind == "data" else "parity"][number - 1].files.append(handle)

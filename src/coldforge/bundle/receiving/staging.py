@@ -1,4 +1,4 @@
-"""What of an unfinished bundle is kept on this machine until the rest of it arrives."""
+"""Keep the intact shards of an incomplete bundle until its other volumes arrive."""
 
 import os
 import re
@@ -6,75 +6,81 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from coldforge.bundle.format.volume import Sort
-from coldforge.bundle.receiving.volumes import Holding, Holdings
+from coldforge.bundle.format.volume import VolumeKind
+from coldforge.bundle.receiving.volumes import VolumeReader, VolumeSet
 from coldforge.files.atomic import write_at, write_file
+from coldforge.paths import Workspace
 
 NAME = re.compile(r"(data|parity)-(\d{3,6})")
 SIGNED = ("index.json", "signatures.json")
 
 
-class Staging:
-    """A folder of sparse files, one a volume: right shards, and holes. Proved anew when read."""
+def staging_path(space: Workspace, bundle: str = "") -> Path:
+    """Return the folder of an incomplete bundle, or of all of them."""
+    return space.site / "staging" / bundle
 
-    def __init__(self, folder: Path, holdings: Holdings) -> None:
-        """Open what `folder` holds, if it is there, as more files of `holdings`."""
-        self.folder, self.holdings = folder, holdings
+
+class Staging:
+    """A folder of sparse files, one per volume; every shard is verified when it is read."""
+
+    def __init__(self, folder: Path, volumes: VolumeSet) -> None:
+        """Add what `folder` holds to `volumes`; the folder need not exist."""
+        self.folder, self.volumes = folder, volumes
         for path in sorted(folder.glob("*")) if folder.is_dir() else []:
             if match := NAME.fullmatch(path.name):
-                sort: Sort = "data" if match[1] == "data" else "parity"
+                kind: VolumeKind = "data" if match[1] == "data" else "parity"
                 number = int(match[2])
-                if 0 < number <= len(holdings.of[sort]) and path.is_file():
-                    self._open(sort, number)
+                if 0 < number <= len(volumes.readers[kind]) and path.is_file():
+                    self._open(kind, number)
 
     def __enter__(self) -> "Staging":
-        """Keep its files open inside."""
+        """Return self."""
         return self
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        exception: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         """Close the files."""
-        for holding in (*self.holdings.of["data"], *self.holdings.of["parity"]):
-            if holding.staged is not None:
-                os.close(holding.staged)
-                holding.staged = None
+        for reader in (*self.volumes.readers["data"], *self.volumes.readers["parity"]):
+            if reader.staged is not None:
+                os.close(reader.staged)
+                reader.staged = None
 
-    def put(self, sort: Sort, number: int, shard: int, data: bytes) -> None:
-        """Write a right shard of volume `number` (from 1)."""
-        holding = self.holdings.of[sort][number - 1]
-        if holding.staged is None:
-            self._open(sort, number)
-        assert holding.staged is not None  # noqa: S101 - for the type checker
-        write_at(holding.staged, data, shard * holding.shard)
+    def write_shard(self, kind: VolumeKind, number: int, shard: int, data: bytes) -> None:
+        """Write an intact shard of volume `number` (from 1)."""
+        reader = self.volumes.readers[kind][number - 1]
+        if reader.staged is None:
+            self._open(kind, number)
+        assert reader.staged is not None  # noqa: S101 - for the type checker
+        write_at(reader.staged, data, shard * reader.shard)
 
-    def keep(self, sort: Sort, number: int, advance: Callable[[int], None]) -> None:
-        """Copy every right shard that the folder's files have, and that is not here yet."""
-        holding = self.holdings.of[sort][number - 1]
-        for shard in range(holding.count):
-            if holding.staged is None or holding.prove(shard, carried=False) is None:
-                data = holding.prove(shard)
+    def copy_shards(self, kind: VolumeKind, number: int, advance: Callable[[int], None]) -> None:
+        """Copy every intact shard that is not staged yet from the bundle's folder."""
+        reader = self.volumes.readers[kind][number - 1]
+        for shard in range(reader.count):
+            if reader.staged is None or reader.read_shard(shard, staged_only=True) is None:
+                data = reader.read_shard(shard)
                 if data is not None:
-                    self.put(sort, number, shard, data)
-            advance(min(holding.shard, holding.size - shard * holding.shard))
+                    self.write_shard(kind, number, shard, data)
+            advance(min(reader.shard, reader.size - shard * reader.shard))
 
-    def keep_index(self, index: bytes, signatures: bytes) -> None:
-        """Keep what proves the shards, for volumes that come without."""
+    def write_index(self, index: bytes, signatures: bytes) -> None:
+        """Keep the index and signatures, for volumes whose own copies are damaged."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for name, data in zip(SIGNED, (index, signatures), strict=True):
             if not (self.folder / name).is_file():
                 write_file(self.folder / name, data)
 
-    def wants(self, holding: Holding) -> int:
-        """Bound the bytes that keeping a volume may take more than it takes now."""
-        held = 0 if holding.staged is None else 512 * os.fstat(holding.staged).st_blocks
-        return max(0, holding.size - held)
+    def space_needed(self, reader: VolumeReader) -> int:
+        """Return how many bytes staging a whole volume may add, at most."""
+        held = 0 if reader.staged is None else 512 * os.fstat(reader.staged).st_blocks
+        return max(0, reader.size - held)
 
-    def _open(self, sort: Sort, number: int) -> None:
+    def _open(self, kind: VolumeKind, number: int) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{sort}-{number:03}"
+        path = self.folder / f"{kind}-{number:03}"
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        self.holdings.of[sort][number - 1].staged = os.open(path, flags, 0o600)
+        self.volumes.readers[kind][number - 1].staged = os.open(path, flags, 0o600)

@@ -1,4 +1,4 @@
-"""The payloads of a bundle's volumes, read from every file here that holds some of them."""
+"""Read the payloads of a bundle's volumes from all files that hold parts of them."""
 
 import base64
 import io
@@ -7,85 +7,88 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
 
-from coldforge.bootstrap.grid import SHORT, Grid, shards_of, starts
+from coldforge.bootstrap.grid import HASH_SIZE, Grid, first_shards, shard_count
 from coldforge.bundle.format.index import Index, Piece, Volume
 from coldforge.bundle.format.payload import short_hash
-from coldforge.bundle.format.volume import Sort
+from coldforge.bundle.format.volume import VolumeKind
 from coldforge.files.digest import CHUNK
 
 
 class DamageError(Exception):
-    """The bytes asked for are in no file here, or none has them right."""
+    """No file here holds the bytes intact."""
 
 
-class Holding:
-    """One volume's payload."""
+class VolumeReader:
+    """Read one volume's payload from any number of copies of it."""
 
-    def __init__(self, said: Volume, shard: int) -> None:
-        """Start without a file; `said` tells what is right."""
-        self.size, self.shard = said.size, shard
-        self.count = shards_of(said.size, shard)
-        self.carried: list[int] = []
-        """Files of the folder, as handles."""
+    def __init__(self, expected: Volume, shard: int) -> None:
+        """Start without a file; `expected` holds the size and hashes."""
+        self.size, self.shard = expected.size, shard
+        self.count = shard_count(expected.size, shard)
+        self.files: list[int] = []
+        """Open handles of files in the bundle's folder."""
         self.staged: int | None = None
-        self._hashes = base64.b64decode(said.shards)
+        self._hashes = base64.b64decode(expected.shards)
 
     @property
     def present(self) -> bool:
         """Tell whether any file is there to read."""
-        return bool(self.carried) or self.staged is not None
+        return bool(self.files) or self.staged is not None
 
     @property
-    def plain(self) -> bool:
-        """Tell whether one file of the folder is all there is."""
-        return len(self.carried) == 1 and self.staged is None
+    def single_file(self) -> bool:
+        """Tell whether there is one file, and nothing staged."""
+        return len(self.files) == 1 and self.staged is None
 
     def read(self, offset: int, size: int) -> bytes:
-        """Read from the folder's file, unproved; raise DamageError if it ends early."""
-        return _pread(self.carried[0], size, offset)
+        """Read from the folder's file, unverified; raise DamageError if it ends early."""
+        return _pread(self.files[0], size, offset)
 
-    def prove(self, number: int, carried: bool = True) -> bytes | None:
-        """Read shard `number` from the first file that has it right, the staged one before others.
+    def read_shard(self, number: int, staged_only: bool = False) -> bytes | None:
+        """Read shard `number` from the first file that holds it intact; None if none does.
 
-        Only from the staged one if not `carried`.
+        The staged file comes first; with `staged_only` no other is read.
         """
         size = min(self.shard, self.size - number * self.shard)
-        right = self._hashes[SHORT * number : SHORT * (number + 1)]
+        expected = self._hashes[HASH_SIZE * number : HASH_SIZE * (number + 1)]
         staged = [] if self.staged is None else [self.staged]
-        for handle in [*staged, *(self.carried if carried else [])]:
+        for handle in [*staged, *([] if staged_only else self.files)]:
             try:
                 data = _pread(handle, size, number * self.shard)
             except DamageError:
                 continue
-            if short_hash(data) == right:
+            if short_hash(data) == expected:
                 return data
         return None
 
-    def fits(self, number: int, data: bytes) -> bool:
-        """Tell whether `data`, padding cut off, is shard `number`."""
-        return short_hash(data) == self._hashes[SHORT * number : SHORT * (number + 1)]
+    def matches(self, number: int, data: bytes) -> bool:
+        """Tell whether `data`, without padding, is shard `number`."""
+        return short_hash(data) == self._hashes[HASH_SIZE * number : HASH_SIZE * (number + 1)]
 
 
-class Holdings:
-    """All volumes of a bundle; its data shards are numbered through."""
+class VolumeSet:
+    """All volumes of a bundle; data shards are numbered across volumes."""
 
     def __init__(self, index: Index) -> None:
-        """Lay out what `index` says, without a file yet."""
+        """Start with the volumes of `index`, without a file."""
         self.shard = index.shard
         self.grid: Grid | None = index.parity
-        said: dict[Sort, list[Volume]] = {"data": index.volumes, "parity": index.parity_volumes}
-        self.of: dict[Sort, list[Holding]] = {
-            sort: [Holding(volume, self.shard) for volume in volumes]
-            for sort, volumes in said.items()
+        expected: dict[VolumeKind, list[Volume]] = {
+            "data": index.volumes,
+            "parity": index.parity_volumes,
         }
-        self._starts: dict[Sort, list[int]] = {
-            sort: starts([one.size for one in holdings], self.shard)
-            for sort, holdings in self.of.items()
+        self.readers: dict[VolumeKind, list[VolumeReader]] = {
+            kind: [VolumeReader(volume, self.shard) for volume in volumes]
+            for kind, volumes in expected.items()
+        }
+        self._starts: dict[VolumeKind, list[int]] = {
+            kind: first_shards([one.size for one in volumes], self.shard)
+            for kind, volumes in self.readers.items()
         }
 
-    def at(self, sort: Sort, shard: int) -> tuple[int, int] | None:
-        """Find the volume (from 0) and its own number of a shard; None beyond the last."""
-        first = self._starts[sort]
+    def locate(self, kind: VolumeKind, shard: int) -> tuple[int, int] | None:
+        """Find a shard: its volume (from 0) and number in it; None beyond the last."""
+        first = self._starts[kind]
         if shard >= first[-1]:
             return None
         volume = bisect_right(first, shard) - 1
@@ -101,70 +104,70 @@ class Holdings:
                 found.update(range(first + part.offset // self.shard, first + last + 1))
         return found
 
-    def prove(self, sort: Sort, shard: int) -> bytes | None:
-        """Read a shard, proved; None if no file has it right."""
-        place = self.at(sort, shard)
-        return None if place is None else self.of[sort][place[0]].prove(place[1])
+    def read_shard(self, kind: VolumeKind, shard: int) -> bytes | None:
+        """Read and verify a shard; None if no file holds it intact."""
+        place = self.locate(kind, shard)
+        return None if place is None else self.readers[kind][place[0]].read_shard(place[1])
 
-    def stream(self, parts: list[Piece], proved: bool) -> "Stream":
-        """Read pieces one after the other; `proved`: shard by shard, from wherever it is right."""
-        of = self.of["data"]
-        proved = proved or not all(of[part.volume - 1].plain for part in parts)
-        return Stream([(of[part.volume - 1], part) for part in parts], proved)
+    def stream(self, parts: list[Piece], verified: bool) -> "ItemStream":
+        """Read pieces in order; `verified`: shard by shard, from any intact copy."""
+        of = self.readers["data"]
+        verified = verified or not all(of[part.volume - 1].single_file for part in parts)
+        return ItemStream([(of[part.volume - 1], part) for part in parts], verified)
 
 
-class Stream(io.RawIOBase):
-    """The encoded bytes of an item; reading raises DamageError where they cannot be had."""
+class ItemStream(io.RawIOBase):
+    """The encoded bytes of an item; reading damaged bytes raises DamageError."""
 
-    def __init__(self, pieces: list[tuple[Holding, Piece]], proved: bool) -> None:
+    def __init__(self, pieces: list[tuple[VolumeReader, Piece]], verified: bool) -> None:
         """Start at the first piece."""
         super().__init__()
         self._pieces = iter(pieces)
-        self._now: tuple[Holding, int, int] | None = None
-        self._proved = proved
-        self._last: tuple[Holding, int, bytes] | None = None
+        self._now: tuple[VolumeReader, int, int] | None = None
+        self._verified = verified
+        self._last: tuple[VolumeReader, int, bytes] | None = None
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any buffer
-        """Fill some of a buffer; 0 at the end."""
-        data = self.some(len(buffer))
+        """Fill part of a buffer; return the byte count, 0 at the end."""
+        data = self.read_some(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield all of it."""
-        while data := self.some(CHUNK):
+        """Yield all bytes in chunks."""
+        while data := self.read_some(CHUNK):
             yield data
 
-    def some(self, most: int) -> bytes:
-        """Read up to `most` bytes; none at the end."""
+    def read_some(self, limit: int) -> bytes:
+        """Read up to `limit` bytes; empty at the end."""
         while self._now is None or self._now[1] == self._now[2]:
             following = next(self._pieces, None)
             if following is None:
                 return b""
-            holding, part = following
-            self._now = holding, part.offset, part.offset + part.size
-        holding, offset, end = self._now
-        most = min(most, end - offset)
-        data = self._shard(holding, offset, most) if self._proved else holding.read(offset, most)
-        self._now = holding, offset + len(data), end
+            reader, part = following
+            self._now = reader, part.offset, part.offset + part.size
+        reader, offset, end = self._now
+        limit = min(limit, end - offset)
+        data = self._shard(reader, offset, limit) if self._verified else reader.read(offset, limit)
+        self._now = reader, offset + len(data), end
         return data
 
-    def _shard(self, holding: Holding, offset: int, most: int) -> bytes:
-        number, skip = divmod(offset, holding.shard)
-        if self._last is None or self._last[:2] != (holding, number):
-            data = holding.prove(number)
+    def _shard(self, reader: VolumeReader, offset: int, limit: int) -> bytes:
+        number, skip = divmod(offset, reader.shard)
+        if self._last is None or self._last[:2] != (reader, number):
+            data = reader.read_shard(number)
             if data is None:
                 raise DamageError
-            self._last = holding, number, data
-        return self._last[2][skip : skip + most]
+            self._last = reader, number, data
+        return self._last[2][skip : skip + limit]
 
 
 def _pread(handle: int, size: int, offset: int) -> bytes:
-    """Read exactly; a disk that cannot is a damaged one."""
+    """Read exactly `size` bytes; raise DamageError if the disk cannot."""
     try:
         data = os.pread(handle, size, offset)
         while 0 < len(data) < size:

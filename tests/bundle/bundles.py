@@ -1,6 +1,7 @@
 """Two sides of an air gap in one folder: a sender with a key, and a place that trusts it."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -9,8 +10,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from coldforge.bundle.format.index import TYPE, Index, Tool
-from coldforge.bundle.format.volume import FOOTER, Sort, trailer
-from coldforge.bundle.packing.manifest_draft import Draft, Source
+from coldforge.bundle.format.volume import FOOTER, VolumeKind, trailer
+from coldforge.bundle.packing.items import BundleContents, BundleItem
 from coldforge.bundle.packing.pack import pack
 from coldforge.bundle.stores import Stores
 from coldforge.files.digest import canonical_json
@@ -24,17 +25,17 @@ SPLIT = 200_000  # bytes of a volume
 TOOL = Tool(version="0", revision="0", python="3.11", runtime=[], wheels={}, project="")
 
 
-def private(name: str) -> Ed25519PrivateKey:
+def private_key(name: str) -> Ed25519PrivateKey:
     """A key that is the same in every run."""
     return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
 
 
 def trust(*names: str, threshold: int = 1, version: int = 1) -> Trust:
-    keys = [Key(name, public_text(private(name))) for name in names]
+    keys = [Key(name, public_text(private_key(name))) for name in names]
     return Trust(1, version, threshold, keys)
 
 
-def place(root: Path, trusted: Trust | None = None) -> Workspace:
+def site(root: Path, trusted: Trust | None = None) -> Workspace:
     """A place with empty stores, which trusts key `sender`."""
     space = Workspace(root)
     space.mirror.mkdir(parents=True)
@@ -42,13 +43,13 @@ def place(root: Path, trusted: Trust | None = None) -> Workspace:
     return space
 
 
-def noise(seed: object, size: int) -> bytes:
+def random_bytes(seed: object, size: int) -> bytes:
     return Random(repr(seed)).randbytes(size)
 
 
-def source(
+def make_item(
     folder: Path, name: str, data: bytes, encoded: bytes | None = None, **other: Any
-) -> Source:
+) -> BundleItem:
     """An item; `encoded`: what is sent for it."""
     folder.mkdir(parents=True, exist_ok=True)
     sent = data if encoded is None else encoded
@@ -64,19 +65,21 @@ def source(
         "path": path,
         "digest": path.name,
     }
-    return Source(**fields | other)
+    return BundleItem(**fields | other)
 
 
-def sources(folder: Path, count: int = 6, size: int = 100_000) -> list[Source]:
+def make_items(folder: Path, count: int = 6, size: int = 100_000) -> list[BundleItem]:
     """Items of both stores, of all sizes up to `size`."""
     stores = ("mirror", "layout")
     return [
-        source(folder, f"item {n}", noise(n, 1 + (n + 1) * size // count), store=stores[n % 2])
+        make_item(
+            folder, f"item {n}", random_bytes(n, 1 + (n + 1) * size // count), store=stores[n % 2]
+        )
         for n in range(count)
     ]
 
 
-def draft(items: list[Source], **other: Any) -> Draft:
+def contents(items: list[BundleItem], **other: Any) -> BundleContents:
     fields: dict[str, Any] = {
         "kind": "build",
         "stack": "demo",
@@ -85,21 +88,21 @@ def draft(items: list[Source], **other: Any) -> Draft:
         "image": "",
         "tags": {},
         "tool": TOOL,
-        "sources": items,
+        "items": items,
     }
-    return Draft(**fields | other)
+    return BundleContents(**fields | other)
 
 
 def bundle(
-    out: Path, items: list[Source], split: int = 0, share: float = 0.0, **other: Any
+    out: Path, items: list[BundleItem], split: int = 0, share: float = 0.0, **other: Any
 ) -> Index:
     """Pack a bundle that `sender` signs."""
-    keys = other.pop("keys", [private("sender")])
+    keys = other.pop("keys", [private_key("sender")])
     rotations = other.pop("rotations", ())
-    return pack(out, draft(items, **other), split, share, keys, rotations)
+    return pack(out, contents(items, **other), split, share, keys, rotations)
 
 
-def wrong(space: Workspace) -> list[Path]:
+def damaged_blobs(space: Workspace) -> list[Path]:
     """List visible blobs whose bytes are not what their names say."""
     stores = Stores(space)
     layout = sorted((stores.layout.root / "blobs" / "sha256").glob("[0-9a-f]*"))
@@ -107,14 +110,14 @@ def wrong(space: Workspace) -> list[Path]:
     return [path for path in blobs if hashlib.sha256(path.read_bytes()).hexdigest() != path.name]
 
 
-def visible(space: Workspace) -> set[str]:
+def visible_blobs(space: Workspace) -> set[str]:
     """Name all visible blobs."""
     stores = Stores(space)
     layout = (stores.layout.root / "blobs" / "sha256").glob("[0-9a-f]*")
     return {path.name for path in (*stores.mirror.blobs(), *layout)}
 
 
-def spoil(path: Path, *ranges: tuple[int, int]) -> None:
+def damage(path: Path, *ranges: tuple[int, int]) -> None:
     """Turn over every bit of some stretches (offset, size) of a file."""
     data = bytearray(path.read_bytes())
     for offset, size in ranges:
@@ -122,9 +125,9 @@ def spoil(path: Path, *ranges: tuple[int, int]) -> None:
     path.write_bytes(bytes(data))
 
 
-def payloads(out: Path) -> dict[Path, tuple[Sort, int, bytes]]:
-    """Read every volume: its sort, its number, its payload."""
-    found: dict[Path, tuple[Sort, int, bytes]] = {}
+def read_payloads(out: Path) -> dict[Path, tuple[VolumeKind, int, bytes]]:
+    """Read every volume: its kind, its number, its payload."""
+    found: dict[Path, tuple[VolumeKind, int, bytes]] = {}
     for path in out.glob("*.cfv"):
         data = path.read_bytes()
         _, mark, number, size, *_ = FOOTER.unpack(data[-FOOTER.size :])
@@ -132,15 +135,24 @@ def payloads(out: Path) -> dict[Path, tuple[Sort, int, bytes]]:
     return found
 
 
-def seal_again(out: Path, index: bytes, *names: str, signatures: bytes = b"") -> None:
+def replace_index(out: Path, index: bytes, *names: str, signatures: bytes = b"") -> None:
     """Put another index, signed by `names` or with `signatures`, into every place of a bundle."""
-    signed = [msgspec.to_builtins(sign(TYPE, index, private(name))) for name in names]
+    signed = [msgspec.to_builtins(sign(TYPE, index, private_key(name))) for name in names]
     signatures = signatures or canonical_json({"signatures": signed, "trust": []})
-    for path, (sort, number, payload) in payloads(out).items():
-        path.write_bytes(payload + trailer(sort, number, len(payload), index, signatures))
+    for path, (kind, number, payload) in read_payloads(out).items():
+        path.write_bytes(payload + trailer(kind, number, len(payload), index, signatures))
     (out / "index.json").write_bytes(index)
     (out / "signatures.json").write_bytes(signatures)
 
 
-def digests(items: list[Source]) -> set[str]:
+def digests(items: list[BundleItem]) -> set[str]:
     return {item.sha256 for item in items}
+
+
+def contents_of(folder: Path, content: Mapping[str, bytes], **other: Any) -> BundleContents:
+    """Contents of items with these bytes: name -> bytes."""
+    return contents([make_item(folder, name, data) for name, data in content.items()], **other)
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}

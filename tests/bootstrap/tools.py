@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.bundle.format.index import Index, Tool
-from tests.bundle.carry import bundle, noise, source
+from tests.bundle.bundles import bundle, make_item, random_bytes
 
 LOADER = "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
 # Stands in for the loader: it is asked to start a Python, and does nothing, rightly.
@@ -40,9 +40,9 @@ def deb(members: Members, packing: str = "xz") -> bytes:
     """A Debian package of nothing but its payload."""
     data = tar(members)
     data = lzma.compress(data) if packing == "xz" else data
-    parts = {"debian-binary": b"2.0\n", f"data.tar{'.' * bool(packing)}{packing}": data}
+    tool_parts = {"debian-binary": b"2.0\n", f"data.tar{'.' * bool(packing)}{packing}": data}
     made = b"!<arch>\n"
-    for name, content in parts.items():
+    for name, content in tool_parts.items():
         made += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode()
         made += content + b"\n" * (len(content) % 2)
     return made
@@ -56,25 +56,25 @@ def wheel(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def parts(size: int = 0) -> dict[str, bytes]:
+def tool_parts(size: int = 0) -> dict[str, bytes]:
     """The tool's parts; `size` bytes of padding make them spread over shards."""
     runtime = {
         f"./{LOADER}": STARTS,
         "lib64/ld-linux-x86-64.so.2": f"/{LOADER}",
         "usr/bin/python3.11": STARTS,
         "usr/lib/python3.11/sitecustomize.py": "/etc/python3.11/sitecustomize.py",
-        "usr/share/padding": noise("runtime", size),
+        "usr/share/padding": random_bytes("runtime", size),
     }
     return {
         "runtime": deb(runtime),
-        "wheel": wheel({"invoke/__init__.py": b"", "padding": noise("wheel", size)}),
+        "wheel": wheel({"invoke/__init__.py": b"", "padding": random_bytes("wheel", size)}),
         "project": tar({"invokew": INVOKEW, "src/x.py": b"x", "offline-mirror/a.lock": b""}),
     }
 
 
-def carry(out: Path, folder: Path, size: int = 0, **other: Any) -> Index:
+def bundle_with_tool(out: Path, folder: Path, size: int = 0, **other: Any) -> Index:
     """Pack a bundle signed by `sender` that carries the tool, and some other item after it."""
-    made = {name: source(folder, name, data) for name, data in parts(size).items()}
+    made = {name: make_item(folder, name, data) for name, data in tool_parts(size).items()}
     tool = Tool(
         version="0",
         revision="0",
@@ -83,5 +83,5 @@ def carry(out: Path, folder: Path, size: int = 0, **other: Any) -> Index:
         wheels={made["wheel"].sha256: "invoke-1-py3-none-any.whl"},
         project=made["project"].sha256,
     )
-    items = [*made.values(), source(folder, "other", noise("other", 1000 + size))]
+    items = [*made.values(), make_item(folder, "other", random_bytes("other", 1000 + size))]
     return bundle(out, items, tool=tool, **other)

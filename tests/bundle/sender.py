@@ -3,10 +3,9 @@
 import hashlib
 from io import BytesIO
 from pathlib import Path
-from random import Random
 from typing import Any
 
-from coldforge.bundle.inventory import Have
+from coldforge.bundle.inventory import Inventory
 from coldforge.bundle.packing.tool import RUNTIME
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
@@ -35,11 +34,7 @@ LAYERS = {
 }
 
 
-def noise(seed: object, size: int) -> bytes:
-    return Random(repr(seed)).randbytes(size)
-
-
-def put(space: Workspace, data: bytes) -> str:
+def put_blob(space: Workspace, data: bytes) -> str:
     """Make a blob visible in the mirror."""
     store, sha256 = Store(space.mirror / "blobs"), hashlib.sha256(data).hexdigest()
     store.partial(sha256).write_bytes(data)
@@ -52,15 +47,15 @@ def entry(space: Workspace, use: str, origin: str, what: str, data: bytes) -> En
     name, version = what.split()
     path = f"{name}-{version}-py3-none-any.whl" if origin == "python" else f"{name}_{version}.deb"
     values: dict[str, Any] = {"use": use, "origin": origin, "name": name, "version": version}
-    return Entry(**values, path=path, size=len(data), sha256=put(space, data))
+    return Entry(**values, path=path, size=len(data), sha256=put_blob(space, data))
 
 
-def lock(space: Workspace, stack: str, entries: list[Entry]) -> None:
+def write_site_lock(space: Workspace, stack: str, entries: list[Entry]) -> None:
     requests = read_stack(space, stack).requests()
     write_lock(space.lock(stack), Lock(1, stack, requests, [], entries))
 
 
-def open_side(root: Path, torch: bytes = b"torch 2") -> Workspace:
+def sending_site(root: Path, torch: bytes = b"torch 2") -> Workspace:
     """A checkout without git that has all that its stacks lock."""
     space = Workspace(root)
     space.stacks.mkdir(parents=True)
@@ -73,9 +68,9 @@ def open_side(root: Path, torch: bytes = b"torch 2") -> Workspace:
     (space.root / "invokew").chmod(0o755)
     runtime = [entry(space, "base", "debian", f"{name} 1", name.encode()) for name in RUNTIME]
     invoke = entry(space, "tool", "python", "invoke 1", b"invoke")
-    lock(space, "tool", [*runtime, invoke])
+    write_site_lock(space, "tool", [*runtime, invoke])
     libc = next(one for one in runtime if one.name == "libc6")
-    lock(space, "demo", [libc, entry(space, "python", "python", "torch 2", torch)])
+    write_site_lock(space, "demo", [libc, entry(space, "python", "python", "torch 2", torch)])
     return space
 
 
@@ -108,10 +103,10 @@ def image(space: Workspace, layers: dict[str, bytes], **labels: str) -> Descript
     return manifest
 
 
-def having(mirror: list[str] | None = None, layout: list[str] | None = None) -> Have:
+def inventory_of(mirror: list[str] | None = None, layout: list[str] | None = None) -> Inventory:
     """The inventory of a place that has just these blobs."""
     short = [
         b"".join(sorted({bytes.fromhex(one)[:10] for one in held or []}))
         for held in (mirror, layout)
     ]
-    return Have("0", short[0], short[1], {}, [], 0)
+    return Inventory("0", short[0], short[1], {}, [], 0)
