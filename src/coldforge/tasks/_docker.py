@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from coldforge.host.docker_client import ensure_docker
-
 if TYPE_CHECKING:
     import docker
 
@@ -16,6 +14,8 @@ YES = "Install and start a Docker Engine without asking."
 @contextmanager
 def docker_engine(yes: bool) -> Iterator[Callable[[], "docker.DockerClient"]]:
     """Yield a function that connects to the user's Docker Engine, started if it is not running."""
+    from coldforge.host.docker_client import ensure_docker
+
     opened: list[docker.DockerClient] = []
 
     @cache

@@ -17,7 +17,6 @@ from coldforge.evaluate.humaneval import (
 )
 from coldforge.files.digest import sha256_file, sha256_json
 from coldforge.files.jsonlines import read_lines
-from coldforge.image.containers.sandbox import run_programs
 from coldforge.tasks._verdicts import Candidate, tally, verdicts
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def _of_file(run: Run, asked: list[Problem], completions: Path) -> dict[str, Any
 def _judged(run: Run, candidates: list[Candidate], results: Path) -> dict[str, Any]:
     """Run the candidates without a verdict, and count."""
     from coldforge.image.containers.docker_engine import image_name
-    from coldforge.image.containers.sandbox import Limits
+    from coldforge.image.containers.sandbox import Limits, run_programs
     from coldforge.tasks._docker import docker_engine
     from coldforge.tasks.image import build_and_load
 

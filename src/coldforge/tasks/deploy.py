@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
-from coldforge.host.endpoint import inspect_local_image
-from coldforge.image.containers.step import docker_errors
 from coldforge.tasks._command import emit, task
 from coldforge.tasks._docker import YES, docker_engine
 
@@ -134,6 +132,7 @@ def _up_to_date(image: "Image") -> "Installed | None":
     """
     from coldforge.deploy.generations import installed_generation
     from coldforge.deploy.install import Installed
+    from coldforge.host.endpoint import inspect_local_image
     from coldforge.image.containers.docker_engine import image_name
 
     number = installed_generation(inspect_local_image(image_name(image.stack)), image)
@@ -142,6 +141,7 @@ def _up_to_date(image: "Image") -> "Installed | None":
 
 def _install(image: "Image", keep: int, registry: str, yes: bool) -> "Installed":
     from coldforge.deploy.install import install as run
+    from coldforge.image.containers.step import docker_errors
 
     bring = _bring(image, registry)
     with docker_engine(yes) as connect, docker_errors("the install"):

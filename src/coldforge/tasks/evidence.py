@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from coldforge.image.layers.context import BuildContext
 from coldforge.tasks._command import emit, task
 
 if TYPE_CHECKING:
     from coldforge.evidence.verify import Check
+    from coldforge.image.layers.context import BuildContext
 
 STACK = "Name of docker/stacks/NAME.toml."
 JSON = "Print the result for programs."

@@ -5,7 +5,6 @@ from functools import partial
 
 from invoke.context import Context
 
-from coldforge.host.docker_client import ensure_docker
 from coldforge.tasks._command import emit, on_host, task
 from coldforge.tasks._docker import YES
 
@@ -46,6 +45,7 @@ def test(context: Context, only: str = "", quick: bool = False, yes: bool = Fals
 
     Example: invoke test --quick --only mirror
     """
+    from coldforge.host.docker_client import ensure_docker
     from coldforge.host.suite import run_suite
     from coldforge.paths import Workspace
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.host.endpoint import inspect_local_image
 from coldforge.tasks._command import emit, on_host, task
 from coldforge.tasks._docker import YES, docker_engine
 from coldforge.tasks.deploy import install, push, rollback
@@ -34,6 +33,7 @@ def build(context: Context, stack: str = "cpu", yes: bool = False, json: bool = 
 
 def build_and_load(stack: str, yes: bool) -> "Built":
     """Build what is not cached, and load the layers that Docker Engine lacks."""
+    from coldforge.host.endpoint import inspect_local_image
     from coldforge.image.build import build as image_build
     from coldforge.image.containers.docker_engine import image_name
     from coldforge.paths import Workspace

@@ -45,6 +45,8 @@ def build(  # noqa: PLR0913, PLR0917 - a flag each
     """
     import msgspec
 
+    from coldforge.image.layers.release_build import CompileOptions
+
     if jobs < 0:
         raise ColdforgeError(f"--jobs {jobs} is less than 1", "give --jobs 1 or more")
     options = CompileOptions(jobs, rebuild=True, cache="") if clean else CompileOptions(jobs)

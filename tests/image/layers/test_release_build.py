@@ -100,14 +100,14 @@ def test_what_the_mirror_happens_to_hold_beside_what_is_linked_stays_out(
 
 
 def test_a_linked_file_that_the_mirror_lacks_or_holds_in_another_size_is_left_out(
-    place: BuildContext,
+    context: BuildContext,
 ) -> None:
     path = f"github:o/n@{'0' * 40}/here.a"
-    here = published(place.space, "wheel/batch", "lfs", "here.a", path)
+    here = published(context.space, "wheel/batch", "lfs", "here.a", path)
     absent = msgspec.structs.replace(here, name="absent.a", sha256="0" * 64)
     longer = msgspec.structs.replace(here, name="longer.a", size=here.size + 1)
-    lock = msgspec.structs.replace(place.lock, entries=[here, absent, longer])
+    lock = msgspec.structs.replace(context.lock, entries=[here, absent, longer])
     found = large_files(
-        replace(place, lock=lock), "wheel/batch", ["here.a", "absent.a", "longer.a"]
+        replace(context, lock=lock), "wheel/batch", ["here.a", "absent.a", "longer.a"]
     )
     assert list(found) == ["here.a"]

@@ -59,7 +59,7 @@ def _quantise(model: Model, models: Models) -> Command | None:
 
 def _calibration(calibration: Calibration) -> str:
     """Name the calibration text or frozen set; empty for the default."""
-    return _text(calibration.corpus) if calibration.way == "calibration" else FROZEN
+    return _text(calibration.corpus) if calibration.way == "drawn" else FROZEN
 
 
 def _text(corpus: str) -> str:
