@@ -118,7 +118,7 @@ def test_no_cache_a_cold_cache_and_a_warm_cache_give_the_same_bytes(
     workshop: tuple[BuildEnvironment, BuildContext], wheel: Any, volume: str, tmp_path: Path
 ) -> None:
     """One compiler at a time the first time, two at a time after that."""
-    shop, place = workshop
+    environment, place = workshop
     place = replace(place, root=tmp_path / "root")
     choices = {
         "none": CompileOptions(1, ""),
@@ -126,8 +126,10 @@ def test_no_cache_a_cold_cache_and_a_warm_cache_give_the_same_bytes(
         "warm": CompileOptions(2, volume),
     }
     made = {
-        name: built_wheel(replace(shop, effort=effort), place, "tensorrt_llm", tmp_path / name)
-        for name, effort in choices.items()
+        name: built_wheel(
+            replace(environment, options=options), place, "tensorrt_llm", tmp_path / name
+        )
+        for name, options in choices.items()
     }
     digests = {name: sha256_file(path) for name, path in made.items()}
     assert digests == dict.fromkeys(choices, wheel["audit"]["sha256"])

@@ -55,7 +55,7 @@ class BuildCheckout:
         """Build layer `extra` by a shell script."""
         self.recipe(f'script = "build.sh"\n{recipe}', build_sh=f"#!/bin/sh\nset -eu\n{text}\n")
 
-    def build_context(self, scratch: Path | None = None) -> BuildContext:
+    def context(self, scratch: Path | None = None) -> BuildContext:
         """Open the stack in a root that has the base layer already."""
         context = build_context(Workspace(self.space.root), self.stack, scratch)
         if not context.root.exists():
@@ -78,7 +78,7 @@ class BuildCheckout:
 
     def made(self) -> set[str]:
         """Name the records, layers and scratch files that builds have left."""
-        root = self.site().root
+        root = self.context().root
         records = {path for path in (root / "cache").rglob("*") if path.is_file()}
         blobs = {path for path in (root / "oci").rglob("*") if path.is_file()}
         documents = {path for path in blobs if is_json(path)}

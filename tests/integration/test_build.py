@@ -136,7 +136,7 @@ def test_a_failing_check_keeps_the_layer_but_builds_no_image(checkout: BuildChec
     )
     with pytest.raises(ColdforgeError, match="check extra failed with status 1"):
         checkout.build()
-    assert checkout.site().layout.tags() == {}
+    assert checkout.context().layout.tags() == {}
 
 
 def test_docker_engine_applies_removals_and_changes_of_type(checkout: BuildCheckout) -> None:
@@ -183,7 +183,7 @@ def test_a_built_image_is_loaded_and_its_helper_images_are_removed(
 ) -> None:
     checkout.script("echo 1 >/opt/a")
     built = checkout.build()
-    name = deliver(checkout.site(), built, lambda: engine)
+    name = deliver(checkout.context(), built, lambda: engine)
     assert diff_ids(engine, name) == [layer.digest for layer in built.layers.values()]
     assert diff_ids(engine, name.replace(":latest", ":below")) == []
     assert checkout.build() == built
@@ -213,7 +213,7 @@ def test_two_builds_on_different_hosts_give_the_same_layers(
     )
     first = checkout.build()
     scratch = tmp_path / "ünother root"
-    checkout.site(scratch)
+    checkout.context(scratch)
     (checkout.space.layers / "extra" / "build.sh").chmod(0o700)
     environment = os.environ | {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "7"}
     command = [

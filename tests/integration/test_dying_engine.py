@@ -94,11 +94,11 @@ def test_a_docker_engine_killed_during_a_step_is_reported_and_leaves_nothing(
     killer = threading.Thread(target=own_engine.kill_when_running, daemon=True)
     killer.start()
     with pytest.raises(ColdforgeError) as caught:
-        build(checkout.site(), lambda: own_engine.client)
+        build(checkout.context(), lambda: own_engine.client)
     killer.join(timeout=10)
     message, hint = caught.value.message, caught.value.hint
     del caught
-    assert "Docker stopped docker_errors during layer extra" in message
+    assert "Docker stopped answering during layer extra" in message
     assert "same command continues" in hint
     own_engine.client.close()
     gc.collect()  # sockets to a dead engine are found here, where that is allowed
