@@ -23,7 +23,7 @@ def check(
     family_of(checkpoint.config)
     if dtype not in DTYPES:
         raise ColdforgeError(
-            f"unknown arithmetic {dtype!r}", f"choose --dtype: {', '.join(DTYPES)}"
+            f"unknown dtype {dtype!r}", f"choose --dtype: {', '.join(DTYPES)}"
         )
     if prune:
         share(prune)
