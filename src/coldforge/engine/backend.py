@@ -4,6 +4,7 @@ Found by the attribute, listed nowhere. Importing one must stay cheap, for the t
 list their flags: libraries are imported within its methods.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ BUILT, PREDICTED = "onnxruntime", "tensorrt-llm"
 
 Asked = Mapping[str, Any]
 """Option name -> value; all of a backend's options."""
+COMPARES = "polygraphy"
 
 
 @dataclass(frozen=True)
@@ -182,3 +184,22 @@ def choices(first: str) -> str:
     """Write the names of all backends for --help, the default one first: a, b or c."""
     *names, last = [first, *sorted(backends().keys() - {first})]
     return f"{', '.join(names)} or {last}" if names else last
+
+
+def runtimes() -> dict[str, str]:
+    """Map what is installed of the backends' libraries, and what compares them, to versions."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    names = {name for backend in backends().values() for name in backend.libraries}
+    for name in sorted(names | {COMPARES}):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def cores() -> int:
+    """Count the processors we may use; a container or taskset may leave fewer than there are."""
+    return len(os.sched_getaffinity(0))

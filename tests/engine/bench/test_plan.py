@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.engine.bench.plan import Measuring, plan
 from coldforge.errors import ColdforgeError
-from tests.engine.generate.rig import folder
+from tests.engine.rig import folder
 
 
 def test_engines_of_one_name_are_told_apart_by_their_parents(tmp_path: Path) -> None:

@@ -8,11 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from coldforge.engine.backend import cores, runtimes
 from coldforge.engine.bench import csv, process_memory
-from coldforge.engine.bench.grid import Lengths
-from coldforge.engine.bench.plan import SEED, Measuring, Plan, plan
+from coldforge.engine.bench.plan import SEED, Lengths, Measuring, Plan, plan
 from coldforge.engine.bench.timing import PERCENTILES, base_of, speeds, speedups
-from coldforge.engine.runtimes import cores, runtimes
 from coldforge.errors import ColdforgeError
 from coldforge.evaluate.workers.worker import Worker, in_turn, start_workers
 from coldforge.files.atomic import write_file

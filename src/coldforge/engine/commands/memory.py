@@ -9,11 +9,15 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
 from coldforge.engine.backend import PREDICTED, Backend, find_backend
-from coldforge.engine.memory.cards import Card, choose, read_cards
-from coldforge.engine.memory.outline import Outline
-from coldforge.engine.memory.prediction import Prediction
+from coldforge.engine.memory.outline import (
+    Outline,
+    Widths,
+    asked_widths,
+    measured_widths,
+    widths_of,
+)
+from coldforge.engine.memory.prediction import Card, Prediction, choose, read_cards
 from coldforge.engine.memory.settings import MemorySettings, lengths
-from coldforge.engine.memory.widths import Widths, asked_widths, measured_widths, widths_of
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import dimensions
 

@@ -3,11 +3,10 @@
 from functools import partial
 
 from coldforge.charts.axis import Axis
-from coldforge.charts.bars import Group, grouped_bars
+from coldforge.charts.bars import Group, grouped_bars, stacked_bars
 from coldforge.charts.drawing import Caption, Reference
 from coldforge.charts.heatmap import Cell, heatmap
 from coldforge.charts.intervals import Estimate, intervals
-from coldforge.charts.stacked_bars import stacked_bars
 from coldforge.report.page.formatting import SUPERSCRIPT, form, minus
 from coldforge.report.page.model import Chart, Row, Section, Table, Value
 

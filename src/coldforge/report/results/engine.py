@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from coldforge.report.page.formatting import form
-from coldforge.report.results.result import Result
+from coldforge.report.results.model import Result
 
 
 class Percentiles(msgspec.Struct):

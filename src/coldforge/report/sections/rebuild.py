@@ -9,11 +9,10 @@ from typing import Any
 
 from coldforge.quantize.registry import all_settings
 from coldforge.report.page.model import Command, Section
-from coldforge.report.results.benches import benches_of
 from coldforge.report.results.engine import Bench, Built
 from coldforge.report.results.gather import Runs
 from coldforge.report.results.model import Calibration
-from coldforge.report.results.models import Model, Models
+from coldforge.report.results.models import Model, Models, benches_of
 from coldforge.report.sections import SectionMaker
 
 INVOKE = "./invokew"

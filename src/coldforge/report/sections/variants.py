@@ -4,7 +4,7 @@ from typing import Any
 
 from coldforge.report.page.model import Chart, Column, Row, Section, Table, Value
 from coldforge.report.results.gather import Runs
-from coldforge.report.results.many import Estimate, Survey, SurveyedModel, Sweep, SweepCell
+from coldforge.report.results.model import Estimate, Survey, SurveyedModel, Sweep, SweepCell
 from coldforge.report.results.models import Models
 from coldforge.report.sections import SectionMaker
 

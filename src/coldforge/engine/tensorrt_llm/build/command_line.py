@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coldforge.checkpoint.checkpoint import Checkpoint
-from coldforge.engine.tensorrt_llm.build.options import EITHER, OWN, Value, Words, words_of
+from coldforge.engine.tensorrt_llm.build.options import EITHER, OWN, Value, Words, rotary, words_of
 from coldforge.engine.tensorrt_llm.build.precision import Precision
-from coldforge.engine.tensorrt_llm.build.rope import rotary
 from coldforge.engine.tensorrt_llm.build.settings import BuildSettings
 from coldforge.errors import ColdforgeError
 from coldforge.stack.profile import Profile, Program

@@ -1,9 +1,8 @@
 from xml.etree import ElementTree as ET
 
 from coldforge.charts.axis import Axis
-from coldforge.charts.bars import Group
+from coldforge.charts.bars import Group, stacked_bars
 from coldforge.charts.drawing import Caption, Reference
-from coldforge.charts.stacked_bars import stacked_bars
 
 
 def words(*references: Reference) -> list[str]:

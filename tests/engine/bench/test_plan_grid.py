@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.engine.bench.grid import Lengths, parse_grid, refuse_long
+from coldforge.engine.bench.plan import Lengths, parse_grid, refuse_long
 from coldforge.errors import ColdforgeError
 
 LENGTHS = st.integers(1, 4096)

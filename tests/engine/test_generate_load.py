@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from coldforge.engine.card import read_engine
-from coldforge.engine.generate.load import load_runner, refuse_damaged
+from coldforge.engine.generate import load_runner, refuse_damaged
 from coldforge.errors import ColdforgeError
-from tests.engine.generate.rig import folder
+from tests.engine.rig import folder
 
 
 def test_a_file_of_other_bytes_is_named(tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_a_file_of_other_bytes_is_named(tmp_path: Path) -> None:
 def test_a_large_file_cut_short_is_noticed_by_its_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coldforge.engine.generate.load.SMALL", 4)
+    monkeypatch.setattr("coldforge.engine.generate.SMALL", 4)
     engine = read_engine(folder(tmp_path / "engine"))
     place = engine.folder / "config.json"
     place.write_bytes(place.read_bytes()[:-1])

@@ -6,7 +6,7 @@ from coldforge.checkpoint.formats.format import Width
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.checkpoint.linear import linears
 from coldforge.checkpoint.safetensors_file import Tensor
-from coldforge.engine.memory.widths import asked_widths, measured_widths, widths_of
+from coldforge.engine.memory.outline import asked_widths, measured_widths, widths_of
 from coldforge.errors import ColdforgeError
 
 LAYER = "model.layers.{}.mlp.down_proj"

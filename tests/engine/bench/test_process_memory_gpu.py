@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from coldforge.engine.bench.nvml import GpuMemory
+from coldforge.engine.bench.process_memory import GpuMemory
 
 
 class Nvml:

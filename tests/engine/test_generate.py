@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.engine.generate.answer import LENGTH, STOP, answer, room, stream_answer
+from coldforge.engine.generate import LENGTH, STOP, answer, room, stream_answer
 from coldforge.errors import ColdforgeError
-from tests.engine.generate.rig import Adder
+from tests.engine.rig import Adder
 
 PROMPTS = st.integers(1, 8).flatmap(
     lambda length: st.lists(
