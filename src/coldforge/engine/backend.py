@@ -120,7 +120,7 @@ class Backend(Protocol):
         """Say why it is left out where an engine of another backend is compared."""
 
 
-class Image(Protocol):
+class BuildImage(Protocol):
     """A stack's image, ready to run programs."""
 
     @property
@@ -141,7 +141,7 @@ class Host(Protocol):
     def space(self) -> "Workspace":
         """Return the checkout whose stacks and locks count."""
 
-    def image(self, stack: str) -> AbstractContextManager[Image]:
+    def image(self, stack: str) -> AbstractContextManager[BuildImage]:
         """Build a stack's image, or find it built."""
 
 

@@ -74,7 +74,7 @@ class Measuring:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchPlan:
     """Engines, and a grid that fits their contexts."""
 
     engines: tuple[Engine, ...]
@@ -85,7 +85,7 @@ class Plan:
     asked: Measuring
 
 
-def plan(folders: list[str], asked: Measuring) -> Plan:
+def plan(folders: list[str], asked: Measuring) -> BenchPlan:
     """Check engines and numbers; raise ColdforgeError if something cannot be measured."""
     if asked.repeats < 1 or asked.batch_size < 1 or asked.warmup < 0 or asked.threads < 0:
         raise ColdforgeError(
@@ -102,7 +102,7 @@ def plan(folders: list[str], asked: Measuring) -> Plan:
     for size, name in zip(sizes, names, strict=True):
         refuse_long(cells, size.positions, name)
     vocab = min(size.vocab for size in sizes)
-    return Plan(engines, names, tuple(cells), vocab, asked)
+    return BenchPlan(engines, names, tuple(cells), vocab, asked)
 
 
 def _names(folders: list[Path]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from coldforge.engine.memory.outline import (
     measured_widths,
     widths_of,
 )
-from coldforge.engine.memory.prediction import Card, Prediction, choose, read_cards
+from coldforge.engine.memory.prediction import CardMemory, Prediction, choose, read_cards
 from coldforge.engine.memory.settings import MemorySettings, lengths
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import dimensions
@@ -81,7 +81,7 @@ def _widths(path: Path, config: Mapping[str, Any]) -> Widths:
     return widths_of(Checkpoint(folder, dict(config), ()).quantization)
 
 
-def _cards(backend: Backend, name: str) -> list[Card]:
+def _cards(backend: Backend, name: str) -> list[CardMemory]:
     """List what an engine could run on: GPUs, or this machine."""
     if backend.on_card:
         return choose(read_cards(), name)
@@ -90,7 +90,7 @@ def _cards(backend: Backend, name: str) -> list[Card]:
             f"an engine of {backend.name} runs in the machine's memory, not on a card",
             "leave --card out",
         )
-    return [Card("this machine", os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
+    return [CardMemory("this machine", os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
 
 
 def complete(outline: Outline, settings: MemorySettings) -> MemorySettings:

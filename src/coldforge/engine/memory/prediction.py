@@ -11,7 +11,7 @@ MIB = 1024**2
 
 
 @dataclass(frozen=True)
-class Card:
+class CardMemory:
     """Something an engine must fit on."""
 
     name: str
@@ -19,13 +19,13 @@ class Card:
     """Bytes."""
 
 
-def read_cards() -> list[Card]:
+def read_cards() -> list[CardMemory]:
     """Read the cards that we know, the smallest first."""
     table = read_toml(Path(__file__).with_name("cards.toml"), dict[str, int])
-    return sorted((Card(name, size * MIB) for name, size in table.items()), key=_order)
+    return sorted((CardMemory(name, size * MIB) for name, size in table.items()), key=_order)
 
 
-def choose(cards: list[Card], name: str) -> list[Card]:
+def choose(cards: list[CardMemory], name: str) -> list[CardMemory]:
     """Pick one by its name, whatever its case; all without a name. Raise UnknownNameError."""
     found = [card for card in cards if not name or card.name.lower() == name.lower()]
     if not found:
@@ -33,7 +33,7 @@ def choose(cards: list[Card], name: str) -> list[Card]:
     return found
 
 
-def _order(card: Card) -> tuple[int, str]:
+def _order(card: CardMemory) -> tuple[int, str]:
     return card.usable, card.name
 
 
@@ -75,7 +75,7 @@ class Prediction:
             **({"resident": self.resident} if self.resident else {}),
         }
 
-    def on(self, cards: list[Card]) -> list[dict[str, Any]]:
+    def on(self, cards: list[CardMemory]) -> list[dict[str, Any]]:
         """Say for each card whether it fits."""
         return [
             {

@@ -14,7 +14,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.files.digest import sha256_json
 from coldforge.files.output import CARD
 from coldforge.report.page.model import LeftOut, Source
-from coldforge.report.results.engine import Bench, Built, LoaderCheck, MemoryPrediction
+from coldforge.report.results.engine import Bench, BuiltEngine, LoaderCheck, MemoryPrediction
 from coldforge.report.results.model import (
     Compared,
     Evaluated,
@@ -28,7 +28,7 @@ from coldforge.report.results.model import (
 TASKS: dict[str, type[Result]] = {
     "bench": Bench,
     "compare": Compared,
-    "engine.build": Built,
+    "engine.build": BuiltEngine,
     "engine.check": LoaderCheck,
     "engine.memory": MemoryPrediction,
     "evaluate": Evaluated,

@@ -95,7 +95,7 @@ class Sensitivity(msgspec.Struct):
     predicted_kl: float | None = None
 
 
-class Calibration(msgspec.Struct):
+class CalibrationFacts(msgspec.Struct):
     """The calibration set."""
 
     digest: str = ""
@@ -113,7 +113,7 @@ class Quantised(Result):
     method: str
     model_digest: str
     parameters: dict[str, Any] = msgspec.field(default_factory=dict)
-    calibration: Calibration | None = None
+    calibration: CalibrationFacts | None = None
     seed: int = 0
     disk_bytes: int | None = None
     linear_bytes: int | None = None
@@ -156,7 +156,7 @@ class Compared(Result):
     protocol: CompareProtocol = msgspec.field(default_factory=CompareProtocol)
 
 
-class Estimate(msgspec.Struct):
+class SurveyEstimate(msgspec.Struct):
     """A value and its bounds."""
 
     value: float | None
@@ -175,9 +175,9 @@ class Way(msgspec.Struct):
     disk_bytes: int | None = None
     seconds: float | None = None
     peak_rss_bytes: int | None = None
-    perplexity: Estimate | None = None
-    kl: Estimate | None = None
-    top1_agreement: Estimate | None = None
+    perplexity: SurveyEstimate | None = None
+    kl: SurveyEstimate | None = None
+    top1_agreement: SurveyEstimate | None = None
 
 
 class SurveyedModel(msgspec.Struct):
