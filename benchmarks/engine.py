@@ -45,7 +45,7 @@ def main() -> int:
 def in_image(asked: argparse.Namespace) -> int:
     """Run this file in the image; return its exit status."""
     from coldforge.image.containers.launch import Launch, launch
-    from coldforge.tasks._docker import docker_engine
+    from coldforge.tasks._command import docker_engine
 
     here = Path(__file__).resolve()
     (ROOT / "build").mkdir(exist_ok=True)

@@ -26,7 +26,7 @@ from coldforge.engine.card import read_engine
 from coldforge.engine.commands.bench import run_bench
 from coldforge.engine.commands.build import run_build
 from coldforge.engine.commands.memory import run_memory
-from coldforge.engine.generate.load import load_runner
+from coldforge.engine.generate import load_runner
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.experiments.sweep.matrix import read_matrix
 from coldforge.tasks.engine_build import own_options

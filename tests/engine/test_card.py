@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.engine.card import KEYS, read_engine
 from coldforge.errors import ColdforgeError
-from tests.engine.generate.rig import folder
+from tests.engine.rig import folder
 
 
 def test_equal_files_have_an_equal_digest_and_every_byte_is_counted(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from invoke.context import Context
 from coldforge.engine.bench.timing import speeds
 from coldforge.tasks._in_image import Inside
 from coldforge.tasks.bench import bench, table
-from tests.engine.generate.rig import folder
+from tests.engine.rig import folder
 
 
 def test_the_image_reads_every_engine_and_writes_into_the_folder(

@@ -9,7 +9,7 @@ from coldforge.paths import Workspace
 from coldforge.tasks import _in_image
 from coldforge.tasks._in_image import Inside
 from coldforge.tasks.engine_run import run
-from tests.engine.generate.rig import folder
+from tests.engine.rig import folder
 
 
 @pytest.fixture

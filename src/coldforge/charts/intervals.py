@@ -11,7 +11,7 @@ EDGE = 1.5
 
 
 @dataclass(frozen=True)
-class Estimate:
+class IntervalRow:
     """A labelled value, and the bounds of its interval where they are known."""
 
     label: str
@@ -27,7 +27,7 @@ class Estimate:
 def intervals(
     caption: Caption,
     axis: Axis,
-    rows: Sequence[Estimate],
+    rows: Sequence[IntervalRow],
     references: Sequence[Reference] = (),
 ) -> str:
     """Draw a dot a row at its value, with a line over its interval."""

@@ -4,6 +4,7 @@ Found by the attribute, listed nowhere. Importing one must stay cheap, for the t
 list their flags: libraries are imported within its methods.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ BUILT, PREDICTED = "onnxruntime", "tensorrt-llm"
 
 Asked = Mapping[str, Any]
 """Option name -> value; all of a backend's options."""
+COMPARES = "polygraphy"
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class Backend(Protocol):
         """Say why it is left out where an engine of another backend is compared."""
 
 
-class Image(Protocol):
+class BuildImage(Protocol):
     """A stack's image, ready to run programs."""
 
     @property
@@ -139,7 +141,7 @@ class Host(Protocol):
     def space(self) -> "Workspace":
         """Return the checkout whose stacks and locks count."""
 
-    def image(self, stack: str) -> AbstractContextManager[Image]:
+    def image(self, stack: str) -> AbstractContextManager[BuildImage]:
         """Build a stack's image, or find it built."""
 
 
@@ -182,3 +184,22 @@ def choices(first: str) -> str:
     """Write the names of all backends for --help, the default one first: a, b or c."""
     *names, last = [first, *sorted(backends().keys() - {first})]
     return f"{', '.join(names)} or {last}" if names else last
+
+
+def runtimes() -> dict[str, str]:
+    """Map what is installed of the backends' libraries, and what compares them, to versions."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    names = {name for backend in backends().values() for name in backend.libraries}
+    for name in sorted(names | {COMPARES}):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def cores() -> int:
+    """Count the processors we may use; a container or taskset may leave fewer than there are."""
+    return len(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""What every task shares: errors as two lines and an exit code, results as text or JSON."""
+"""What every task shares: errors as two lines and an exit code, results, Docker Engine."""
 
 import functools
 import json
@@ -6,9 +6,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, NamedTuple, NoReturn, cast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from invoke.collection import Collection
 from invoke.tasks import Task
@@ -16,7 +16,11 @@ from invoke.tasks import task as invoke_task
 
 from coldforge.errors import ColdforgeError
 
+if TYPE_CHECKING:
+    import docker
+
 Item = Collection | Task[Any]
+YES = "Install and start a Docker Engine without asking."
 
 
 class Registered(NamedTuple):
@@ -102,3 +106,22 @@ def _debugging() -> bool:
 def inside() -> bool:
     """Tell whether this runs in one of our images, which have only the model tasks."""
     return bool(os.environ.get("COLDFORGE_IN_IMAGE"))
+
+
+@contextmanager
+def docker_engine(yes: bool) -> Iterator[Callable[[], "docker.DockerClient"]]:
+    """Yield a function that connects to the user's Docker Engine, started if it is not running."""
+    from coldforge.host.docker_client import ensure_docker
+
+    opened: list[docker.DockerClient] = []
+
+    @functools.cache
+    def connect() -> "docker.DockerClient":
+        opened.append(ensure_docker(yes))
+        return opened[0]
+
+    try:
+        yield connect
+    finally:
+        for client in opened:
+            client.close()

@@ -80,10 +80,10 @@ def run_humaneval(  # noqa: PLR0913 - a flag each
 
 
 def _of_model(run: Run, asked: list[Problem], model: str) -> dict[str, Any]:
-    from coldforge.tasks._in_image import Inside, ask, flags_of
+    from coldforge.tasks._in_image import Inside, ask, flags
 
     folder = Path(model).resolve()
-    spelled = flags_of(
+    spelled = flags(
         model=folder, problems=run.problems, out=run.folder, samples=run.samples, limit=run.limit
     )
     work = Inside("samples", spelled, [folder, run.problems], [run.folder], yes=run.yes)
@@ -122,7 +122,7 @@ def _judged(run: Run, candidates: list[Candidate], results: Path) -> dict[str, A
     """Run the candidates without a verdict, and count."""
     from coldforge.image.containers.docker_engine import image_name
     from coldforge.image.containers.sandbox import Limits, run_programs
-    from coldforge.tasks._docker import docker_engine
+    from coldforge.tasks._command import docker_engine
     from coldforge.tasks.image import build_and_load
 
     limits = Limits()

@@ -1,16 +1,24 @@
-"""Run a task in an image: the same task with the same flags, on the user's folders."""
+"""Run a task in an image: the same task with the same flags, on the user's folders.
+
+On the host, the model tasks run themselves so.
+"""
 
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._docker import docker_engine
+from coldforge.tasks._command import YES, docker_engine, inside
 from coldforge.tasks.image import build_and_load
+
+HELP = {"json": "Print the result for programs.", "yes": YES}
+MODEL = "Model directory: config.json, safetensors, tokenizer."
+
 
 PYCACHE = Path("cache/pycache")
 """Below build/, one for each image: images hold no byte code, and compiling torch takes seconds."""
@@ -50,16 +58,47 @@ def ask(work: Inside) -> dict[str, Any]:
     return answer
 
 
-def flags_of(**options: object) -> list[str]:
+def flags(**options: object) -> list[str]:
     """Write options as Invoke reads them, `out=…` as --out=…; None and False are left out."""
-    flags: list[str] = []
+    spelled: list[str] = []
     for name, value in options.items():
-        spelled = f"--{name.replace('_', '-')}"
+        flag = f"--{name.replace('_', '-')}"
         if value is True:
-            flags.append(spelled)
+            spelled.append(flag)
         elif value is not None and value is not False and value != "":
-            flags.append(f"{spelled}={value}")
-    return flags
+            spelled.append(f"{flag}={value}")
+    return spelled
+
+
+def outside() -> bool:
+    """Tell whether this runs on the host, so that the image must be started."""
+    return not inside()
+
+
+def hand_over(
+    name: str, spelled: list[str], reads: list[Path], out: Path | None, yes: bool
+) -> None:
+    """Run the task in the image, which sees `reads` and may write beside `out`."""
+    run(Inside(name, spelled, reads, [out.parent] if out else [], yes=yes))
+
+
+@contextmanager
+def making(out: str, kind: str) -> Iterator[Path]:
+    """Yield a folder for the image to write; move the result to `out`."""
+    from coldforge.files.output import staged
+
+    with staged(Path(out), kind) as place:
+        yield place
+
+
+def full(path: str) -> str:
+    """Return an absolute path; an empty one stays empty."""
+    return str(Path(path).resolve()) if path else ""
+
+
+def given(*paths: str) -> list[Path]:
+    """List the paths that were given, absolute."""
+    return [Path(path).resolve() for path in paths if path]
 
 
 def _run(work: Inside, out: Callable[[bytes], object]) -> int:

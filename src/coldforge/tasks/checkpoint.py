@@ -9,7 +9,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from coldforge.tasks._command import emit, everywhere, task
-from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, making, outside
+from coldforge.tasks._in_image import HELP, MODEL, flags, full, given, hand_over, making, outside
 
 
 @partial(task, help={"one": MODEL, "other": "Another model directory.", "json": HELP["json"]})

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._command import emit, task
-from coldforge.tasks._docker import YES, docker_engine
+from coldforge.tasks._command import YES, docker_engine, emit, task
 
 if TYPE_CHECKING:
     from coldforge.deploy.fleet import Outcome

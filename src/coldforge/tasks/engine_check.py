@@ -10,7 +10,7 @@ from invoke.context import Context
 
 from coldforge.engine.tensorrt_llm.loader.registry import release_names
 from coldforge.tasks._command import emit, task
-from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, outside
+from coldforge.tasks._in_image import HELP, MODEL, flags, full, given, hand_over, outside
 
 
 def _either(names: list[str]) -> str:

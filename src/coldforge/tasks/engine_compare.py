@@ -9,7 +9,7 @@ from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
 from coldforge.tasks._command import emit, task
-from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, outside
+from coldforge.tasks._in_image import HELP, MODEL, flags, full, given, hand_over, outside
 
 
 @partial(

@@ -7,7 +7,7 @@ from invoke.context import Context
 
 from coldforge.engine.backend import PREDICTED, choices
 from coldforge.tasks._command import emit, task
-from coldforge.tasks._model_flags import HELP
+from coldforge.tasks._in_image import HELP
 
 GIB = 1024**3
 

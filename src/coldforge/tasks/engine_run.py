@@ -11,7 +11,7 @@ from invoke.context import Context
 
 from coldforge.errors import ColdforgeError
 from coldforge.tasks._command import emit, task
-from coldforge.tasks._model_flags import HELP, flags, full, outside
+from coldforge.tasks._in_image import HELP, flags, full, outside
 
 STREAM = "-"
 

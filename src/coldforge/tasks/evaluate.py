@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from coldforge.tasks._command import emit, everywhere, task
-from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, outside
+from coldforge.tasks._in_image import HELP, MODEL, flags, full, given, hand_over, outside
 
 if TYPE_CHECKING:
     from coldforge.evaluate.gate import Condition, Measure

@@ -5,8 +5,7 @@ from functools import partial
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, on_host, task
-from coldforge.tasks._docker import YES
+from coldforge.tasks._command import YES, emit, on_host, task
 
 
 @partial(

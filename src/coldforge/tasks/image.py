@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from invoke.collection import Collection
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, on_host, task
-from coldforge.tasks._docker import YES, docker_engine
+from coldforge.tasks._command import YES, docker_engine, emit, on_host, task
 from coldforge.tasks.deploy import install, push, rollback
 from coldforge.tasks.evidence import attest, evidence, kept
 

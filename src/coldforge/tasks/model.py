@@ -9,7 +9,7 @@ from invoke.context import Context
 from coldforge.demo.architectures import KINDS, check_kind
 from coldforge.demo.recipe import Recipe
 from coldforge.tasks._command import emit, everywhere, task
-from coldforge.tasks._model_flags import HELP, flags, hand_over, making, outside
+from coldforge.tasks._in_image import HELP, flags, hand_over, making, outside
 
 
 def _described(name: str) -> str:

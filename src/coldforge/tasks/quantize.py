@@ -12,7 +12,7 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
 from coldforge.tasks._command import emit, everywhere, task
-from coldforge.tasks._model_flags import HELP, MODEL, flags, full, given, hand_over, making, outside
+from coldforge.tasks._in_image import HELP, MODEL, flags, full, given, hand_over, making, outside
 
 if TYPE_CHECKING:
     from coldforge.quantize.settings import Setting

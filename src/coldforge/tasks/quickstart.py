@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from coldforge.tasks._command import emit, on_host, task
-from coldforge.tasks._docker import YES
+from coldforge.tasks._command import YES, emit, on_host, task
 from coldforge.tasks._memo import CachedTasks, Result, Seconds
 
 if TYPE_CHECKING:

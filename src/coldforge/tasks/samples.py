@@ -5,7 +5,7 @@ from functools import partial
 from invoke.context import Context
 
 from coldforge.tasks._command import emit, in_image, task
-from coldforge.tasks._model_flags import HELP, MODEL
+from coldforge.tasks._in_image import HELP, MODEL
 
 
 @partial(

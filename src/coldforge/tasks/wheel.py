@@ -7,8 +7,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.tasks._command import emit, on_host, task
-from coldforge.tasks._docker import YES, docker_engine
+from coldforge.tasks._command import YES, docker_engine, emit, on_host, task
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.checkpoint.formats.format import Width
 from coldforge.checkpoint.formats.registry import find_format, format_of, formats
-from coldforge.engine.memory.widths import widths_of
+from coldforge.engine.memory.outline import widths_of
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.model.checkpoints.inspect import run_inspect
 from tests.model.door import grown

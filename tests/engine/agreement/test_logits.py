@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
-from coldforge.engine.agreement.feeds import DECODE, PREFILL, feeds, run
-from coldforge.engine.agreement.logits import compare_logits
+from coldforge.engine.agreement.logits import DECODE, PREFILL, compare_logits, feeds, run
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import Dimensions, read_dimensions
 from tests.engine.onnxruntime.graph.rig import decoder, exported

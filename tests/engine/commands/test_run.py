@@ -8,7 +8,7 @@ import pytest
 from coldforge.engine.commands import run as verb
 from coldforge.engine.commands.run import run_run
 from coldforge.errors import ColdforgeError
-from tests.engine.generate.rig import Adder, Letters, folder
+from tests.engine.rig import Adder, Letters, folder
 
 PROMPTS = ["ab", "c", "bb", "abc", "d", "cc", "j", "aab", "b", "ca"]
 

@@ -4,10 +4,9 @@ from typing import Any
 
 from coldforge.engine.backend import PREDICTED, find_backend
 from coldforge.engine.commands.memory import complete, predict
-from coldforge.engine.memory.outline import Outline
+from coldforge.engine.memory.outline import Outline, asked_widths, widths_of
 from coldforge.engine.memory.prediction import Prediction
 from coldforge.engine.memory.settings import MemorySettings
-from coldforge.engine.memory.widths import asked_widths, widths_of
 from coldforge.model.families.dimensions import dimensions
 
 CODELLAMA_34B = {

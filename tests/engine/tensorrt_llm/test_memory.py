@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.engine.memory.cards import choose, read_cards
+from coldforge.engine.memory.prediction import choose, read_cards
 from coldforge.engine.tensorrt_llm.memory import CUBLAS, RESERVE
 from coldforge.errors import ColdforgeError
 from tests.engine.memory.models import CODELLAMA_34B, GPT2, LLAMA2_7B, predicted

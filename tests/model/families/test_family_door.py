@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
-from coldforge.engine.memory.outline import Outline
-from coldforge.engine.memory.widths import widths_of
+from coldforge.engine.memory.outline import Outline, widths_of
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.blocks import block_tensors, linear_inputs, unknown_layers
 from coldforge.model.families.dimensions import dimensions

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coldforge.report.page.formatting import form
-from coldforge.report.page.model import Column, Command, Figure, Page, Section, Step, Table
+from coldforge.report.page.model import (
+    Column,
+    Figure,
+    FlowStep,
+    Page,
+    RebuildCommand,
+    Section,
+    Table,
+)
 from coldforge.report.render.html import html
 from coldforge.report.report import compose
 from coldforge.report.results.gather import gather
@@ -143,7 +151,7 @@ def test_names_are_never_markup(name: str) -> None:
     table = Table("t", name, columns, [{"a": name, "b": name}], split="a", folded=True)
     section = Section(
         "s", name, name, [Figure(name, "text", name, name, name, "text", name)],
-        [Step(name, name, note=name)], tables=[table], commands=[Command(name, name)],
+        [FlowStep(name, name, note=name)], tables=[table], commands=[RebuildCommand(name, name)],
     )  # fmt: skip
     reading = read(html(Page(name, name, [section])))
     assert [tag for tag, _ in reading.tags].count("script") == 1

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coldforge.report.page.formatting import form
-from coldforge.report.page.model import Column, Command, Page, Section, Table
+from coldforge.report.page.model import Column, Page, RebuildCommand, Section, Table
 from coldforge.report.render.markdown import markdown, plain
 from coldforge.report.report import compose
 from coldforge.report.results.gather import gather
@@ -57,7 +57,7 @@ def test_markdown_s_special_characters_are_escaped(name: str) -> None:
 
 @given(st.text(alphabet="`a\n", min_size=1))
 def test_a_command_does_not_leave_its_fence(text: str) -> None:
-    page = Page("t", "l", [Section("s", "S", commands=[Command("c", text)])])
+    page = Page("t", "l", [Section("s", "S", commands=[RebuildCommand("c", text)])])
     lines = markdown(page).split("\n")
     first = next(at for at, line in enumerate(lines) if line.endswith("sh"))
     fence = lines[first].removesuffix("sh")

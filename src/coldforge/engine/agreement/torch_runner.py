@@ -6,8 +6,7 @@ from typing import Any
 from polygraphy.backend.base import BaseRunner
 from polygraphy.common import TensorMetadata
 
-from coldforge.engine.agreement.feeds import Feed, run
-from coldforge.engine.agreement.logits import LOGITS
+from coldforge.engine.agreement.logits import LOGITS, Feed, run
 from coldforge.engine.onnxruntime.graph.export import cache_names
 from coldforge.model.families.dimensions import Dimensions
 

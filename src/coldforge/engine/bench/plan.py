@@ -1,14 +1,62 @@
-"""What a bench measures, checked before anything is loaded."""
+"""What a bench measures, engines and a grid of lengths; checked before anything is loaded."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from coldforge.engine.bench.grid import Lengths, parse_grid, refuse_long
 from coldforge.engine.card import Engine, read_engine
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import read_dimensions
 
+Lengths = tuple[int, int]
+"""Tokens in, tokens out."""
 SEED = 0
+
+
+def parse_grid(text: str) -> list[Lengths]:
+    """Read `in,out;in,out`; raise ColdforgeError for another syntax, or a cell given twice.
+
+    Spelled as TensorRT-LLM's benchmarks/python spells --input_output_len.
+    """
+    cells = [_cell(part) for part in text.split(";") if part.strip()]
+    if not cells or len(set(cells)) < len(cells):
+        what = "is empty" if not cells else "names a cell twice"
+        raise ColdforgeError(f"--grid {text!r} {what}", 'write --grid "2048,1024;128,128"')
+    return cells
+
+
+def refuse_long(cells: list[Lengths], positions: int, name: str) -> None:
+    """Raise ColdforgeError if a cell is longer than an engine's context; hint at what fits."""
+    long = [cell for cell in cells if sum(cell) > positions]
+    if not long:
+        return
+    tokens_in, tokens_out = max(long, key=sum)
+    largest = max((cell for cell in cells if sum(cell) <= positions), key=sum, default=None)
+    fits = (
+        f"{largest[0]},{largest[1]} of the grid fits" if largest else _fitting(long[0], positions)
+    )
+    raise ColdforgeError(
+        f"{tokens_in},{tokens_out} does not fit {name}: it takes {positions} tokens, in and out",
+        f"{fits}; leave longer ones out",
+    )
+
+
+def _fitting(cell: Lengths, positions: int) -> str:
+    """Name the largest cell that splits the whole context as `cell` splits its own."""
+    tokens_in = min(max(1, positions * cell[0] // sum(cell)), positions - 1)
+    return f"{tokens_in},{positions - tokens_in} would fit"
+
+
+def _cell(part: str) -> Lengths:
+    numbers = part.split(",")
+    try:
+        tokens_in, tokens_out = (int(number) for number in numbers)
+    except ValueError:
+        tokens_in = tokens_out = 0
+    if tokens_in < 1 or tokens_out < 1:
+        raise ColdforgeError(
+            f"--grid: {part.strip()!r} is not a pair of lengths", 'write --grid "2048,1024;128,128"'
+        )
+    return tokens_in, tokens_out
 
 
 @dataclass(frozen=True)
@@ -26,7 +74,7 @@ class Measuring:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchPlan:
     """Engines, and a grid that fits their contexts."""
 
     engines: tuple[Engine, ...]
@@ -37,7 +85,7 @@ class Plan:
     asked: Measuring
 
 
-def plan(folders: list[str], asked: Measuring) -> Plan:
+def plan(folders: list[str], asked: Measuring) -> BenchPlan:
     """Check engines and numbers; raise ColdforgeError if something cannot be measured."""
     if asked.repeats < 1 or asked.batch_size < 1 or asked.warmup < 0 or asked.threads < 0:
         raise ColdforgeError(
@@ -54,7 +102,7 @@ def plan(folders: list[str], asked: Measuring) -> Plan:
     for size, name in zip(sizes, names, strict=True):
         refuse_long(cells, size.positions, name)
     vocab = min(size.vocab for size in sizes)
-    return Plan(engines, names, tuple(cells), vocab, asked)
+    return BenchPlan(engines, names, tuple(cells), vocab, asked)
 
 
 def _names(folders: list[Path]) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from typing import Any
 
 from coldforge.engine.backend import Runner
 from coldforge.engine.bench import process_memory
-from coldforge.engine.bench.nvml import GpuMemory
+from coldforge.engine.bench.process_memory import GpuMemory
 from coldforge.engine.card import read_engine
-from coldforge.engine.generate.load import load_libraries, open_runner, refuse_damaged
+from coldforge.engine.generate import load_libraries, open_runner, refuse_damaged
 from coldforge.evaluate.workers.worker_main import serve_here
 
 

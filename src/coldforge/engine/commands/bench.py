@@ -8,11 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from coldforge.engine.backend import cores, runtimes
 from coldforge.engine.bench import csv, process_memory
-from coldforge.engine.bench.grid import Lengths
-from coldforge.engine.bench.plan import SEED, Measuring, Plan, plan
+from coldforge.engine.bench.plan import SEED, BenchPlan, Lengths, Measuring, plan
 from coldforge.engine.bench.timing import PERCENTILES, base_of, speeds, speedups
-from coldforge.engine.runtimes import cores, runtimes
 from coldforge.errors import ColdforgeError
 from coldforge.evaluate.workers.worker import Worker, in_turn, start_workers
 from coldforge.files.atomic import write_file
@@ -59,7 +58,7 @@ def refuse_file(out: str) -> None:
         raise ColdforgeError(f"{out} is not a directory", "name another --out")
 
 
-def _cell(workers: list[Worker], planned: Plan, cell: Lengths) -> list[Result]:
+def _cell(workers: list[Worker], planned: BenchPlan, cell: Lengths) -> list[Result]:
     """Let every engine answer the same prompts; return what each measured after the warm-up."""
     (tokens_in, count), asked = cell, planned.asked
     drawn = prompts(planned.vocab, tokens_in, asked.batch_size, SEED)
@@ -84,7 +83,7 @@ def _measured(cell: Lengths, requests: list[Result], batch_size: int) -> Result:
     }
 
 
-def _engines(planned: Plan, loads: list[Result], cells: list[list[Result]]) -> list[Result]:
+def _engines(planned: BenchPlan, loads: list[Result], cells: list[list[Result]]) -> list[Result]:
     """List the engines with their cells, each compared with the same baseline."""
     engines = [
         {
@@ -120,7 +119,7 @@ def _memory(load: Result, cells: list[Result]) -> Result:
     }
 
 
-def _protocol(planned: Plan, cells: list[list[Result]]) -> Result:
+def _protocol(planned: BenchPlan, cells: list[list[Result]]) -> Result:
     asked = planned.asked
     reset = all(one["reset"] for row in cells for one in row)
     return {

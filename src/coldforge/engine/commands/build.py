@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
-from coldforge.engine.backend import BUILT, complete, find_backend
+from coldforge.engine.backend import BUILT, complete, find_backend, runtimes
 from coldforge.engine.card import ENGINE, write_engine
-from coldforge.engine.runtimes import runtimes
 from coldforge.files.output import whole
 from coldforge.model.card_facts import circumstances, refuse_changed
 

@@ -1,28 +1,34 @@
-"""Compare an engine with the checkpoint it was built of: logits, and the tokens that follow."""
+"""Compare an engine with the checkpoint it was built of: logits, and the tokens that follow.
+
+Prompts are the beginnings of held-out texts, of several lengths.
+"""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.engine.agreement.comparison import TORCH, Compared, Comparison
-from coldforge.engine.agreement.held_out_prompts import cut_prompts
-from coldforge.engine.backend import find_backend
+from coldforge.engine.backend import find_backend, runtimes
 from coldforge.engine.card import read_engine
-from coldforge.engine.generate.load import load_libraries, refuse_damaged
-from coldforge.engine.runtimes import runtimes
+from coldforge.engine.generate import load_libraries, refuse_damaged
 from coldforge.errors import ColdforgeError
+from coldforge.evaluate.perplexity import first_tokens
 from coldforge.evaluate.protocol import evaluation_corpus
 from coldforge.model.card_facts import circumstances, refuse_changed
+from coldforge.model.corpus import Corpus
 from coldforge.model.families.dimensions import dimensions
 from coldforge.model.runtime import prepare
-from coldforge.model.tokens import ModelTokens
+from coldforge.model.tokens import ModelTokens, Tokens
 
 LOSSLESS = 1e-4
 """Largest difference of a logit where only the order of sums differs; the demo models of
 all families, in four bits, show an eighth of it."""
 INT8_INPUTS = 0.25
 """The same where the inputs of linear layers are rounded to int8; they show less than half."""
+LENGTHS = (64, 2, 33, 17)
+"""Tokens of the prompts, in turn; short, because each token gives a row of logits."""
 
 
 def run_compare(  # noqa: PLR0913 - a flag each
@@ -102,3 +108,40 @@ def _refuse_other_tokens(compared: Compared, words: ModelTokens) -> None:
             f"the tokenizers of {compared.original.folder} and {compared.checkpoint.folder} differ",
             "name the checkpoint's origin",
         )
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Token ids, and the facts that identify them."""
+
+    ids: list[list[int]]
+    facts: dict[str, Any]
+
+
+def cut_prompts(tokens: Tokens, corpus: Corpus, count: int, most: int) -> Prompts:
+    """Cut `count` prompts of at most `most` tokens from a corpus, without overlap.
+
+    Raise ColdforgeError where there is no room for any, or no text.
+    """
+    length = min(LENGTHS[0], most)
+    if length < 2 or count < 1:
+        raise ColdforgeError(
+            "no prompt of two tokens or more is left",
+            "choose fewer --tokens, and --prompts of 1 or more",
+        )
+    encoded = (tokens.encode([text])[0] for text in corpus.texts)
+    stream = first_tokens(encoded, tokens.end, count * length)
+    starts = range(0, len(stream) - length + 1, length)[:count]
+    ids = [
+        stream[at : at + min(length, LENGTHS[place % len(LENGTHS)])]
+        for place, at in enumerate(starts)
+    ]
+    if not ids:
+        raise ColdforgeError(f"the text has {len(stream)} tokens, a prompt {length}", "add text")
+    facts = {
+        "corpus": corpus.name,
+        "corpus_digest": corpus.digest,
+        "lengths": [len(item) for item in ids],
+        "tokenizer": tokens.digest,
+    }
+    return Prompts(ids, facts)

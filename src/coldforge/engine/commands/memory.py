@@ -9,11 +9,15 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
 from coldforge.engine.backend import PREDICTED, Backend, find_backend
-from coldforge.engine.memory.cards import Card, choose, read_cards
-from coldforge.engine.memory.outline import Outline
-from coldforge.engine.memory.prediction import Prediction
+from coldforge.engine.memory.outline import (
+    Outline,
+    Widths,
+    asked_widths,
+    measured_widths,
+    widths_of,
+)
+from coldforge.engine.memory.prediction import CardMemory, Prediction, choose, read_cards
 from coldforge.engine.memory.settings import MemorySettings, lengths
-from coldforge.engine.memory.widths import Widths, asked_widths, measured_widths, widths_of
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import dimensions
 
@@ -77,7 +81,7 @@ def _widths(path: Path, config: Mapping[str, Any]) -> Widths:
     return widths_of(Checkpoint(folder, dict(config), ()).quantization)
 
 
-def _cards(backend: Backend, name: str) -> list[Card]:
+def _cards(backend: Backend, name: str) -> list[CardMemory]:
     """List what an engine could run on: GPUs, or this machine."""
     if backend.on_card:
         return choose(read_cards(), name)
@@ -86,7 +90,7 @@ def _cards(backend: Backend, name: str) -> list[Card]:
             f"an engine of {backend.name} runs in the machine's memory, not on a card",
             "leave --card out",
         )
-    return [Card("this machine", os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
+    return [CardMemory("this machine", os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
 
 
 def complete(outline: Outline, settings: MemorySettings) -> MemorySettings:

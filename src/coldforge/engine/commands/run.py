@@ -10,9 +10,7 @@ from typing import Any, TypeVar
 
 from coldforge.engine.backend import Runner
 from coldforge.engine.card import Engine, read_engine
-from coldforge.engine.generate.answer import Answer, answer, room, stream_answer
-from coldforge.engine.generate.load import load_runner
-from coldforge.engine.generate.prompt_file import read_prompts
+from coldforge.engine.generate import Answer, answer, load_runner, read_prompts, room, stream_answer
 from coldforge.errors import ColdforgeError
 from coldforge.files.jsonlines import appending, read_lines
 from coldforge.model.card_facts import circumstances

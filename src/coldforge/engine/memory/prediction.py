@@ -1,9 +1,40 @@
-"""What is predicted, and how it compares with cards."""
+"""What is predicted, and how it compares with the cards that are known."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from coldforge.engine.memory.cards import Card
+from coldforge.errors import UnknownNameError
+from coldforge.tomlfile import read_toml
+
+MIB = 1024**2
+
+
+@dataclass(frozen=True)
+class CardMemory:
+    """Something an engine must fit on."""
+
+    name: str
+    usable: int
+    """Bytes."""
+
+
+def read_cards() -> list[CardMemory]:
+    """Read the cards that we know, the smallest first."""
+    table = read_toml(Path(__file__).with_name("cards.toml"), dict[str, int])
+    return sorted((CardMemory(name, size * MIB) for name, size in table.items()), key=_order)
+
+
+def choose(cards: list[CardMemory], name: str) -> list[CardMemory]:
+    """Pick one by its name, whatever its case; all without a name. Raise UnknownNameError."""
+    found = [card for card in cards if not name or card.name.lower() == name.lower()]
+    if not found:
+        raise UnknownNameError("card", name, [card.name for card in cards])
+    return found
+
+
+def _order(card: CardMemory) -> tuple[int, str]:
+    return card.usable, card.name
 
 
 @dataclass(frozen=True)
@@ -44,7 +75,7 @@ class Prediction:
             **({"resident": self.resident} if self.resident else {}),
         }
 
-    def on(self, cards: list[Card]) -> list[dict[str, Any]]:
+    def on(self, cards: list[CardMemory]) -> list[dict[str, Any]]:
         """Say for each card whether it fits."""
         return [
             {

@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from coldforge.engine.backend import cores
 from coldforge.engine.onnxruntime.graph.genai_config import FILE
 from coldforge.engine.onnxruntime.graph.graph import GRAPH
-from coldforge.engine.runtimes import cores
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.dimensions import read_dimensions
 

@@ -6,8 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 from coldforge.engine.backend import BuildsOnHost, backends, complete
-from coldforge.engine.bench.grid import parse_grid
-from coldforge.engine.bench.plan import Measuring
+from coldforge.engine.bench.plan import Measuring, parse_grid
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.evaluate.evaluate import LIMIT
 from coldforge.experiments.survey.evaluation import EvaluationProtocol

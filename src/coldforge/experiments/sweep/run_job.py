@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
+from coldforge.engine.backend import runtimes
 from coldforge.engine.card import read_engine
-from coldforge.engine.runtimes import runtimes
 from coldforge.errors import ColdforgeError
 from coldforge.experiments.sweep.folder import exclusive
 from coldforge.experiments.sweep.job import FORMAT, Job

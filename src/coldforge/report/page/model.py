@@ -98,7 +98,7 @@ class Figure(msgspec.Struct, omit_defaults=True):
     note: str = ""
 
 
-class Step(msgspec.Struct, omit_defaults=True):
+class FlowStep(msgspec.Struct, omit_defaults=True):
     """One step of a flow."""
 
     title: str
@@ -107,7 +107,7 @@ class Step(msgspec.Struct, omit_defaults=True):
     note: str = ""
 
 
-class Command(msgspec.Struct, omit_defaults=True):
+class RebuildCommand(msgspec.Struct, omit_defaults=True):
     """A command to run."""
 
     title: str
@@ -121,10 +121,10 @@ class Section(msgspec.Struct, omit_defaults=True):
     title: str
     lead: str = ""
     figures: list[Figure] = []
-    steps: list[Step] = []
+    steps: list[FlowStep] = []
     charts: list[Chart] = []
     tables: list[Table] = []
-    commands: list[Command] = []
+    commands: list[RebuildCommand] = []
 
     def table(self, name: str) -> Table:
         """Return a table by its id."""

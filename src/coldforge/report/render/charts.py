@@ -3,11 +3,10 @@
 from functools import partial
 
 from coldforge.charts.axis import Axis
-from coldforge.charts.bars import Group, grouped_bars
+from coldforge.charts.bars import Group, grouped_bars, stacked_bars
 from coldforge.charts.drawing import Caption, Reference
 from coldforge.charts.heatmap import Cell, heatmap
-from coldforge.charts.intervals import Estimate, intervals
-from coldforge.charts.stacked_bars import stacked_bars
+from coldforge.charts.intervals import IntervalRow, intervals
 from coldforge.report.page.formatting import SUPERSCRIPT, form, minus
 from coldforge.report.page.model import Chart, Row, Section, Table, Value
 
@@ -54,7 +53,7 @@ def _interval(chart: Chart, table: Table) -> str:
     column = table.column(key)
     bounds = column.low, column.high
     rows = [
-        Estimate(_label(chart, row), value, *(number(row.get(one)) for one in bounds))
+        IntervalRow(_label(chart, row), value, *(number(row.get(one)) for one in bounds))
         for row in table.rows
         if (value := number(row.get(key))) is not None
     ]

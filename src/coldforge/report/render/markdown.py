@@ -4,7 +4,16 @@ import re
 from collections.abc import Iterator, Sequence
 
 from coldforge.report.page.formatting import WORDS, form
-from coldforge.report.page.model import Column, Command, Figure, Page, Row, Section, Step, Table
+from coldforge.report.page.model import (
+    Column,
+    Figure,
+    FlowStep,
+    Page,
+    RebuildCommand,
+    Row,
+    Section,
+    Table,
+)
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$!])")
 FIGURE = (False, True, True, True, False)
@@ -51,7 +60,7 @@ def _figure(item: Figure) -> str:
     return _row([plain(item.title), *map(plain, [*values, change, item.note])])
 
 
-def _step(step: Step) -> str:
+def _step(step: FlowStep) -> str:
     took = f" {form(step.value, step.kind)}" if step.value is not None else ""
     return plain(f"{step.title.lower()}{took}{f' ({step.note})' if step.note else ''}")
 
@@ -87,7 +96,7 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _command(command: Command) -> Iterator[str]:
+def _command(command: RebuildCommand) -> Iterator[str]:
     """Fence a command with more backticks than it contains."""
     most = max(map(len, TICKS.findall(command.text)), default=0)
     fence = "`" * max(3, most + 1)

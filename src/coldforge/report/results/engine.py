@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from coldforge.report.page.formatting import form
-from coldforge.report.results.result import Result
+from coldforge.report.results.model import Result
 
 
 class Percentiles(msgspec.Struct):
@@ -18,7 +18,7 @@ class Percentiles(msgspec.Struct):
     p99: float | None = None
 
 
-class Cell(msgspec.Struct):
+class BenchCell(msgspec.Struct):
     """One engine at one point of the grid."""
 
     input_len: int
@@ -58,7 +58,7 @@ class BenchedEngine(msgspec.Struct):
     """One engine of a bench."""
 
     name: str
-    cells: list[Cell]
+    cells: list[BenchCell]
     backend: str = ""
     precision: str = ""
     digest: str | None = None
@@ -112,7 +112,7 @@ class Bench(Result):
         return next(plain, engines[0])
 
 
-class Built(Result):
+class BuiltEngine(Result):
     """An engine: its card, or what building it printed."""
 
     backend: str
@@ -128,7 +128,7 @@ class Built(Result):
     """The release's commands, from a dry run."""
 
 
-class Card(msgspec.Struct):
+class CardFit(msgspec.Struct):
     """A GPU, and whether an engine fits its memory."""
 
     name: str
@@ -152,7 +152,7 @@ class MemoryPrediction(Result):
     max_batch_size: int | None = None
     max_input_len: int | None = None
     max_output_len: int | None = None
-    cards: list[Card] = msgspec.field(default_factory=list)
+    cards: list[CardFit] = msgspec.field(default_factory=list)
     formula: dict[str, str] = msgspec.field(default_factory=dict)
 
 

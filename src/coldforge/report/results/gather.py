@@ -14,15 +14,21 @@ from coldforge.errors import ColdforgeError
 from coldforge.files.digest import sha256_json
 from coldforge.files.output import CARD
 from coldforge.report.page.model import LeftOut, Source
-from coldforge.report.results.engine import Bench, Built, LoaderCheck, MemoryPrediction
-from coldforge.report.results.many import Survey, Sweep
-from coldforge.report.results.model import Compared, Evaluated, HumanEval, Quantised
-from coldforge.report.results.result import Result
+from coldforge.report.results.engine import Bench, BuiltEngine, LoaderCheck, MemoryPrediction
+from coldforge.report.results.model import (
+    Compared,
+    Evaluated,
+    HumanEval,
+    Quantised,
+    Result,
+    Survey,
+    Sweep,
+)
 
 TASKS: dict[str, type[Result]] = {
     "bench": Bench,
     "compare": Compared,
-    "engine.build": Built,
+    "engine.build": BuiltEngine,
     "engine.check": LoaderCheck,
     "engine.memory": MemoryPrediction,
     "evaluate": Evaluated,

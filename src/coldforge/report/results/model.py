@@ -1,10 +1,18 @@
-"""Results about checkpoints: how they were quantised, their accuracy and speed."""
+"""Results about checkpoints, one or many: how they were quantised, their accuracy and speed."""
 
 from typing import Any
 
 import msgspec
 
-from coldforge.report.results.result import Interval, Result
+Interval = tuple[float, float] | None
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """The fields that every result may have."""
+
+    image: str | None = None
+    versions: dict[str, Any] = msgspec.field(default_factory=dict)
+    seconds: float | None = None
 
 
 class EvaluationProtocol(msgspec.Struct):
@@ -87,7 +95,7 @@ class Sensitivity(msgspec.Struct):
     predicted_kl: float | None = None
 
 
-class Calibration(msgspec.Struct):
+class CalibrationFacts(msgspec.Struct):
     """The calibration set."""
 
     digest: str = ""
@@ -105,7 +113,7 @@ class Quantised(Result):
     method: str
     model_digest: str
     parameters: dict[str, Any] = msgspec.field(default_factory=dict)
-    calibration: Calibration | None = None
+    calibration: CalibrationFacts | None = None
     seed: int = 0
     disk_bytes: int | None = None
     linear_bytes: int | None = None
@@ -146,3 +154,58 @@ class Compared(Result):
     quantised: Side
     equal_tokens: int | None = None
     protocol: CompareProtocol = msgspec.field(default_factory=CompareProtocol)
+
+
+class SurveyEstimate(msgspec.Struct):
+    """A value and its bounds."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+class Way(msgspec.Struct):
+    """One way of quantising a model, in a survey."""
+
+    way: str
+    status: str = "made"
+    why: str = ""
+    digest: str | None = None
+    bits_per_weight: float | None = None
+    disk_bytes: int | None = None
+    seconds: float | None = None
+    peak_rss_bytes: int | None = None
+    perplexity: SurveyEstimate | None = None
+    kl: SurveyEstimate | None = None
+    top1_agreement: SurveyEstimate | None = None
+
+
+class SurveyedModel(msgspec.Struct):
+    """One model of a survey."""
+
+    name: str
+    ways: list[Way]
+
+
+class Survey(Result):
+    """Models, each quantised in many ways."""
+
+    models: list[SurveyedModel]
+
+
+class SweepCell(msgspec.Struct):
+    """One cell of a sweep; steps that failed are None."""
+
+    model: str
+    method: str = ""
+    backend: str | None = None
+    quantize: dict[str, Any] | None = None
+    evaluate: dict[str, Any] | None = None
+    bench: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+
+
+class Sweep(Result):
+    """Models, methods and backends in every combination."""
+
+    cells: list[SweepCell]

@@ -1,13 +1,18 @@
-"""Everything that a folder of results says about each checkpoint, joined by digests."""
+"""Everything that a folder of results says about each checkpoint, joined by digests.
+
+Benches of one engine each are joined if they were measured alike.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from coldforge.report.results.benches import benches_of
+import msgspec
+
+from coldforge.files.digest import sha256_json
 from coldforge.report.results.engine import Bench, BenchedEngine
-from coldforge.report.results.gather import Runs
+from coldforge.report.results.gather import Found, Runs
 from coldforge.report.results.model import Compared, Evaluated, HumanEval, Quantised, Side
 
 SHORT = 8
@@ -127,3 +132,31 @@ def _name(found: Models) -> None:
 
 def _base(path: str) -> str:
     return PurePath(path).name
+
+
+def benches_of(runs: Runs) -> list[Bench]:
+    """List the benches that measured anything."""
+    alike: dict[str, list[Found[Bench]]] = {}
+    for item in runs.of(Bench):
+        if any(engine.cells for engine in item.result.engines):
+            single = len(item.result.engines) == 1
+            alike.setdefault(_conditions(item.result) if single else item.path, []).append(item)
+    return [_join(items) for items in alike.values()]
+
+
+def _conditions(bench: Bench) -> str:
+    """Identify how and on which device a bench measured."""
+    return sha256_json(msgspec.to_builtins([bench.protocol, bench.device]))
+
+
+def _join(items: list[Found[Bench]]) -> Bench:
+    """Join several benches; engines of the same name are named by their files."""
+    if len(items) == 1:
+        return items[0].result
+    count = Counter(item.result.engines[0].name for item in items)
+    engines = []
+    for item in items:
+        (engine,) = item.result.engines
+        name = engine.name if count[engine.name] == 1 else item.name.removesuffix("-bench")
+        engines.append(msgspec.structs.replace(engine, name=name))
+    return msgspec.structs.replace(items[0].result, engines=engines, apart=True)

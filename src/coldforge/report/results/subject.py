@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from coldforge.report.page.formatting import form
 from coldforge.report.page.model import Figure
-from coldforge.report.results.engine import Bench, BenchedEngine, Cell
+from coldforge.report.results.engine import Bench, BenchCell, BenchedEngine
 from coldforge.report.results.gather import Runs
 from coldforge.report.results.models import Model, Models
 
@@ -84,7 +84,7 @@ def _disk(model: Model, original: Model | None) -> Figure | None:
     return Figure("On disk", "bytes", after, before, change, "change", model.how)
 
 
-def fastest(model: Model) -> tuple[Bench, BenchedEngine, Cell] | None:
+def fastest(model: Model) -> tuple[Bench, BenchedEngine, BenchCell] | None:
     """Find the largest speed-up of the model's engines, if possible without int8 activations."""
     known = [
         (bench, engine, cell)
@@ -138,7 +138,7 @@ def _memory(model: Model, original: Model | None) -> Figure | None:
     return None
 
 
-def _same_cell(engine: BenchedEngine, cell: Cell) -> Cell | None:
+def _same_cell(engine: BenchedEngine, cell: BenchCell) -> BenchCell | None:
     return next((item for item in engine.cells if item.place == cell.place), None)
 
 

@@ -1,10 +1,9 @@
 """Memory of engines: measured, and predicted for cards."""
 
 from coldforge.report.page.model import Chart, Column, Mark, Row, Section, Table
-from coldforge.report.results.benches import benches_of
 from coldforge.report.results.engine import Bench, BenchedEngine, LoaderCheck, MemoryPrediction
 from coldforge.report.results.gather import Runs
-from coldforge.report.results.models import Models
+from coldforge.report.results.models import Models, benches_of
 from coldforge.report.sections import SectionMaker
 
 PARTS = {"weights": "Weights", "kv": "KV cache", "workspace": "Workspace"}

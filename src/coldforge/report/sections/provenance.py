@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from coldforge.report.page.model import Column, Row, Section, Table
-from coldforge.report.results.engine import Bench, BenchedEngine, Built
+from coldforge.report.results.engine import Bench, BenchedEngine, BuiltEngine
 from coldforge.report.results.gather import Runs
 from coldforge.report.results.model import Quantised
 from coldforge.report.results.models import Models
@@ -72,18 +72,20 @@ def _engines(runs: Runs, models: Models) -> Table:
 
 
 def _built(runs: Runs) -> Iterator[tuple[str, Row]]:
-    measured: list[tuple[str, BenchedEngine | Built]]
+    measured: list[tuple[str, BenchedEngine | BuiltEngine]]
     measured = [(engine.name, engine) for item in runs.of(Bench) for engine in item.result.engines]
-    built = [(item.name.removeprefix("engine.build-"), item.result) for item in runs.of(Built)]
+    built = [
+        (item.name.removeprefix("engine.build-"), item.result) for item in runs.of(BuiltEngine)
+    ]
     for name, engine in [*measured, *built]:
-        release = f" {engine.release}" if isinstance(engine, Built) and engine.release else ""
+        release = f" {engine.release}" if isinstance(engine, BuiltEngine) and engine.release else ""
         yield (
             name,
             {
                 "digest": engine.digest,
                 "backend": f"{engine.backend}{release}",
                 "precision": engine.precision,
-                "commit": engine.commit if isinstance(engine, Built) else None,
+                "commit": engine.commit if isinstance(engine, BuiltEngine) else None,
                 "checkpoint": engine.checkpoint,
                 "disk": engine.disk_bytes,
             },

@@ -8,12 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 from coldforge.quantize.registry import all_settings
-from coldforge.report.page.model import Command, Section
-from coldforge.report.results.benches import benches_of
-from coldforge.report.results.engine import Bench, Built
+from coldforge.report.page.model import RebuildCommand, Section
+from coldforge.report.results.engine import Bench, BuiltEngine
 from coldforge.report.results.gather import Runs
-from coldforge.report.results.model import Calibration
-from coldforge.report.results.models import Model, Models
+from coldforge.report.results.model import CalibrationFacts
+from coldforge.report.results.models import Model, Models, benches_of
 from coldforge.report.sections import SectionMaker
 
 INVOKE = "./invokew"
@@ -30,7 +29,7 @@ def make(runs: Runs, models: Models) -> Section | None:
         for model, _ in models.pairs()
         if model.evaluation and (command := _evaluate(model, models))
     ]
-    for item in runs.of(Built):
+    for item in runs.of(BuiltEngine):
         name = item.name.removeprefix("engine.build-")
         found.append(
             _dry(item.result) if item.result.dry_run else _build(name, item.result, models)
@@ -43,21 +42,21 @@ def make(runs: Runs, models: Models) -> Section | None:
     return Section("rebuild", "Rebuild", lead, commands=found)
 
 
-def _quantise(model: Model, models: Models) -> Command | None:
+def _quantise(model: Model, models: Models) -> RebuildCommand | None:
     made = model.quantised
     if not made:
         return None
-    calibration = made.calibration or Calibration()
+    calibration = made.calibration or CalibrationFacts()
     spelled = [f"--model={models.name(made.model_digest)}", f"--method={made.method}"]
     opposites = {name: item.off for name, item in all_settings().items() if item.off}
     spelled += _flags(made.parameters, opposites)
     spelled += [f"--calibration={name}"] if (name := _calibration(calibration)) else []
     spelled += _flags({"samples": calibration.samples, "length": calibration.length})
     spelled += [f"--seed={made.seed}", f"--out={model.name}"]
-    return Command(f"Quantise {model.name}", _spell("quantize", spelled))
+    return RebuildCommand(f"Quantise {model.name}", _spell("quantize", spelled))
 
 
-def _calibration(calibration: Calibration) -> str:
+def _calibration(calibration: CalibrationFacts) -> str:
     """Name the calibration text or frozen set; empty for the default."""
     return _text(calibration.corpus) if calibration.way == "drawn" else FROZEN
 
@@ -67,7 +66,7 @@ def _text(corpus: str) -> str:
     return "" if DEFAULT_TEXT.fullmatch(corpus) else PurePath(corpus).name
 
 
-def _evaluate(model: Model, models: Models) -> Command | None:
+def _evaluate(model: Model, models: Models) -> RebuildCommand | None:
     evaluation = model.evaluation
     if not evaluation:
         return None
@@ -77,31 +76,31 @@ def _evaluate(model: Model, models: Models) -> Command | None:
         spelled.append(f"--reference={models.name(model.original)}")
     spelled += [f"--text={name}"] if (name := _text(how.corpus)) else []
     spelled += _flags({"window": how.window, "limit": how.windows})
-    return Command(f"Evaluate {model.name}", _spell("evaluate", spelled))
+    return RebuildCommand(f"Evaluate {model.name}", _spell("evaluate", spelled))
 
 
-def _dry(built: Built) -> Command:
+def _dry(built: BuiltEngine) -> RebuildCommand:
     """Show a release's commands from a dry run."""
     title = f"Commands of {built.backend} {built.release or ''}, not run"
-    return Command(title, "\n".join(built.text))
+    return RebuildCommand(title, "\n".join(built.text))
 
 
-def _build(name: str, built: Built, models: Models) -> Command:
+def _build(name: str, built: BuiltEngine, models: Models) -> RebuildCommand:
     spelled = [f"--backend={built.backend}"]
     spelled += [f"--release={built.release}"] if built.release else []
     if built.checkpoint:
         spelled.insert(0, f"--checkpoint={models.name(built.checkpoint)}")
     spelled += _flags(built.settings)
-    return Command(f"Build {name}", _spell("engine.build", [*spelled, f"--out={name}"]))
+    return RebuildCommand(f"Build {name}", _spell("engine.build", [*spelled, f"--out={name}"]))
 
 
-def _bench(bench: Bench) -> Command:
+def _bench(bench: Bench) -> RebuildCommand:
     spelled = [f"--engine={engine.name}" for engine in bench.engines]
     how = bench.protocol
     spelled += [f"--grid={';'.join(','.join(map(str, at)) for at in how.grid)}"] if how.grid else []
     keys = ("batch_size", "repeats", "warmup", "threads")
     spelled += _flags({key: getattr(how, key) for key in keys})
-    return Command("Measure again", _spell("bench", spelled))
+    return RebuildCommand("Measure again", _spell("bench", spelled))
 
 
 def _flags(given: dict[str, Any], opposites: Mapping[str, str] = MappingProxyType({})) -> list[str]:

@@ -1,10 +1,9 @@
 """Speed of engines: tokens a second and speed-up over the grid, and latency percentiles."""
 
 from coldforge.report.page.model import Chart, Column, Mark, Row, Section, Table
-from coldforge.report.results.benches import benches_of
 from coldforge.report.results.engine import Bench
 from coldforge.report.results.gather import Runs
-from coldforge.report.results.models import Models
+from coldforge.report.results.models import Models, benches_of
 from coldforge.report.sections import SectionMaker
 
 LATENCIES = {

@@ -4,7 +4,7 @@ from typing import Any
 
 from coldforge.report.page.model import Chart, Column, Row, Section, Table, Value
 from coldforge.report.results.gather import Runs
-from coldforge.report.results.many import Estimate, Survey, SurveyedModel, Sweep, SweepCell
+from coldforge.report.results.model import Survey, SurveyedModel, SurveyEstimate, Sweep, SweepCell
 from coldforge.report.results.models import Models
 from coldforge.report.sections import SectionMaker
 
@@ -114,7 +114,7 @@ def _interval(key: str, side: dict[str, Any], name: str) -> Row:
     return {f"{key}-low": number(low, "value"), f"{key}-high": number(high, "value")}
 
 
-def _estimate(key: str, found: Estimate | None) -> Row:
+def _estimate(key: str, found: SurveyEstimate | None) -> Row:
     if found is None:
         return {}
     bounds: Row = {f"{key}-low": found.low, f"{key}-high": found.high}

@@ -10,7 +10,7 @@ import pytest
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.checkpoint.formats.rules import exactly
 from coldforge.engine.onnxruntime.graph.linear import JOINER
-from coldforge.engine.onnxruntime.graph.stored_graph import StoredGraph
+from coldforge.engine.onnxruntime.graph.verify_graph import StoredGraph
 from coldforge.files.digest import sha256_file
 from tests.checkpoint.formats.folders import int8, make, rounded, signs, split
 from tests.engine.onnxruntime.graph.rig import close, decoder, distances, exported

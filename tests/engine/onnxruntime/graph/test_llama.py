@@ -65,7 +65,7 @@ def test_the_generation_loop_follows_torch_beyond_its_window(
 ) -> None:
     pytest.importorskip("onnxruntime_genai")
     from coldforge.checkpoint.checkpoint import read_checkpoint
-    from coldforge.engine.agreement.greedy import compare_greedy
+    from coldforge.engine.agreement.comparison import compare_greedy
     from coldforge.engine.onnxruntime.graph.genai_config import write_genai
     from coldforge.engine.onnxruntime.runner import GenaiRunner
     from coldforge.model.families.dimensions import read_dimensions

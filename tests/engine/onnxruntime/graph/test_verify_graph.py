@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
-from coldforge.engine.onnxruntime.graph import head
+from coldforge.engine.onnxruntime.graph import linear
 from coldforge.engine.onnxruntime.graph.export import export
-from coldforge.engine.onnxruntime.graph.stored_graph import StoredGraph
-from coldforge.engine.onnxruntime.graph.verify_graph import verify_graph
+from coldforge.engine.onnxruntime.graph.verify_graph import StoredGraph, verify_graph
 from coldforge.errors import ColdforgeError
 from tests.checkpoint.formats.folders import make, rounded
 from tests.engine.onnxruntime.graph.rig import decoder
@@ -112,8 +111,10 @@ def test_a_node_that_does_otherwise_is_named(
 def test_a_head_rounded_unasked_is_found(
     checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    silently = head.head_weight
-    monkeypatch.setattr(head, "head_weight", lambda weights, size, _: silently(weights, size, True))
+    silently = linear.head_weight
+    monkeypatch.setattr(
+        linear, "head_weight", lambda weights, size, _: silently(weights, size, True)
+    )
     export(checkpoint, tmp_path)
     assert StoredGraph(tmp_path).kind("lm_head") == "int8 weights, float32 inputs"
     with pytest.raises(ColdforgeError, match="the graph changes the weights of lm_head"):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coldforge.engine.tensorrt_llm.build.command_line import Command, build_paths, translate
+from coldforge.engine.tensorrt_llm.build.command_line import ReleaseCommand, build_paths, translate
 from coldforge.errors import ColdforgeError
 
 OUT = Path("/engines/one")
@@ -168,7 +168,7 @@ def test_rotary_bases_are_told_to_the_release_that_does_not_read_them(build_requ
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(min_size=1).filter(lambda word: "\0" not in word), min_size=1))
 def test_a_shell_reads_a_command_back_as_it_was(argv: list[str]) -> None:
-    assert shlex.split(Command("build", argv).text) == argv
+    assert shlex.split(ReleaseCommand("build", argv).text) == argv
 
 
 def test_asymmetric_gptq_is_refused_where_its_zero_points_are_dropped(

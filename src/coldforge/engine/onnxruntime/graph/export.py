@@ -9,8 +9,7 @@ from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.engine.onnxruntime.graph.attention import BATCH, LENGTH, Attention
 from coldforge.engine.onnxruntime.graph.gpt2 import gpt2
 from coldforge.engine.onnxruntime.graph.graph import Graph
-from coldforge.engine.onnxruntime.graph.head import add_head
-from coldforge.engine.onnxruntime.graph.linear import Linears
+from coldforge.engine.onnxruntime.graph.linear import Linears, add_head
 from coldforge.engine.onnxruntime.graph.llama import llama
 from coldforge.engine.onnxruntime.graph.weights import Weights
 from coldforge.errors import ColdforgeError

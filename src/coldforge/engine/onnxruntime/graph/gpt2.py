@@ -26,7 +26,7 @@ def gpt2(graph: Graph, linears: Linears, attention: Attention, config: dict[str,
     wide = [graph.node("Cast", [part], f"{part}.wide", to=1) for part in parts]
     states = graph.node("Add", wide, "states")
     joint, output, up, down = (stage.layers[0] for stage in family.stages)
-    norms = Norm(graph, linears, float(config.get(family.fields.epsilon, family.epsilon)))
+    norms = LayerNorm(graph, linears, float(config.get(family.fields.epsilon, family.epsilon)))
     for block in range(attention.dimensions.layers):
         stem = f"{family.blocks}.{block}"
         state = norms.add(f"{stem}.{family.stages[0].norm}", states)
@@ -43,7 +43,7 @@ def gpt2(graph: Graph, linears: Linears, attention: Attention, config: dict[str,
     return norms.add(family.final_norm, states)
 
 
-class Norm:
+class LayerNorm:
     """Layer norms with one epsilon."""
 
     def __init__(self, graph: Graph, linears: Linears, epsilon: float) -> None:

@@ -25,7 +25,7 @@ def llama(graph: Graph, linears: Linears, attention: Attention, config: dict[str
     )
     states = graph.node("Gather", [table, ids], "embedded")
     states = graph.node("Cast", [states], "states", to=1)
-    norm = Norm(graph, linears, float(config.get(family.fields.epsilon, family.epsilon)))
+    norm = RmsNorm(graph, linears, float(config.get(family.fields.epsilon, family.epsilon)))
     attending, _, feeding, _ = family.stages
     state = norm.first(f"{family.blocks}.0.{attending.norm}", states)
     for block in range(attention.dimensions.layers):
@@ -39,7 +39,7 @@ def llama(graph: Graph, linears: Linears, attention: Attention, config: dict[str
     return state
 
 
-class Norm:
+class RmsNorm:
     """RMS norms; each but the first adds a branch to the stream before it reads it.
 
     Source: ONNX Runtime's ContribOperators, SkipSimplifiedLayerNormalization.

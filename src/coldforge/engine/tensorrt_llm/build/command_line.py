@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coldforge.checkpoint.checkpoint import Checkpoint
-from coldforge.engine.tensorrt_llm.build.options import EITHER, OWN, Value, Words, words_of
+from coldforge.engine.tensorrt_llm.build.options import EITHER, OWN, Value, Words, rotary, words_of
 from coldforge.engine.tensorrt_llm.build.precision import Precision
-from coldforge.engine.tensorrt_llm.build.rope import rotary
 from coldforge.engine.tensorrt_llm.build.settings import BuildSettings
 from coldforge.errors import ColdforgeError
 from coldforge.stack.profile import Profile, Program
@@ -44,7 +43,7 @@ def build_paths(out: Path, timing_cache: Path | None = None) -> BuildPaths:
 
 
 @dataclass(frozen=True)
-class Command:
+class ReleaseCommand:
     """A call of one of the release's programs."""
 
     program: str
@@ -57,7 +56,7 @@ class Command:
         return shlex.join(self.argv)
 
 
-def translate(request: BuildRequest, places: BuildPaths) -> list[Command]:
+def translate(request: BuildRequest, places: BuildPaths) -> list[ReleaseCommand]:
     """Write the release's commands in order; raise ColdforgeError for what it cannot do."""
     flags = {word for program in request.profile.programs.values() for word in program.flags}
     words = words_of(request.settings, request.precision, request.checkpoint.config)
@@ -72,7 +71,7 @@ def translate(request: BuildRequest, places: BuildPaths) -> list[Command]:
     for name, program in running.items():
         source = _source(request, places, name, "convert" in running)
         spelled = source | words | _target(places, name)
-        commands.append(Command(name, _argv(program, spelled)))
+        commands.append(ReleaseCommand(name, _argv(program, spelled)))
     return commands
 
 

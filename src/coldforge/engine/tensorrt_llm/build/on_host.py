@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
-from coldforge.engine.backend import Host, Image
+from coldforge.engine.backend import BuildImage, Host
 from coldforge.engine.card import ENGINE
 from coldforge.engine.tensorrt_llm.build.command_line import BuildRequest, build_paths, translate
 from coldforge.engine.tensorrt_llm.build.precision import precision_of
@@ -66,7 +66,7 @@ def build_engine(host: Host, request: BuildRequest, out: Path) -> dict[str, Any]
 
 
 def _release_image(
-    space: Workspace, image: Image, request: BuildRequest, found: Prerequisites, place: Path
+    space: Workspace, image: BuildImage, request: BuildRequest, found: Prerequisites, place: Path
 ) -> ReleaseImage:
     (source,) = (item for item in found.lock.entries if item.origin == "git")
     examples = lay_out(image.blob(source), space.build / "sources" / source.sha256[:16])

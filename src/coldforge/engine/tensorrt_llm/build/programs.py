@@ -12,7 +12,7 @@ from coldforge.engine.card import write_engine
 from coldforge.engine.tensorrt_llm.build.command_line import (
     CACHE,
     BuildRequest,
-    Command,
+    ReleaseCommand,
     build_paths,
     translate,
 )
@@ -70,7 +70,7 @@ def make(
     return write_engine(place, _facts(request, ready, image, commands, started))
 
 
-def _run(image: ReleaseImage, command: Command, log: BinaryIO) -> None:
+def _run(image: ReleaseImage, command: ReleaseCommand, log: BinaryIO) -> None:
     log.write(f"+ {command.text}\n".encode())
     log.flush()
     with step(f"TensorRT-LLM: {command.program}") as work:
@@ -93,7 +93,7 @@ def _facts(
     request: BuildRequest,
     ready: Prerequisites,
     image: ReleaseImage,
-    commands: list[Command],
+    commands: list[ReleaseCommand],
     started: float,
 ) -> dict[str, Any]:
     profile = request.profile

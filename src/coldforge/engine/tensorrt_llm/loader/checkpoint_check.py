@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import Checkpoint
-from coldforge.engine.tensorrt_llm.build.rope import rotary
+from coldforge.engine.tensorrt_llm.build.options import rotary
 from coldforge.engine.tensorrt_llm.loader.failure import (
     BF16,
     JOIN,

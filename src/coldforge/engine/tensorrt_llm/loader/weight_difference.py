@@ -15,7 +15,7 @@ STEP = 0.1
 
 
 @dataclass(frozen=True)
-class Piece:
+class MatrixPiece:
     """A rectangle of a layer on one card."""
 
     row: int
@@ -47,24 +47,26 @@ class WeightDifference:
         return self.weights - self.same - self.rounded
 
 
-def pieces(slot: Slot, loaded: list[LoadedWeights], share: int) -> list[list[Piece]]:
+def pieces(slot: Slot, loaded: list[LoadedWeights], share: int) -> list[list[MatrixPiece]]:
     """Find each part's rectangles among the shares of the cards."""
-    found: list[list[Piece]] = [[] for _ in slot.parts]
+    found: list[list[MatrixPiece]] = [[] for _ in slot.parts]
     for rank, item in enumerate(loaded):
         if slot.by_rows:
             rows = slice(0, max(0, min(share, slot.inputs - rank * share)))
-            found[0].append(Piece(rank * share, 0, item.cut(rows, slice(0, slot.outputs[0]))))
+            found[0].append(MatrixPiece(rank * share, 0, item.cut(rows, slice(0, slot.outputs[0]))))
             continue
         at = 0
         for part, full in enumerate(slot.outputs):
             width = slot.local[part] if len(slot.parts) > 1 else share
             columns = slice(at, at + max(0, min(width, full - rank * width)))
-            found[part].append(Piece(0, rank * width, item.cut(slice(0, slot.inputs), columns)))
+            found[part].append(
+                MatrixPiece(0, rank * width, item.cut(slice(0, slot.inputs), columns))
+            )
             at += width
     return found
 
 
-def compare(truth: Quantized, found: list[Piece], group: int) -> WeightDifference:
+def compare(truth: Quantized, found: list[MatrixPiece], group: int) -> WeightDifference:
     """Count where the pieces differ from the truth; weights that no piece covers are wrong."""
     total = WeightDifference(weights=truth.codes.numel())
     for piece in found:
@@ -75,7 +77,7 @@ def compare(truth: Quantized, found: list[Piece], group: int) -> WeightDifferenc
     return total
 
 
-def _blocks(truth: Quantized, piece: Piece, group: int) -> Iterator[tuple[Any, ...]]:
+def _blocks(truth: Quantized, piece: MatrixPiece, group: int) -> Iterator[tuple[Any, ...]]:
     """Yield float32 (rows, columns): the engine's weights, the true ones, the step, the slack."""
     import torch
 

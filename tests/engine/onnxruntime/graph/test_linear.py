@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
-from coldforge.engine.onnxruntime.graph.head import rounded
-from coldforge.engine.onnxruntime.graph.stored_graph import StoredGraph
+from coldforge.engine.onnxruntime.graph.linear import rounded
+from coldforge.engine.onnxruntime.graph.verify_graph import StoredGraph
 from tests.checkpoint.formats.folders import change
 from tests.engine.onnxruntime.graph.rig import close, decoder, exported
 

@@ -1,6 +1,6 @@
 import pytest
 
-from coldforge.engine.tensorrt_llm.build.rope import rotary
+from coldforge.engine.tensorrt_llm.build.options import rotary
 from coldforge.errors import ColdforgeError
 
 NEW = {"rope_parameters": {"rope_theta": 1e6, "rope_type": "default"}}

@@ -1,6 +1,6 @@
 import pytest
 
-from coldforge.engine.agreement.held_out_prompts import cut_prompts
+from coldforge.engine.commands.compare import cut_prompts
 from coldforge.errors import ColdforgeError
 from coldforge.model.corpus import Corpus, Document
 

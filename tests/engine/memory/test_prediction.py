@@ -1,6 +1,6 @@
 import pytest
 
-from coldforge.engine.memory.cards import choose, read_cards
+from coldforge.engine.memory.prediction import choose, read_cards
 from coldforge.errors import UnknownNameError
 
 

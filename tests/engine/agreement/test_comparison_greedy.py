@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
-from coldforge.engine.agreement.greedy import compare_greedy
+from coldforge.engine.agreement.comparison import compare_greedy
 from tests.engine.onnxruntime.graph.rig import WORDS, decoder
 
 torch: Any = pytest.importorskip("torch")

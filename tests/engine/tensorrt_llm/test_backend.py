@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from coldforge.engine.card import Engine, read_engine
-from coldforge.engine.generate.load import load_runner
-from coldforge.engine.tensorrt_llm import runner
+from coldforge.engine.generate import load_runner
+from coldforge.engine.tensorrt_llm import backend
+from coldforge.engine.tensorrt_llm.backend import check_runtime
 from coldforge.engine.tensorrt_llm.build.gpu import Gpu
-from coldforge.engine.tensorrt_llm.runner import check_runtime
 from coldforge.errors import ColdforgeError
-from tests.engine.generate.rig import folder
+from tests.engine.rig import folder
 
 A10, L40S = Gpu("NVIDIA A10", "8.6", "550.1"), Gpu("NVIDIA L40S", "8.9", "550")
 
@@ -21,20 +21,20 @@ def built(tmp_path: Path) -> Engine:
 
 
 def test_what_is_missing_is_named(built: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "find_gpus", lambda: ([], "no NVIDIA driver"))
-    monkeypatch.setattr(runner, "NEEDED", ("json", "no_such_module"))
+    monkeypatch.setattr(backend, "find_gpus", lambda: ([], "no NVIDIA driver"))
+    monkeypatch.setattr(backend, "NEEDED", ("json", "no_such_module"))
     with pytest.raises(ColdforgeError, match="here: no no_such_module; no NVIDIA driver") as caught:
         load_runner(built)
     assert "onnxruntime" in caught.value.hint
 
 
 def test_another_tensorrt_is_refused(built: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "find_gpus", lambda: ([A10], ""))
-    monkeypatch.setattr(runner, "NEEDED", ())
-    monkeypatch.setattr(runner, "version", lambda name: "10.1")
+    monkeypatch.setattr(backend, "find_gpus", lambda: ([A10], ""))
+    monkeypatch.setattr(backend, "NEEDED", ())
+    monkeypatch.setattr(backend, "version", lambda name: "10.1")
     with pytest.raises(ColdforgeError, match=r"was built with TensorRT 9\.0\.1, here is 10\.1"):
         load_runner(built)
-    monkeypatch.setattr(runner, "version", lambda name: "9.0.1")
+    monkeypatch.setattr(backend, "version", lambda name: "9.0.1")
     with pytest.raises(ColdforgeError, match="is run by TensorRT-LLM itself"):
         load_runner(built)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.engine.generate.prompt_file import parse, read_prompts
+from coldforge.engine.generate import parse, read_prompts
 from coldforge.errors import ColdforgeError
 
 PROMPTS = st.lists(st.text(min_size=1, max_size=20), max_size=5)
