@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from coldforge.engine.backend import Runner
-from coldforge.model.generation.generate import following
+from coldforge.model.generate import following
 
 
 @dataclass(frozen=True)
