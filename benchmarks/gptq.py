@@ -73,8 +73,8 @@ def compare(asked: argparse.Namespace, work: Path) -> dict[str, Any]:
     """Quantise with both, alternately; evaluate the last result of each."""
     from coldforge.checkpoint.checkpoint import read_checkpoint
     from coldforge.model.runtime import prepare
+    from coldforge.quantize.calibration.calibration import write_frozen
     from coldforge.quantize.calibration.find import calibration_for
-    from coldforge.quantize.calibration.frozen import write_frozen
 
     prepare()
     drawn = calibration_for(read_checkpoint(asked.model), None, asked.samples, WINDOW, 0)
@@ -121,7 +121,7 @@ def ours(model: Path, work: Path) -> dict[str, float]:
 def peer(model: Path, work: Path) -> dict[str, float]:
     """Quantise with GPTQModel, with its defaults except for the format."""
     from coldforge.model.runtime import prepare
-    from coldforge.quantize.calibration.frozen import read_frozen
+    from coldforge.quantize.calibration.calibration import read_frozen
 
     scratch = prepare()
     import torch

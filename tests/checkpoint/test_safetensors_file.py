@@ -1,4 +1,5 @@
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -57,6 +58,21 @@ def test_a_header_that_does_not_fit_its_file_is_refused(
 ) -> None:
     with pytest.raises(ColdforgeError, match="not a complete safetensors file"):
         read_header(write(tmp_path / "f", header, data))
+
+
+@pytest.mark.parametrize(
+    ("length", "why"),
+    [(100_000_000, "cannot be read"), (100_000_001, "longer than the file")],
+    ids=["at the limit", "above the limit"],
+)
+def test_a_header_is_read_up_to_the_limit_of_the_format(
+    tmp_path: Path, length: int, why: str
+) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(struct.pack("<Q", length) + b"x")
+    os.truncate(path, 8 + length)  # sparse: takes no space on the disk
+    with pytest.raises(ColdforgeError, match=f"its header (is )?{why}"):
+        read_header(path)
 
 
 @given(st.binary(max_size=200))

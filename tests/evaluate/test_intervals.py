@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.evaluate.intervals import Estimate, mean, student
+from coldforge.evaluate.intervals import MeanEstimate, mean, student
 
 TABLE = {1: 12.7062, 2: 4.3027, 3: 3.1824, 4: 2.7764, 9: 2.2622, 30: 2.0423, 1000: 1.9623}
 
@@ -23,7 +23,7 @@ def test_the_interval_covers_the_truth_nineteen_times_of_twenty() -> None:
 
 
 def test_one_part_and_infinite_ones_have_no_interval() -> None:
-    assert mean([2.0]) == Estimate(2.0)
+    assert mean([2.0]) == MeanEstimate(2.0)
     assert mean([2.0, math.inf]).bounds is None
 
 
@@ -40,5 +40,5 @@ def test_the_mean_lies_between_its_bounds_whatever_the_order(parts: list[float])
 
 
 def test_a_rising_function_carries_the_bounds_along() -> None:
-    assert Estimate(1.0, 0.0, 2.0).map(lambda x: 3 * x) == Estimate(3.0, 0.0, 6.0)
-    assert Estimate(1.0).map(lambda x: 3 * x) == Estimate(3.0)
+    assert MeanEstimate(1.0, 0.0, 2.0).map(lambda x: 3 * x) == MeanEstimate(3.0, 0.0, 6.0)
+    assert MeanEstimate(1.0).map(lambda x: 3 * x) == MeanEstimate(3.0)

@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.quantize.calibrate import run_calibrate
-from coldforge.quantize.calibration.frozen import read_frozen
+from coldforge.quantize.calibration.calibration import read_frozen
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.model

@@ -160,7 +160,7 @@ def _ours(checkpoint: Checkpoint, prompt: str) -> tuple[list[int], list[int], li
     """Return the prompt's ids, our continuation, and how far apart its two best logits were."""
     import torch
 
-    from coldforge.model.generation.generate import continuation
+    from coldforge.model.generate import continuation
     from coldforge.model.loading.load import load_model
     from coldforge.model.tokens import ModelTokens
 

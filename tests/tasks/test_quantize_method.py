@@ -7,7 +7,7 @@ import pytest
 from invoke.program import Program
 
 from coldforge.errors import ColdforgeError
-from coldforge.experiments.survey.variants import choose_variants
+from coldforge.experiments.survey.survey import choose_variants
 from coldforge.experiments.sweep.matrix import read_matrix
 from coldforge.quantize import methods
 from coldforge.quantize.registry import settings_of

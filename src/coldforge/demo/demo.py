@@ -6,9 +6,8 @@ from typing import Any
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.demo.architectures import WINDOW, check_kind, untrained
-from coldforge.demo.recipe import Recipe
 from coldforge.demo.tokenizer import train_tokenizer
-from coldforge.demo.training import learn
+from coldforge.demo.training import Recipe, learn
 from coldforge.errors import ColdforgeError
 from coldforge.evaluate.perplexity import Score, score, windows
 from coldforge.files.output import refuse_foreign, whole, write_card

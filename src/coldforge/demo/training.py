@@ -1,16 +1,32 @@
-"""The training of a demo model: few tokens, so Muon for its matrices."""
+"""The training of a demo model and its recipe: few tokens, so Muon for its matrices."""
 
 import math
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from coldforge.demo.architectures import WINDOW
-from coldforge.demo.recipe import Recipe
 from coldforge.progress import step
 
 OUTER = ("embed_tokens", "lm_head", "wpe", "wte")
 """Embeddings and heads, which are trained by AdamW instead of Muon."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Architecture, seed, length and rates of a training."""
+
+    kind: str = "llama"
+    seed: int = 0
+    steps: int = 200
+    batch: int = 4
+    """Windows a step learns from."""
+    vocabulary: int = 4096
+    matrix_rate: float = 1e-2
+    """Learning rate of the layers' matrices (Muon)."""
+    other_rate: float = 3e-2
+    """Learning rate of embeddings, head, norms and biases (AdamW)."""
 
 
 def learn(model: Any, stream: list[int], recipe: Recipe) -> float:  # noqa: ANN401

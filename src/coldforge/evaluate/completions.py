@@ -93,7 +93,7 @@ def complete(
 
     The prompt's trailing newline is removed: tokens mostly hold it with the blanks after it.
     """
-    from coldforge.model.generation.generate import continuation, pieces
+    from coldforge.model.generate import continuation, pieces
 
     prompt = problem.prompt.rstrip()
     context = int(getattr(model.config, "max_position_embeddings", 0))

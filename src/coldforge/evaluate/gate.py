@@ -60,7 +60,7 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class GateOutcome:
     """The result of a condition."""
 
     condition: str
@@ -120,14 +120,16 @@ def check_gate(conditions: list[Condition], names: list[str], compared: bool) ->
             raise GateError(f"the gate's {condition} needs an original", "give --reference")
 
 
-def check_conditions(conditions: list[Condition], measured: dict[str, Measure]) -> list[Outcome]:
+def check_conditions(
+    conditions: list[Condition], measured: dict[str, Measure]
+) -> list[GateOutcome]:
     """Check each condition against the metrics; all must be measured, see `check_gate`."""
     return [_outcome(condition, measured[condition.metric]) for condition in conditions]
 
 
-def _outcome(condition: Condition, found: Measure) -> Outcome:
+def _outcome(condition: Condition, found: Measure) -> GateOutcome:
     value, interval = found.value, found.interval
     if condition.change:
         value = math.nan if found.change is None else found.change
         interval = found.change_interval
-    return Outcome(str(condition), value, interval, condition.holds(value))
+    return GateOutcome(str(condition), value, interval, condition.holds(value))

@@ -9,17 +9,19 @@ METHOD = "95 %, Student's t over the windows"
 
 
 @dataclass(frozen=True)
-class Estimate:
+class MeanEstimate:
     """A value and the bounds it lies between with 95 % confidence; None where unknown."""
 
     value: float
     low: float | None = None
     high: float | None = None
 
-    def map(self, rising: Callable[[float], float]) -> "Estimate":
+    def map(self, rising: Callable[[float], float]) -> "MeanEstimate":
         """Apply a monotonically increasing function to value and bounds."""
         low = None if self.low is None else rising(self.low)
-        return Estimate(rising(self.value), low, None if self.high is None else rising(self.high))
+        return MeanEstimate(
+            rising(self.value), low, None if self.high is None else rising(self.high)
+        )
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -31,7 +33,7 @@ class Estimate:
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
-def mean(parts: Sequence[float], floor: float = -math.inf, top: float = math.inf) -> Estimate:
+def mean(parts: Sequence[float], floor: float = -math.inf, top: float = math.inf) -> MeanEstimate:
     """Estimate the mean of which `parts` are independent draws, kept between `floor` and `top`.
 
     Tokens of one window depend on each other: the parts are the windows' means, all of as many
@@ -40,10 +42,10 @@ def mean(parts: Sequence[float], floor: float = -math.inf, top: float = math.inf
     count = len(parts)
     value = math.fsum(parts) / count
     if count < 2 or not math.isfinite(value):
-        return Estimate(value)
+        return MeanEstimate(value)
     variance = math.fsum((part - value) ** 2 for part in parts) / (count - 1)
     reach = student(count - 1) * math.sqrt(variance / count)
-    return Estimate(value, max(floor, value - reach), min(top, value + reach))
+    return MeanEstimate(value, max(floor, value - reach), min(top, value + reach))
 
 
 def student(freedom: int, level: float = LEVEL) -> float:

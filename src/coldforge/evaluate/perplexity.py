@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coldforge.errors import ColdforgeError
-from coldforge.evaluate.intervals import Estimate, mean
+from coldforge.evaluate.intervals import MeanEstimate, mean
 from coldforge.model.deterministic import cores, workers
 
 ROWS = 128  # positions computed at once; fixed: it decides the order of summation
@@ -46,28 +46,28 @@ class Score:
         return self.perplexity_estimate.value
 
     @property
-    def perplexity_estimate(self) -> Estimate:
+    def perplexity_estimate(self) -> MeanEstimate:
         """Return the perplexity with its interval."""
         return mean([item.nll / item.tokens for item in self.windows]).map(power)
 
     @property
-    def reference_perplexity(self) -> Estimate:
+    def reference_perplexity(self) -> MeanEstimate:
         """Return the reference's perplexity on the same tokens."""
         return mean([item.reference_nll / item.tokens for item in self.windows]).map(power)
 
     @property
-    def ratio(self) -> Estimate:
+    def ratio(self) -> MeanEstimate:
         """Return perplexity over the reference's; paired, as both ran on the same windows."""
         gaps = [(item.nll - item.reference_nll) / item.tokens for item in self.windows]
         return mean(gaps).map(power)
 
     @property
-    def kl(self) -> Estimate:
+    def kl(self) -> MeanEstimate:
         """Return the mean divergence from the reference, nats a token."""
         return mean([item.divergence / item.tokens for item in self.windows])
 
     @property
-    def top1(self) -> Estimate:
+    def top1(self) -> MeanEstimate:
         """Return the share of tokens at which both rank the same token first."""
         return mean([item.agreeing / item.tokens for item in self.windows], 0.0, 1.0)
 

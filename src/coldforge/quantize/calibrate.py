@@ -12,9 +12,15 @@ from coldforge.model.loading.load import load_model
 from coldforge.model.runtime import prepare
 from coldforge.model.tokens import ModelTokens
 from coldforge.progress import say, step
-from coldforge.quantize.calibration.calibration import LENGTH, SAMPLES, Calibration, draw
-from coldforge.quantize.calibration.frozen import refuse_other, write_frozen
-from coldforge.quantize.calibration.generator import Generator, Plan
+from coldforge.quantize.calibration.calibration import (
+    LENGTH,
+    SAMPLES,
+    Calibration,
+    draw,
+    refuse_other,
+    write_frozen,
+)
+from coldforge.quantize.calibration.generator import GenerationPlan, Generator
 from coldforge.quantize.calibration.questions import read_questions, seeds
 from coldforge.quantize.calibration.sampling import Sampler, end_tokens
 from coldforge.quantize.calibration.self_generated import generate_calibration
@@ -41,7 +47,7 @@ def run_calibrate(  # noqa: PLR0913 - a flag each
         raise ColdforgeError("--text and --questions exclude each other", "give one of them")
     checkpoint = read_checkpoint(Path(model))
     refuse_other(place)
-    plan = Plan(samples, length, answer, temperature, seed)
+    plan = GenerationPlan(samples, length, answer, temperature, seed)
     plan.check()
     prepare()
     found = _drawn(checkpoint, text, plan) if text else _written(checkpoint, questions, plan, place)
@@ -51,7 +57,7 @@ def run_calibrate(  # noqa: PLR0913 - a flag each
     return {"out": out, **found.facts, **circumstances("calibrate", started)}
 
 
-def _drawn(checkpoint: Checkpoint, text: str, plan: Plan) -> Calibration:
+def _drawn(checkpoint: Checkpoint, text: str, plan: GenerationPlan) -> Calibration:
     corpus = read_texts(Path(text))
     with step("Drawing windows", None, "windows") as drawing:
         tokens = ModelTokens(checkpoint.folder)
@@ -60,7 +66,9 @@ def _drawn(checkpoint: Checkpoint, text: str, plan: Plan) -> Calibration:
     return found
 
 
-def _written(checkpoint: Checkpoint, questions: str | None, plan: Plan, place: Path) -> Calibration:
+def _written(
+    checkpoint: Checkpoint, questions: str | None, plan: GenerationPlan, place: Path
+) -> Calibration:
     asked = read_questions(Path(questions)) if questions else seeds()
     tokens = ModelTokens(checkpoint.folder)
     model = load_model(checkpoint)

@@ -22,9 +22,7 @@ def check(
         raise ColdforgeError(f"{checkpoint.folder} is quantised already", "name the original model")
     family_of(checkpoint.config)
     if dtype not in DTYPES:
-        raise ColdforgeError(
-            f"unknown dtype {dtype!r}", f"choose --dtype: {', '.join(DTYPES)}"
-        )
+        raise ColdforgeError(f"unknown dtype {dtype!r}", f"choose --dtype: {', '.join(DTYPES)}")
     if prune:
         share(prune)
     if settings.get("group_size"):

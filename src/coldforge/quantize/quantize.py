@@ -101,7 +101,7 @@ def _made(place: Path, digest: str) -> dict[str, Any]:
 def _finish(checkpoint: Checkpoint, part: Path, result: Result) -> Checkpoint:
     """Write configs and tokenizer beside the weights, and read the checkpoint back."""
     from coldforge.model.tokens import copy_files
-    from coldforge.quantize.blockwise.config import write_configs
+    from coldforge.quantize.blockwise.outside_blocks import write_configs
 
     with step("Checking the checkpoint") as work:
         copy_files(checkpoint.folder, part)

@@ -71,7 +71,7 @@ def join(context: Context, model: str, out: str, json: bool = False) -> None:
 
     Example: invoke checkpoint.join --model models/34b-int4 --out models/34b-int4-one
     """
-    from coldforge.model.checkpoints.join import run_join
+    from coldforge.model.checkpoints.convert import run_join
     from coldforge.progress import amount
 
     found = run_join(model, out)

@@ -46,7 +46,7 @@ def generate(  # noqa: PLR0913, PLR0917 - a flag each
     if engine:
         from coldforge.engine.commands.run import run_generate as continued
     else:
-        from coldforge.model.generation.generate import run_generate as continued
+        from coldforge.model.generate import run_generate as continued
     live = sys.stdout.isatty() and not json
     found = continued(engine or model, prompt, max_new_tokens, live)
     emit(found, json, "" if live else found["prompt"] + found["text"])

@@ -7,7 +7,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from coldforge.demo.architectures import KINDS, check_kind
-from coldforge.demo.recipe import Recipe
+from coldforge.demo.training import Recipe
 from coldforge.tasks._command import emit, everywhere, task
 from coldforge.tasks._in_image import HELP, flags, hand_over, making, outside
 

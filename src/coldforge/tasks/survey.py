@@ -46,8 +46,7 @@ def survey(  # noqa: PLR0913, PLR0917 - a flag each
     """
     from coldforge.errors import ColdforgeError
     from coldforge.experiments.survey.report import table
-    from coldforge.experiments.survey.survey import KINDS, name_models, run_survey
-    from coldforge.experiments.survey.variants import choose_variants
+    from coldforge.experiments.survey.survey import KINDS, choose_variants, name_models, run_survey
 
     options: dict[str, Any] = {
         "demo": demo,

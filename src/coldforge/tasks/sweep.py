@@ -47,8 +47,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - a flag each
     Example: invoke sweep --matrix sweep.toml --out sweeps/first --ray 127.0.0.1:6379
     """
     from coldforge.errors import ColdforgeError
-    from coldforge.experiments.sweep.sweep import run_sweep
-    from coldforge.experiments.sweep.table import failures, table
+    from coldforge.experiments.sweep.sweep import failures, run_sweep, table
 
     if outside():
         _hand_over(matrix, out, {"jobs": jobs, "ray": ray, "json": json}, yes)
@@ -64,7 +63,7 @@ def sweep(  # noqa: PLR0913, PLR0917 - a flag each
 
 def _hand_over(matrix: str, out: str, options: dict[str, Any], yes: bool) -> None:
     """Run in the image, which writes into `out` directly: results stay if it is killed."""
-    from coldforge.experiments.sweep.folder import claim
+    from coldforge.experiments.sweep.job import claim
     from coldforge.experiments.sweep.matrix import read_matrix
     from coldforge.tasks._in_image import Inside, run
 

@@ -106,6 +106,19 @@ def test_scales_that_would_be_rounded_are_refused(kind: str) -> None:
         V1.encode(NAME, replace(item, scales=item.scales.to(getattr(torch, kind))))
 
 
+@pytest.mark.parametrize(
+    ("form", "sym", "makers"),
+    [
+        (V1, True, ["coldforge:0.1.0"]),
+        (V1, False, ["coldforge:0.1.0", "gptqmodel:0.9.0"]),
+        (V2, False, ["coldforge:0.1.0"]),
+    ],
+)
+def test_the_writer_is_named_by_its_revision(form: Any, sym: bool, makers: list[str]) -> None:
+    asked = {"bits": 4, "group_size": 64, "sym": sym}
+    assert form.config(asked)["meta"] == {"quantizer": makers}
+
+
 def test_layers_left_as_they_are_get_a_negative_rule() -> None:
     asked = {"bits": 4, "group_size": 64, "sym": False, "dynamic": {"a": None, "b": {"bits": 8}}}
     settings = V1.config(asked)

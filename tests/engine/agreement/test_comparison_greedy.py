@@ -30,14 +30,14 @@ class Straying:
         self.model, self.rank = model, rank
 
     def follow(self, prompts: list[list[int]], count: int) -> Iterator[list[int]]:
-        from coldforge.model.generation.generate import following
+        from coldforge.model.generate import following
 
         for at, token in enumerate(following(self.model, prompts[0], count)):
             stray = prompts[0] == PROMPTS[1] and at == 3
             yield [self._other(prompts[0], token) if stray else token]
 
     def _other(self, ids: list[int], token: int) -> int:
-        from coldforge.model.generation.generate import following
+        from coldforge.model.generate import following
 
         known = list(following(self.model, ids, 3))
         with torch.inference_mode():

@@ -115,7 +115,7 @@ def test_stdout_gets_the_lines_alone(
 def test_a_real_engine_answers_as_its_model_does(
     int4_engine: Path, int4: Path, tmp_path: Path
 ) -> None:
-    from coldforge.model.generation.generate import run_generate
+    from coldforge.model.generate import run_generate
 
     (tmp_path / "prompts.txt").write_text('{"prompt": "import os"}\n', "utf-8")
     run(str(int4_engine), tmp_path / "out.jsonl", max_new_tokens=5, threads=1)

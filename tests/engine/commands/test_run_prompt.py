@@ -4,7 +4,7 @@ import pytest
 
 from coldforge.engine.commands.run import run_generate
 from coldforge.errors import ColdforgeError
-from coldforge.model.generation import generate as model
+from coldforge.model import generate as model
 
 pytestmark = pytest.mark.model
 

@@ -23,7 +23,7 @@ def test_an_engine_follows_as_its_model_does_in_torch(
     runner: GenaiRunner, demo: Path, int4_engine: Path, int4: Path
 ) -> None:
     from coldforge.checkpoint.checkpoint import read_checkpoint
-    from coldforge.model.generation.generate import following
+    from coldforge.model.generate import following
     from coldforge.model.loading.load import load_model
 
     assert (runner.positions, runner.vocab) == (512, 4096)

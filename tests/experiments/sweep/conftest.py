@@ -14,8 +14,8 @@ from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.engine.card import write_engine
 from coldforge.errors import ColdforgeError
 from coldforge.experiments.sweep.job import Job, jobs_of
-from coldforge.experiments.sweep.matrix import Backend, read_matrix
-from coldforge.experiments.sweep.run_job import Outcome, run_job
+from coldforge.experiments.sweep.matrix import SweepBackend, read_matrix
+from coldforge.experiments.sweep.run_job import JobOutcome, run_job
 from coldforge.experiments.sweep.steps import Facts, Steps
 from tests.smallmodels import PLAIN, safetensors, write_model
 
@@ -72,7 +72,7 @@ class Pretender:
             "disk_bytes": 1000, "reference": {"kl": found / 65536},
         }  # fmt: skip
 
-    def build(self, job: Job, backend: Backend) -> Facts:
+    def build(self, job: Job, backend: SweepBackend) -> Facts:
         self._enter("build", job)
         folder = job.engine(backend)
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ class Pretender:
         self._leave()
         return write_engine(folder, facts)
 
-    def measure(self, job: Job, backend: Backend) -> Facts:
+    def measure(self, job: Job, backend: SweepBackend) -> Facts:
         self._enter("measure", job)
         self._leave()
         row = {"ttft_ms": {"p50": 1.5}, "output_tokens_per_s": 20.0}
@@ -141,11 +141,11 @@ def jobs_in(matrix: Path, place: Path) -> list[Job]:
     return jobs_of(asked, place, weights)
 
 
-def do(jobs: list[Job], steps: Steps) -> list[Outcome]:
+def do(jobs: list[Job], steps: Steps) -> list[JobOutcome]:
     """Do jobs one after another in this very thread."""
     return [run_job(job, steps) for job in jobs]
 
 
-def said(outcomes: list[Outcome]) -> list[dict[str, Any]]:
+def said(outcomes: list[JobOutcome]) -> list[dict[str, Any]]:
     """List what outcomes say of their cells."""
     return [cell for outcome in outcomes for cell in outcome.cells]

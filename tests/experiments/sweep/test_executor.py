@@ -5,7 +5,7 @@ from pathlib import Path
 
 from coldforge.experiments.sweep.executor import LocalExecutor
 from coldforge.experiments.sweep.job import Job
-from coldforge.experiments.sweep.run_job import Outcome, run_job
+from coldforge.experiments.sweep.run_job import JobOutcome, run_job
 from tests.experiments.sweep.conftest import Pretender, do, jobs_in, said
 
 
@@ -25,7 +25,7 @@ def test_one_at_a_time_keeps_the_order(matrix: Path, tmp_path: Path) -> None:
 
 
 def test_a_job_that_breaks_is_failed_and_the_others_go_on(matrix: Path, tmp_path: Path) -> None:
-    def work(job: Job) -> Outcome:
+    def work(job: Job) -> JobOutcome:
         if job.name == "one-fp16":
             raise ValueError("nobody foresaw this\nor this")
         return run_job(job, Pretender().steps)
@@ -40,7 +40,7 @@ def test_a_job_that_breaks_is_failed_and_the_others_go_on(matrix: Path, tmp_path
 
 
 def test_an_interrupted_sweep_does_not_wait_for_its_threads(matrix: Path, tmp_path: Path) -> None:
-    def work(job: Job) -> Outcome:
+    def work(job: Job) -> JobOutcome:
         time.sleep(0 if job.name == "one-fp16" else 30)
         return run_job(job, Pretender().steps)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.experiments.sweep.folder import exclusive
+from coldforge.experiments.sweep.job import exclusive
 from coldforge.experiments.sweep.run_job import MADE_BY, run_job
 from tests.experiments.sweep.conftest import Killed, Pretender, do, jobs_in, said
 from tests.smallmodels import PLAIN, safetensors

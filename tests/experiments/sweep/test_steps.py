@@ -7,8 +7,7 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.engine.card import read_engine
-from coldforge.experiments.sweep.sweep import run_sweep
-from coldforge.experiments.sweep.table import table
+from coldforge.experiments.sweep.sweep import run_sweep, table
 
 torch: Any = pytest.importorskip("torch")
 pytest.importorskip("onnxruntime_genai")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.experiments.sweep.folder import SWEEP, exclusive
-from coldforge.experiments.sweep.sweep import run_sweep
+from coldforge.experiments.sweep.job import SWEEP, exclusive
+from coldforge.experiments.sweep.sweep import failures, run_sweep, table
 from tests.experiments.sweep.conftest import Pretender
 
 PASSING = {"seconds": None}
@@ -80,3 +80,22 @@ def test_a_model_that_is_quantised_already_is_refused(matrix: Path, tmp_path: Pa
     (tmp_path / "two" / "config.json").write_text(json.dumps(config), "utf-8")
     with pytest.raises(ColdforgeError, match="is quantised already"):
         run_sweep(str(matrix), str(tmp_path / "out"), steps=Pretender().steps)
+
+
+def test_a_line_a_cell_with_what_it_costs_and_what_went_wrong(matrix: Path, tmp_path: Path) -> None:
+    pretender = Pretender(fails={"build two-fp16"})
+    found = run_sweep(str(matrix), str(tmp_path / "out"), steps=pretender.steps)
+    head, first, _, wrong, _ = table(found).splitlines()
+    assert head.split()[:2] == ["cell", "on"]
+    assert first.split()[:2] == ["one-fp16", "onnxruntime"]
+    assert first.endswith("1.5 ms      20.0")
+    assert wrong == "two-fp16 onnxruntime       failed at engine: it would not"
+    assert failures(found) == ["two-fp16 onnxruntime"]
+
+
+def test_without_backends_nothing_is_measured(matrix: Path, tmp_path: Path) -> None:
+    matrix.write_text(matrix.read_text("utf-8").replace('["onnxruntime"]', "[]"), "utf-8")
+    found = run_sweep(str(matrix), str(tmp_path / "out"), steps=Pretender().steps)
+    line = table(found).splitlines()[1]
+    assert line.split()[0] == "one-fp16"
+    assert "ms" not in line

@@ -48,8 +48,7 @@ def windows(seed: int = 0) -> Any:
 def block_of(checkpoint: Checkpoint, scratch: Path) -> Iterator[Any]:
     """Yield the first block with what flows into it."""
     from coldforge.model.deterministic import workers
-    from coldforge.quantize.blockwise.activation_file import Activations
-    from coldforge.quantize.blockwise.activations_feed import Feed
+    from coldforge.quantize.blockwise.activations import Activations, Feed
     from coldforge.quantize.blockwise.block import Block
     from coldforge.quantize.blockwise.skeleton import Skeleton
 
@@ -65,7 +64,7 @@ def block_of(checkpoint: Checkpoint, scratch: Path) -> Iterator[Any]:
 def quantised(checkpoint: Checkpoint, out: Path, method: str, **options: Any) -> Any:
     """Quantise a model by a method; return the result and the model as it is loaded again."""
     from coldforge.model.loading.load import load_model
-    from coldforge.quantize.blockwise.config import write_configs
+    from coldforge.quantize.blockwise.outside_blocks import write_configs
     from coldforge.quantize.blockwise.request import Request
     from coldforge.quantize.calibration.calibration import Calibration
     from coldforge.quantize.registry import find_method, settings_of

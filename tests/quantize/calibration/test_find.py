@@ -5,9 +5,8 @@ import pytest
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError, RefusedError
-from coldforge.quantize.calibration.calibration import Calibration
+from coldforge.quantize.calibration.calibration import Calibration, write_frozen
 from coldforge.quantize.calibration.find import calibration_for, part
-from coldforge.quantize.calibration.frozen import write_frozen
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.model

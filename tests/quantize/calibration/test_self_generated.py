@@ -9,17 +9,16 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.quantize.calibration.calibration import Calibration
-from coldforge.quantize.calibration.generator import BATCH, ROUNDS, Generator, Plan
-from coldforge.quantize.calibration.journal import Pairs
+from coldforge.quantize.calibration.generator import BATCH, ROUNDS, GenerationPlan, Generator
 from coldforge.quantize.calibration.questions import Questions, seeds
 from coldforge.quantize.calibration.sampling import Prompt
-from coldforge.quantize.calibration.self_generated import generate_calibration
+from coldforge.quantize.calibration.self_generated import Pairs, generate_calibration
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.model
 
 ASKED = Questions("asked.txt", tuple(f"question {at}" for at in range(20)))
-PLAN = Plan(samples=80, length=32, answer=30, temperature=1.0, seed=0)
+PLAN = GenerationPlan(samples=80, length=32, answer=30, temperature=1.0, seed=0)
 
 
 class Letters:
@@ -56,7 +55,7 @@ class Babbler:
         ]
 
 
-def generator(questions: Questions = ASKED, plan: Plan = PLAN, **other: Any) -> Any:
+def generator(questions: Questions = ASKED, plan: GenerationPlan = PLAN, **other: Any) -> Any:
     sampler: Any = other.get("sampler", Babbler())
     tokens: Any = other.get("tokens", Letters())
     return other.get("kind", Generator)(sampler, tokens, questions, plan)
@@ -86,10 +85,14 @@ def test_it_says_how_it_was_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [Plan(80, 32, 30, 1.0, 1), Plan(80, 32, 29, 1.0, 0), Plan(80, 31, 30, 1.0, 0)],
+    [
+        GenerationPlan(80, 32, 30, 1.0, 1),
+        GenerationPlan(80, 32, 29, 1.0, 0),
+        GenerationPlan(80, 31, 30, 1.0, 0),
+    ],
     ids=["seed", "answer", "length"],
 )
-def test_another_plan_gives_another_digest(tmp_path: Path, other: Plan) -> None:
+def test_another_plan_gives_another_digest(tmp_path: Path, other: GenerationPlan) -> None:
     assert made(tmp_path, generator()).digest != made(tmp_path, generator(plan=other)).digest
 
 
@@ -134,14 +137,14 @@ def test_answers_for_another_model_are_not_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_greedy_asks_each_question_once_and_chance_a_few_times() -> None:
-    greedy = Plan(1000, 32, 30, 0.0, 0)
+    greedy = GenerationPlan(1000, 32, 30, 0.0, 0)
     assert generator(plan=greedy).most == 20
-    assert generator(plan=Plan(1000, 32, 30, 0.5, 0)).most == 20 * ROUNDS
+    assert generator(plan=GenerationPlan(1000, 32, 30, 0.5, 0)).most == 20 * ROUNDS
     assert [len(generator(plan=greedy).batch(number)) for number in range(2)] == [BATCH, 20 - BATCH]
 
 
 def test_fewer_answers_make_fewer_windows(tmp_path: Path) -> None:
-    found = made(tmp_path, generator(plan=Plan(1000, 32, 30, 0.0, 0)))
+    found = made(tmp_path, generator(plan=GenerationPlan(1000, 32, 30, 0.0, 0)))
     assert len(found.windows) == found.facts["samples"] == 20 * (30 + 12) // 32 - 1
 
 
@@ -165,7 +168,7 @@ def test_a_chat_model_is_asked_in_its_own_form() -> None:
 
 def test_after_the_seeds_the_model_writes_questions_of_its_own(tmp_path: Path) -> None:
     sampler = Babbler()
-    plan = Plan(40, 64, 30, 1.0, 0)
+    plan = GenerationPlan(40, 64, 30, 1.0, 0)
     found = made(tmp_path, generator(seeds(), plan, sampler=sampler))
     assert sampler.asked[: len(seeds().texts)] == list(seeds().texts)
     examples = sampler.asked[len(seeds().texts)]
@@ -177,12 +180,12 @@ def test_after_the_seeds_the_model_writes_questions_of_its_own(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("plan", "said"),
     [
-        (Plan(0, 32, 30, 1.0, 0), "at least one sample"),
-        (Plan(1, 32, 0, 1.0, 0), "at least one token"),
-        (Plan(1, 32, 30, -1.0, 0), "temperature -1.0 is out of range"),
-        (Plan(1, 32, 30, float("nan"), 0), "temperature nan is out of range"),
+        (GenerationPlan(0, 32, 30, 1.0, 0), "at least one sample"),
+        (GenerationPlan(1, 32, 0, 1.0, 0), "at least one token"),
+        (GenerationPlan(1, 32, 30, -1.0, 0), "temperature -1.0 is out of range"),
+        (GenerationPlan(1, 32, 30, float("nan"), 0), "temperature nan is out of range"),
     ],
 )
-def test_a_plan_for_nothing_is_refused(plan: Plan, said: str) -> None:
+def test_a_plan_for_nothing_is_refused(plan: GenerationPlan, said: str) -> None:
     with pytest.raises(ColdforgeError, match=said):
         plan.check()

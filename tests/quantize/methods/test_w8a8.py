@@ -14,8 +14,7 @@ pytestmark = pytest.mark.model
 
 def unsmoothed(folder: Path, activations: str) -> float:
     """Measure plain rounding: int8 weights and inputs of the model as it is."""
-    from coldforge.model.loading.inputs import watch
-    from coldforge.model.loading.load import load_model
+    from coldforge.model.loading.load import load_model, watch
 
     checkpoint = read_checkpoint(folder)
     model = load_model(checkpoint)

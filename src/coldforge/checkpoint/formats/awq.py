@@ -26,7 +26,7 @@ ORDER = (0, 2, 4, 6, 1, 3, 5, 7)
 """Which of eight outputs lies in each nibble, lowest first."""
 
 
-class Awq(Format):
+class AwqFormat(Format):
     """AutoAWQ's layout for matrix kernels."""
 
     name = "awq"
@@ -123,7 +123,7 @@ class Awq(Format):
         return Width(BITS, rules.group_size(settings.get("group_size", 128)), smooth=True)
 
 
-FORMAT = Awq()
+FORMAT = AwqFormat()
 
 
 def _pack(values: Any) -> Any:  # noqa: ANN401 - tensors

@@ -22,7 +22,7 @@ from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.errors import ColdforgeError
 
 
-class Binary(Format):
+class BinaryFormat(Format):
     """One-bit weights, eight to a byte."""
 
     name = "coldforge-binary"
@@ -87,4 +87,4 @@ class Binary(Format):
         return None if layer == HEAD else Width(1, rules.group_size(settings.get("group_size")))
 
 
-FORMAT = Binary()
+FORMAT = BinaryFormat()

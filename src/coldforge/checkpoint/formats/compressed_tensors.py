@@ -25,7 +25,7 @@ FORM = "pack-quantized"
 WIDTHS = range(2, 9)
 
 
-class Packed(Format):
+class CompressedTensorsFormat(Format):
     """The library's layout for weight-only quantisation."""
 
     name = "compressed-tensors"
@@ -111,7 +111,7 @@ class Packed(Format):
         return scheme.width(layer, settings)
 
 
-FORMAT = Packed()
+FORMAT = CompressedTensorsFormat()
 
 
 def _inputs(layer: str, tensors: Mapping[str, Any], shape: Shape) -> int:

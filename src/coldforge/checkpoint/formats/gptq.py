@@ -13,7 +13,6 @@ file does; meta.quantizer names it.
 from collections.abc import Mapping
 from typing import Any
 
-from coldforge import __version__
 from coldforge.checkpoint.formats import bit_packing, rules, validation
 from coldforge.checkpoint.formats.format import (
     HEAD,
@@ -28,11 +27,16 @@ from coldforge.checkpoint.formats.quantized import Quantized
 from coldforge.errors import ColdforgeError
 
 WIDTHS = (2, 3, 4, 8)
+WRITER = "coldforge:0.1.0"
+"""Our entry in meta.quantizer: it names the writer's format revision, not the package's version.
+
+Raised only when what is written changes: it is among the bytes of every checkpoint.
+"""
 WRAPS_SINCE = (0, 9)
 """GPTQModel's first release whose v1 zero points wrap around."""
 
 
-class Gptq(Format):
+class GptqFormat(Format):
     """One version of the format."""
 
     parts: tuple[str, ...] = (".qweight", ".qzeros", ".scales", ".g_idx")
@@ -109,7 +113,7 @@ class Gptq(Format):
     def config(self, settings: Settings) -> dict[str, Any]:
         """Write the quantization_config as GPTQModel does, for AutoGPTQ's readers as well."""
         symmetric = bool(settings["sym"])
-        makers = [f"coldforge:{__version__}"]
+        makers = [WRITER]
         if not symmetric and self.offset:
             # GPTQModel refuses asymmetric v1 files unless they promise what its 0.9 promised.
             makers.append("gptqmodel:0.9.0")
@@ -175,4 +179,4 @@ def _wraps(settings: Settings) -> bool:
     return False
 
 
-FORMAT = Gptq("gptq", offset=1)
+FORMAT = GptqFormat("gptq", offset=1)

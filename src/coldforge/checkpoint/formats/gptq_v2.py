@@ -1,5 +1,5 @@
 """GPTQ checkpoints, version 2: zero points are stored as they are."""
 
-from coldforge.checkpoint.formats.gptq import Gptq
+from coldforge.checkpoint.formats.gptq import GptqFormat
 
-FORMAT = Gptq("gptq_v2", offset=0)
+FORMAT = GptqFormat("gptq_v2", offset=0)

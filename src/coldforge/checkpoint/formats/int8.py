@@ -23,7 +23,7 @@ from coldforge.checkpoint.formats.quantized import Quantized
 METHOD = "coldforge"
 
 
-class Int8(Format):
+class Int8Format(Format):
     """Layers that load as torch.ao.nn.quantized.dynamic.Linear."""
 
     name = "coldforge-int8"
@@ -76,4 +76,4 @@ class Int8(Format):
         return "kernel"
 
 
-FORMAT = Int8()
+FORMAT = Int8Format()

@@ -23,7 +23,7 @@ from coldforge.errors import ColdforgeError
 FORM = "int-quantized"
 
 
-class W8a8(Format):
+class W8a8Format(Format):
     """The library's layout for quantised inputs."""
 
     name = "w8a8"
@@ -94,7 +94,7 @@ class W8a8(Format):
         return scheme.inputs_of(layer, settings)
 
 
-FORMAT = W8a8()
+FORMAT = W8a8Format()
 
 
 def _input_scale(layer: str, tensors: Mapping[str, Any], settings: Settings) -> Any:  # noqa: ANN401

@@ -12,7 +12,7 @@ from coldforge.engine.backend import Runner, backends, find_backend
 from coldforge.engine.card import Engine
 from coldforge.engine.generate import open_runner
 from coldforge.model.families.dimensions import dimensions
-from coldforge.model.generation.generate import following
+from coldforge.model.generate import following
 from coldforge.model.loading.load import load_model, rounds_inputs
 from coldforge.progress import step
 

@@ -15,7 +15,7 @@ from coldforge.engine.bench import process_memory
 from coldforge.engine.bench.process_memory import GpuMemory
 from coldforge.engine.card import read_engine
 from coldforge.engine.generate import load_libraries, open_runner, refuse_damaged
-from coldforge.evaluate.workers.worker_main import serve_here
+from coldforge.evaluate.workers.worker import serve_here
 
 
 class EngineWorker:

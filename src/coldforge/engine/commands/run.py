@@ -14,7 +14,7 @@ from coldforge.engine.generate import Answer, answer, load_runner, read_prompts,
 from coldforge.errors import ColdforgeError
 from coldforge.files.jsonlines import appending, read_lines
 from coldforge.model.card_facts import circumstances
-from coldforge.model.generation.generate import printed
+from coldforge.model.generate import printed
 from coldforge.model.runtime import prepare
 from coldforge.model.tokens import ModelTokens
 from coldforge.progress import Step, step
@@ -66,7 +66,7 @@ def run_generate(
         raise ColdforgeError("nothing to do: no new tokens", "choose --max-new-tokens of 1 or more")
     found = read_engine(Path(model))
     prepare()
-    from coldforge.model.generation.generate import pieces
+    from coldforge.model.generate import pieces
 
     runner, tokens = load_runner(found), ModelTokens(found.folder)
     chosen = stream_answer(runner, tokens.encode([prompt])[0], max_new_tokens, tokens.end)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.checkpoint.checkpoint import read_checkpoint
-from coldforge.evaluate.workers.worker_main import serve_here
+from coldforge.evaluate.workers.worker import serve_here
 from coldforge.model.process_stats import peak_rss, rss
 from coldforge.model.runtime import prepare
 
@@ -58,7 +58,7 @@ class ModelWorker:
 
         The end token does not stop it, so that both models do the same work; it ends the text.
         """
-        from coldforge.model.generation.generate import following, start
+        from coldforge.model.generate import following, start
 
         ids, left = start(self.model, self.tokens, prompt, most)
         started = time.perf_counter()

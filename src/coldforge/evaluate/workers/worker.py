@@ -1,4 +1,7 @@
-"""Models or engines measured in turn, each in a worker process."""
+"""Models or engines measured in turn, each in a worker process, and the loop that serves in it.
+
+Requests and answers are lines of JSON on stdin and stdout.
+"""
 
 import json
 import os
@@ -7,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 import coldforge
 from coldforge.errors import ColdforgeError
@@ -106,3 +109,26 @@ def _close(pipe: IO[str] | None) -> None:
         _open(pipe).close()
     except BrokenPipeError:
         return
+
+
+def serve(make: Callable[[], Any], requests: TextIO, answers: TextIO) -> None:
+    """Answer until the requests end; `do` of each names a method of what `make` returns.
+
+    `make` is called at the first request, whose answer holds its error.
+    """
+    served: Any = None
+    for line in requests:
+        request = json.loads(line)
+        try:
+            served = served or make()
+            answer = getattr(served, request.pop("do"))(**request)
+        except ColdforgeError as error:
+            answer = {"error": error.message, "hint": error.hint}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def serve_here(make: Callable[[], Any]) -> None:
+    """Serve on stdin and stdout; output of libraries goes to stderr."""
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        serve(make, sys.stdin, answers)

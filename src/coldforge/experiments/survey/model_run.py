@@ -197,8 +197,8 @@ class ModelRun:
 
 def freeze(model: str, given: str | None, samples: int | None, path: str) -> dict[str, Any]:
     """Draw a calibration for a model and write it to a file."""
+    from coldforge.quantize.calibration.calibration import write_frozen
     from coldforge.quantize.calibration.find import calibration_for
-    from coldforge.quantize.calibration.frozen import write_frozen
 
     drawn = calibration_for(read_checkpoint(Path(model)), given, samples, None, 0)
     write_frozen(Path(path), drawn)

@@ -1,4 +1,4 @@
-"""Make and evaluate every variant of some models; killed, the same call continues."""
+"""Make and evaluate the variants that methods list; killed, the same call continues."""
 
 import time
 from pathlib import Path
@@ -7,23 +7,26 @@ from typing import Any
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.demo.architectures import KINDS as ALL_KINDS
 from coldforge.demo.demo import run_demo
-from coldforge.errors import ColdforgeError
+from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.evaluate.evaluate import LIMIT
 from coldforge.experiments.survey.eta import Eta
 from coldforge.experiments.survey.evaluation import EvaluationProtocol
 from coldforge.experiments.survey.model_run import ORIGINAL, ModelRun, SurveyPlan
 from coldforge.experiments.survey.report import write_report
 from coldforge.experiments.survey.subprocess import run_in_subprocess
-from coldforge.experiments.survey.variants import choose_variants
 from coldforge.files.output import read_card, refuse_foreign, write_card
 from coldforge.model.card_facts import DEMO, WINDOW, circumstances
 from coldforge.model.runtime import prepare
 from coldforge.progress import say
+from coldforge.quantize.methods.method import BOTH, HALF, WEIGHTS, Variant
 from coldforge.quantize.preflight import check
+from coldforge.quantize.registry import methods
 
 SURVEY = "survey"
 KINDS = tuple(name for name, kind in ALL_KINDS.items() if kind.surveyed)
 """Demo models, each in a folder of its name."""
+
+ORDER = (HALF, WEIGHTS, BOTH)
 
 
 def run_survey(  # noqa: PLR0913 - a flag each
@@ -90,7 +93,7 @@ def name_models(models: list[str], taken: tuple[str, ...]) -> dict[str, Path]:
 
 def _trained(place: Path, kind: str, steps: int | None) -> Path:
     """Return the folder of a demo model, trained now unless an earlier run did."""
-    from coldforge.demo.recipe import Recipe
+    from coldforge.demo.training import Recipe
 
     folder = place / kind / ORIGINAL
     card = read_card(folder)
@@ -101,3 +104,22 @@ def _trained(place: Path, kind: str, steps: int | None) -> Path:
     else:
         run_in_subprocess(run_demo, str(folder), steps=steps, kind=kind)
     return folder
+
+
+def variants() -> list[Variant]:
+    """List the variants of all methods, kind by kind, within a kind by the method's name."""
+    found = [item for method in methods().values() for item in method.variants]
+    return sorted(found, key=lambda item: ORDER.index(item.kind))
+
+
+def choose_variants(text: str) -> list[Variant]:
+    """Take the variants named, or all of a method named; all of an empty text.
+
+    Names are separated by commas. Raise UnknownNameError for one that is neither.
+    """
+    known = variants()
+    asked = {name.strip() for name in text.split(",")} - {""}
+    names = {item.name for item in known} | {item.method for item in known}
+    for name in sorted(asked - names):
+        raise UnknownNameError("variant", name, [item.name for item in known])
+    return [item for item in known if not asked or {item.name, item.method} & asked]

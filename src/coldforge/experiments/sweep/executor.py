@@ -7,15 +7,15 @@ from threading import Thread
 from typing import Protocol
 
 from coldforge.experiments.sweep.job import Job
-from coldforge.experiments.sweep.run_job import Outcome, failed
+from coldforge.experiments.sweep.run_job import JobOutcome, failed
 
-Work = Callable[[Job], Outcome]
+Work = Callable[[Job], JobOutcome]
 
 
 class Executor(Protocol):
     """Runs jobs and yields the outcome of each as it ends."""
 
-    def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
+    def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[int, JobOutcome]]:
         """Yield each job's index in `jobs` and its outcome; a lost job counts as failed."""
 
 
@@ -26,9 +26,9 @@ class LocalExecutor:
         """Run `at_once` jobs at a time; jobs that measure times disturb each other."""
         self.at_once = at_once
 
-    def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
+    def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[int, JobOutcome]]:
         """Run the jobs in order; the threads end with the process."""
-        waiting, ended = deque(enumerate(jobs)), SimpleQueue[tuple[int, Outcome]]()
+        waiting, ended = deque(enumerate(jobs)), SimpleQueue[tuple[int, JobOutcome]]()
         for _ in range(min(self.at_once, len(jobs))):
             Thread(target=_take, args=(work, waiting, ended), daemon=True).start()
         for _ in jobs:
@@ -36,7 +36,7 @@ class LocalExecutor:
 
 
 def _take(
-    work: Work, waiting: "deque[tuple[int, Job]]", ended: "SimpleQueue[tuple[int, Outcome]]"
+    work: Work, waiting: "deque[tuple[int, Job]]", ended: "SimpleQueue[tuple[int, JobOutcome]]"
 ) -> None:
     while waiting:
         try:

@@ -22,7 +22,7 @@ FLOAT32 = "float32"
 M = TypeVar("M")
 
 
-class Backend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SweepBackend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What runs an engine, and in which arithmetic."""
 
     backend: str
@@ -68,10 +68,10 @@ class Benching(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Measuring(**msgspec.structs.asdict(self))
 
 
-class _File(msgspec.Struct, Generic[M], frozen=True, forbid_unknown_fields=True):
+class _MatrixFile(msgspec.Struct, Generic[M], frozen=True, forbid_unknown_fields=True):
     models: Annotated[list[str], msgspec.Meta(min_length=1)]
     methods: Annotated[list[str | M], msgspec.Meta(min_length=1)]
-    backends: list[str | Backend] = []
+    backends: list[str | SweepBackend] = []
     calibration: Calibrating = Calibrating()
     evaluate: _Evaluating = _Evaluating()
     bench: Benching = Benching()
@@ -82,7 +82,7 @@ class Matrix(msgspec.Struct, frozen=True):
 
     models: dict[str, Path]
     variants: list[Variant]
-    backends: list[Backend]
+    backends: list[SweepBackend]
     calibration: Calibrating
     evaluation: EvaluationProtocol
     bench: Benching
@@ -95,10 +95,10 @@ class Matrix(msgspec.Struct, frozen=True):
 
 def read_matrix(path: Path) -> Matrix:
     """Read a matrix; raise ColdforgeError or UnknownNameError for what is wrong in it."""
-    shape: Any = _File  # of a method's table, which is known only now
-    found: _File[Any] = read_toml(path, shape[_method_table()])
+    shape: Any = _MatrixFile  # of a method's table, which is known only now
+    found: _MatrixFile[Any] = read_toml(path, shape[_method_table()])
     base = path.resolve().parent
-    engines = [Backend(item) if isinstance(item, str) else item for item in found.backends]
+    engines = [SweepBackend(item) if isinstance(item, str) else item for item in found.backends]
     _check(engines)
     parse_grid(found.bench.grid)
     calibration = msgspec.structs.replace(
@@ -154,7 +154,7 @@ def _spell(setting: str, value: object) -> str:
     return value if isinstance(value, str) else f"{setting}{value}"
 
 
-def _check(asked: list[Backend]) -> None:
+def _check(asked: list[SweepBackend]) -> None:
     known = {name: one for name, one in backends().items() if not isinstance(one, BuildsOnHost)}
     for item in asked:
         if item.backend not in known:

@@ -11,7 +11,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.experiments.sweep.executor import Work
 from coldforge.experiments.sweep.job import Job
 from coldforge.experiments.sweep.ray_node import joined, own_address
-from coldforge.experiments.sweep.run_job import Outcome, failed
+from coldforge.experiments.sweep.run_job import JobOutcome, failed
 from coldforge.files.atomic import write_file
 from coldforge.model.runtime import versions
 from coldforge.progress import say
@@ -29,7 +29,7 @@ class RayExecutor:
         """Use a connection made by `connected`."""
         self.ray, self.place, self.nonce = ray, place, nonce
 
-    def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
+    def run(self, work: Work, jobs: Sequence[Job]) -> Iterator[tuple[int, JobOutcome]]:
         """Submit all jobs to the cluster; yield the outcomes."""
         remote = self.ray.remote(num_cpus=1, max_retries=RETRIES)(_do)
         waiting = {
@@ -41,9 +41,9 @@ class RayExecutor:
             place = waiting.pop(ended)
             yield place, self._outcome(ended, jobs[place])
 
-    def _outcome(self, ended: Any, job: Job) -> Outcome:  # noqa: ANN401 - an object reference
+    def _outcome(self, ended: Any, job: Job) -> JobOutcome:  # noqa: ANN401 - an object reference
         try:
-            outcome: Outcome = self.ray.get(ended)
+            outcome: JobOutcome = self.ray.get(ended)
         except self.ray.exceptions.RayError as error:
             cause = getattr(error, "cause", None)
             return failed(job, cause if isinstance(cause, ColdforgeError) else _lost(error))
@@ -100,7 +100,7 @@ def connected(address: str, place: Path) -> Iterator[RayExecutor]:
             (place / NONCE).unlink(missing_ok=True)
 
 
-def _do(work: Work, job: Job, nonce: str, theirs: dict[str, str]) -> Outcome:
+def _do(work: Work, job: Job, nonce: str, theirs: dict[str, str]) -> JobOutcome:
     """Run a job on a worker if the worker fits."""
     if wrong := _fits(str(job.place), nonce, theirs):
         return failed(job, ColdforgeError(*wrong))

@@ -12,9 +12,8 @@ from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.engine.backend import runtimes
 from coldforge.engine.card import read_engine
 from coldforge.errors import ColdforgeError
-from coldforge.experiments.sweep.folder import exclusive
-from coldforge.experiments.sweep.job import FORMAT, Job
-from coldforge.experiments.sweep.matrix import Backend
+from coldforge.experiments.sweep.job import FORMAT, Job, exclusive
+from coldforge.experiments.sweep.matrix import SweepBackend
 from coldforge.experiments.sweep.steps import Facts, Steps
 from coldforge.files.digest import sha256_json
 from coldforge.files.notes import read_note, write_note
@@ -28,7 +27,7 @@ PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """The result of a job: a cell for each backend, or one without."""
 
     cells: list[dict[str, Any]]
@@ -37,24 +36,24 @@ class Outcome:
     node: str = ""
 
 
-def run_job(job: Job, steps: Steps | None = None) -> Outcome:
+def run_job(job: Job, steps: Steps | None = None) -> JobOutcome:
     """Do the steps of a job that are missing; errors are reported in its cells, not raised."""
-    run = _Run(job, steps or Steps())
+    run = _JobRun(job, steps or Steps())
     try:
         with exclusive(job.place, job.name, PATIENCE):
             cells = run.cells()
     except (ColdforgeError, OSError) as error:
         return failed(job, error)
-    return Outcome(cells, run.done, socket.gethostname())
+    return JobOutcome(cells, run.done, socket.gethostname())
 
 
-def failed(job: Job, error: Exception) -> Outcome:
+def failed(job: Job, error: Exception) -> JobOutcome:
     """Return the outcome of a job that could not begin, or was lost with its worker."""
     why = {"step": "run", **_message(error)}
-    return Outcome([{**_empty_cell(job, backend), "error": why} for backend in _backends(job)])
+    return JobOutcome([{**_empty_cell(job, backend), "error": why} for backend in _backends(job)])
 
 
-class _Run:
+class _JobRun:
     """One job in progress."""
 
     def __init__(self, job: Job, steps: Steps) -> None:
@@ -92,7 +91,7 @@ class _Run:
         decided_by = [FORMAT, made["digest"], config, job.inputs.weights, job.inputs.evaluation]
         self._step("evaluate", None, decided_by, self._evaluate)
 
-    def _engine(self, backend: Backend) -> None:
+    def _engine(self, backend: SweepBackend) -> None:
         job = self.job
         checkpoint = read_checkpoint(job.checkpoint)
         runs_on = {**versions(), **runtimes()}
@@ -129,7 +128,7 @@ class _Run:
     def _step(
         self,
         name: str,
-        backend: Backend | None,
+        backend: SweepBackend | None,
         decided_by: list[Any],
         work: Callable[[], Facts],
         is_current: Callable[[Facts], object] = bool,
@@ -145,7 +144,7 @@ class _Run:
         self.found[name] = note
         return note
 
-    def _do(self, work: Callable[[], Facts], backend: Backend | None) -> Facts:
+    def _do(self, work: Callable[[], Facts], backend: SweepBackend | None) -> Facts:
         """Do a step; if it fails, remove what an earlier run found for other inputs."""
         try:
             return work()
@@ -171,11 +170,11 @@ def _is_current(is_current: Callable[[Facts], object], note: Facts) -> bool:
         return False
 
 
-def _backends(job: Job) -> list[Backend | None]:
+def _backends(job: Job) -> list[SweepBackend | None]:
     return list(job.backends) or [None]
 
 
-def _empty_cell(job: Job, backend: Backend | None) -> dict[str, Any]:
+def _empty_cell(job: Job, backend: SweepBackend | None) -> dict[str, Any]:
     """Describe a cell of which nothing is done yet."""
     return {
         "model": job.model,

@@ -6,7 +6,7 @@ from typing import Any
 
 from coldforge.experiments.survey.subprocess import run_in_subprocess
 from coldforge.experiments.sweep.job import Job
-from coldforge.experiments.sweep.matrix import Backend
+from coldforge.experiments.sweep.matrix import SweepBackend
 
 Facts = dict[str, Any]
 
@@ -39,7 +39,7 @@ def evaluate(job: Job) -> Facts:
     return run_in_subprocess(run_evaluate, str(job.checkpoint), str(job.source), *asked).value
 
 
-def build(job: Job, backend: Backend) -> Facts:
+def build(job: Job, backend: SweepBackend) -> Facts:
     """Build an engine of the checkpoint."""
     from coldforge.engine.commands.build import run_build
 
@@ -49,7 +49,7 @@ def build(job: Job, backend: Backend) -> Facts:
     ).value
 
 
-def measure(job: Job, backend: Backend) -> Facts:
+def measure(job: Job, backend: SweepBackend) -> Facts:
     """Measure the engine's speed and memory."""
     from coldforge.engine.commands.bench import run_bench
 
@@ -62,5 +62,5 @@ class Steps:
 
     quantise: Callable[[Job], Facts] = quantise
     evaluate: Callable[[Job], Facts] = evaluate
-    build: Callable[[Job, Backend], Facts] = build
-    measure: Callable[[Job, Backend], Facts] = measure
+    build: Callable[[Job, SweepBackend], Facts] = build
+    measure: Callable[[Job, SweepBackend], Facts] = measure

@@ -10,18 +10,22 @@ from typing import Any
 from coldforge.checkpoint.checkpoint import read_checkpoint
 from coldforge.errors import ColdforgeError
 from coldforge.experiments.survey.eta import span
+from coldforge.experiments.survey.report import lay
 from coldforge.experiments.sweep.executor import Executor, LocalExecutor
-from coldforge.experiments.sweep.folder import SWEEP, claim, exclusive
-from coldforge.experiments.sweep.job import Job, jobs_of
+from coldforge.experiments.sweep.job import SWEEP, Job, claim, exclusive, jobs_of
 from coldforge.experiments.sweep.matrix import Matrix, read_matrix
-from coldforge.experiments.sweep.run_job import Outcome, run_job
+from coldforge.experiments.sweep.run_job import JobOutcome, run_job
 from coldforge.experiments.sweep.steps import Steps
-from coldforge.experiments.sweep.table import brief
 from coldforge.files.notes import write_note
 from coldforge.model.card_facts import circumstances
 from coldforge.model.runtime import prepare
-from coldforge.progress import say, step
+from coldforge.progress import amount, say, step
 from coldforge.quantize.preflight import check
+
+HEAD = (
+    "cell", "on disk", "bits", "perplexity", "KL to the original", "first token",
+    "tokens/s",
+)  # fmt: skip
 
 
 def run_sweep(
@@ -70,9 +74,9 @@ def _weights(matrix: Matrix) -> dict[str, str]:
     return digests
 
 
-def _all(executor: Executor, jobs: list[Job], steps: Steps | None) -> list[Outcome]:
+def _all(executor: Executor, jobs: list[Job], steps: Steps | None) -> list[JobOutcome]:
     """Run the jobs; return their outcomes in the jobs' order."""
-    ended: dict[int, Outcome] = {}
+    ended: dict[int, JobOutcome] = {}
     before = time.monotonic()
     for place, outcome in executor.run(partial(run_job, steps=steps), jobs):
         ended[place] = outcome
@@ -81,3 +85,45 @@ def _all(executor: Executor, jobs: list[Job], steps: Steps | None) -> list[Outco
         node = f" on {outcome.node}" if outcome.node else ""
         say(f"[{len(ended)}/{len(jobs)}] {jobs[place].name}{node}: {brief(outcome)}{tail}")
     return [ended[place] for place in sorted(ended)]
+
+
+def table(result: dict[str, Any]) -> str:
+    """Return a line for each cell; of several lengths measured, the first."""
+    return "\n".join(lay([HEAD, *map(_row, result["cells"])]))
+
+
+def brief(outcome: JobOutcome) -> str:
+    """Summarise a job in a line."""
+    errors = [cell["error"]["message"] for cell in outcome.cells if cell["error"]]
+    evaluated = outcome.cells[0]["evaluate"]
+    parts = [f"KL {evaluated['reference']['kl']:.6f}"] if evaluated else []
+    parts += [f"failed: {message}" for message in dict.fromkeys(errors)]
+    if not outcome.done and not errors:
+        parts.append("as before")
+    return ", ".join(parts)
+
+
+def failures(result: dict[str, Any]) -> list[str]:
+    """Name the cells that failed."""
+    return [_title(cell) for cell in result["cells"] if cell["error"]]
+
+
+def _row(cell: dict[str, Any]) -> tuple[str, ...]:
+    if error := cell["error"]:
+        return _title(cell), f"failed at {error['step']}: {error['message']}"
+    evaluated = cell["evaluate"]
+    first = cell["bench"]["engines"][0]["cells"][0] if cell["bench"] else None
+    stored = cell["engine"] or evaluated
+    return (
+        _title(cell),
+        amount(stored["disk_bytes"]),
+        f"{evaluated['bits_per_weight']:.3f}",
+        f"{evaluated['perplexity']:,.3f}",
+        f"{evaluated['reference']['kl']:.6f}",
+        f"{first['ttft_ms']['p50']:.1f} ms" if first else "",
+        f"{first['output_tokens_per_s']:.1f}" if first else "",
+    )
+
+
+def _title(cell: dict[str, Any]) -> str:
+    return f"{cell['name']} {cell['backend']}" if cell["backend"] else str(cell["name"])

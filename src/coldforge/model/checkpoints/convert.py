@@ -1,4 +1,4 @@
-"""Convert a quantised checkpoint losslessly into another format, or decode it to float16."""
+"""Rewrite a checkpoint: losslessly in another format, decoded to float16, or in one file."""
 
 import json
 import shutil
@@ -8,11 +8,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from coldforge.checkpoint.checkpoint import Checkpoint, read_checkpoint
+from coldforge.checkpoint.checkpoint import INDEX, Checkpoint, read_checkpoint
 from coldforge.checkpoint.formats.registry import find_format, formats
 from coldforge.checkpoint.linear import IN_BLOCK, Linear
+from coldforge.checkpoint.safetensors_file import write_tensors
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.files.output import read_card, refuse_foreign, whole, write_card
+from coldforge.files.output import CARD, read_card, refuse_foreign, whole, write_card
 from coldforge.model.card_facts import circumstances, sizes
 from coldforge.model.checkpoints.conversion import LayerFacts, Rounding, settings_for, transfer
 from coldforge.model.checkpoints.inspect import run_inspect
@@ -26,6 +27,8 @@ PLAIN = "fp16"
 
 Store = Callable[[Linear], dict[str, Any]]
 """A quantised layer -> its new tensors by full name."""
+
+JOINED = "joined model"
 
 
 def run_convert(model: str, out: str, to: str) -> dict[str, Any]:
@@ -167,3 +170,32 @@ def _copy(checkpoint: Checkpoint, out: Path) -> None:
 
 def _json(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", "utf-8")
+
+
+def run_join(model: str, out: str) -> dict[str, Any]:
+    """Write `model` to `out` with all tensors in model.safetensors; raise ColdforgeError."""
+    started = time.monotonic()
+    checkpoint = read_checkpoint(Path(model))
+    if len(checkpoint.files) == 1:
+        raise ColdforgeError(f"{model} is already in one file", "use it as it is")
+    entries = [
+        (checkpoint.places[name], name, item) for name, item in sorted(checkpoint.tensors.items())
+    ]
+    with whole(Path(out), JOINED) as folder:
+        size = sum(item.size for _, _, item in entries)
+        with step("Joining the shards", size, "bytes") as work:
+            write_tensors(folder / "model.safetensors", entries, work.advance)
+        for path in checkpoint.folder.iterdir():
+            if path.is_file() and path not in checkpoint.files and path.name not in {CARD, INDEX}:
+                shutil.copyfile(path, folder / path.name)
+        facts = {
+            "files": len(checkpoint.files),
+            "origin": {"digest": checkpoint.digest, "card": read_card(checkpoint.folder)},
+            "digest": read_checkpoint(folder).digest,
+            "disk_bytes": (folder / "model.safetensors").stat().st_size,
+            **circumstances("checkpoint.join", started),
+        }
+        if facts["digest"] != checkpoint.digest:
+            raise ColdforgeError("the joined tensors differ from the shards'", "try again")
+        write_card(folder, JOINED, facts)
+    return {"model": model, "out": out, **facts}

@@ -1,4 +1,9 @@
-"""Load a model in float32, original or quantised in any known format, without special kernels."""
+"""Load a model in float32, original or quantised in any known format, without special kernels.
+
+Inputs of linear layers are rounded to int8 in the forward pass as compressed-tensors does. Source:
+lifecycle.forward and utils.calculate_qparams of release 0.20. A scale is the largest magnitude over
+127.5, rounding half to even, values from -128 to 127.
+"""
 
 import warnings
 from collections.abc import Iterator
@@ -15,6 +20,8 @@ from coldforge.model.loading.reading import Reader, own_errors
 INT8_ZERO = 128
 """The unsigned code of zero."""
 UNREADABLE = (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError)
+
+LOW, HIGH = -128, 127
 
 
 def load_model(checkpoint: Checkpoint, *, rounding: bool = True) -> Any:  # noqa: ANN401
@@ -92,7 +99,7 @@ def _refuse_biases(reader: Reader, unexpected: list[str]) -> None:
 
 def _round_inputs(model: Any, reader: Reader) -> None:  # noqa: ANN401 - a Transformers model
     """Let layers round their inputs as their format says."""
-    from coldforge.model.loading.inputs import watch
+    from coldforge.model.loading.load import watch
 
     for linear, name in _quantised_modules(model, reader.checkpoint):
         kind = inputs_of(reader.checkpoint, linear)
@@ -148,3 +155,33 @@ def _choose_kernels() -> None:
     known = [name for name in torch.backends.quantized.supported_engines if name != "none"]
     if torch.backends.quantized.engine == "none" and known:
         torch.backends.quantized.engine = known[0]
+
+
+def rounded(values: Any, scale: Any) -> Any:  # noqa: ANN401 - tensors
+    """Round to the nearest int8 multiple of `scale`, in the type of `values`."""
+    import torch
+
+    return torch.round(torch.clamp(values / scale, LOW, HIGH)) * scale
+
+
+def token_scales(values: Any) -> Any:  # noqa: ANN401 - tensors
+    """Return the scale of each token: (..., 1) for values (..., in_features)."""
+    import torch
+
+    largest = values.abs().amax(-1, keepdim=True)
+    scale = largest / ((HIGH - LOW) / 2)
+    return torch.where(scale == 0, torch.finfo(scale.dtype).eps, scale)
+
+
+def watch(module: Any, scale: Any) -> Any:  # noqa: ANN401 - a module, a tensor or None; a hook
+    """Let a module round its inputs by `scale`, or by a scale for each token if it is None.
+
+    Return the hook, which can be removed.
+    """
+
+    def hook(_: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:  # noqa: ANN401
+        values = given[0]
+        step = token_scales(values) if scale is None else scale.to(values)
+        return (rounded(values, step), *given[1:])
+
+    return module.register_forward_pre_hook(hook)

@@ -10,8 +10,7 @@ from coldforge.files.atomic import write_file
 from coldforge.files.output import WORK
 from coldforge.model.deterministic import Workers
 from coldforge.progress import say
-from coldforge.quantize.blockwise.activation_file import Activations
-from coldforge.quantize.blockwise.activations_feed import Feed
+from coldforge.quantize.blockwise.activations import Activations, Feed
 from coldforge.quantize.blockwise.block import Block
 from coldforge.quantize.blockwise.request import LayerReport, Request
 from coldforge.quantize.blockwise.skeleton import Skeleton

@@ -12,11 +12,11 @@ from coldforge.model.deterministic import workers
 from coldforge.model.families.blocks import unknown_layers
 from coldforge.progress import say, step
 from coldforge.quantize.blockwise.block import Block, Stored
+from coldforge.quantize.blockwise.outside_blocks import cast, keep, write_rest
 from coldforge.quantize.blockwise.progress import Progress
 from coldforge.quantize.blockwise.prune import pruned
 from coldforge.quantize.blockwise.request import LayerReport, Request, Result
 from coldforge.quantize.blockwise.skeleton import Skeleton
-from coldforge.quantize.blockwise.unquantised import cast, keep, write_rest
 
 UNQUANTISED, PER_ROW = 16, -1
 """Bits of a layer that is left as it is; the group size of one scale per row."""

@@ -9,7 +9,7 @@ from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.errors import ColdforgeError
 from coldforge.model.families.blocks import block_tensors
 from coldforge.model.families.registry import family_of
-from coldforge.model.loading.inputs import watch
+from coldforge.model.loading.load import watch
 
 DTYPES = ("float32", "bfloat16", "float16")
 

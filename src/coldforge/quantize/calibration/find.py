@@ -7,8 +7,14 @@ from coldforge.checkpoint.checkpoint import Checkpoint
 from coldforge.errors import ColdforgeError
 from coldforge.model.corpus import read_texts, standard_library
 from coldforge.progress import step
-from coldforge.quantize.calibration.calibration import LENGTH, SAMPLES, Calibration, draw
-from coldforge.quantize.calibration.frozen import is_frozen, read_frozen
+from coldforge.quantize.calibration.calibration import (
+    LENGTH,
+    SAMPLES,
+    Calibration,
+    draw,
+    is_frozen,
+    read_frozen,
+)
 
 
 def calibration_for(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from coldforge.errors import ColdforgeError
 from coldforge.model.tokens import ModelTokens
 from coldforge.quantize.calibration.calibration import check_size
-from coldforge.quantize.calibration.journal import Pairs
 from coldforge.quantize.calibration.questions import Questions
 from coldforge.quantize.calibration.sampling import Prompt, Sampler
 
@@ -16,10 +15,12 @@ ROUNDS = 8  # answers to each question of a file at most, if they are drawn
 SPARE = 4  # factor of questions invented over what suffices if every answer is kept
 EXAMPLES = 3  # questions shown to the model when it is to write another
 INVENTED = 48  # tokens of an invented question at most
+Pairs = list[tuple[list[int], list[int]]]
+"""Ids of questions and of their answers."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class GenerationPlan:
     """The size of the calibration set, and the sampling parameters."""
 
     samples: int
@@ -45,7 +46,7 @@ class Generator:
     """Answers questions batch by batch; a batch depends on its number only."""
 
     def __init__(
-        self, sampler: Sampler, tokens: ModelTokens, questions: Questions, plan: Plan
+        self, sampler: Sampler, tokens: ModelTokens, questions: Questions, plan: GenerationPlan
     ) -> None:
         """Ask `sampler`, whose tokenizer is `tokens`."""
         self.sampler, self.tokens, self.questions, self.plan = sampler, tokens, questions, plan

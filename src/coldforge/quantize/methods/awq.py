@@ -5,14 +5,13 @@ from typing import Any
 
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.model.families.family import Stage
-from coldforge.quantize.blockwise.block import Block, Stored
-from coldforge.quantize.blockwise.fold import fold, foldable, storable
+from coldforge.quantize.blockwise.block import Block, Stored, fold, foldable, storable
 from coldforge.quantize.blockwise.request import Request, Result
 from coldforge.quantize.blockwise.run import quantise_blocks
 from coldforge.quantize.methods.method import Variant, check_groups
 from coldforge.quantize.settings import grouped, setting, symmetric
+from coldforge.quantize.solver.grid import quantise_clipped, round_to_nearest
 from coldforge.quantize.solver.hessian import Hessian
-from coldforge.quantize.solver.ranges import quantise_clipped, round_to_nearest
 from coldforge.quantize.solver.smoothquant import awq_scales
 
 BITS = 4
@@ -23,7 +22,7 @@ SAMPLE = 1024
 
 
 @dataclass(frozen=True)
-class Settings:
+class AwqSettings:
     """What AutoAWQ's files can hold."""
 
     bits: int = setting(BITS, "Width of a weight", choices=(BITS,))
@@ -41,7 +40,7 @@ class Awq:
     name = "awq"
     summary = "AWQ: inputs scaled by their size, ranges searched; AutoAWQ gemm files"
     calibrated = True
-    settings = Settings
+    settings = AwqSettings
     variants = (Variant("awq-4", "awq", {"bits": BITS}),)
 
     def quantise(self, request: Request) -> Result:

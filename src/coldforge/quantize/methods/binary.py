@@ -13,7 +13,7 @@ from coldforge.quantize.settings import grouped
 
 
 @dataclass(frozen=True)
-class Settings:
+class BinarySettings:
     """The settings of binary weights."""
 
     group_size: int = grouped()
@@ -25,7 +25,7 @@ class Binary:
     name = "binary"
     summary = "sign times scale, one bit a weight: what too few bits cost; own format"
     calibrated = False
-    settings = Settings
+    settings = BinarySettings
     variants = (Variant("binary", "binary"),)
 
     def quantise(self, request: Request) -> Result:

@@ -8,14 +8,14 @@ from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.request import Request, Result
 from coldforge.quantize.blockwise.run import quantise_blocks
 from coldforge.quantize.methods.method import Variant, check_groups
-from coldforge.quantize.methods.rtn import BITS, Rounding
+from coldforge.quantize.methods.rtn import BITS, RoundingSettings
 from coldforge.quantize.settings import setting
 from coldforge.quantize.solver.gptq import GptqConfig, solve
 from coldforge.quantize.solver.hessian import Hessian
 
 
 @dataclass(frozen=True)
-class Settings(Rounding):
+class GptqSettings(RoundingSettings):
     """How a weight is stored, and in which order it is rounded."""
 
     act_order: bool = setting(False, "Most important inputs first, groups unmoved (static)")
@@ -30,7 +30,7 @@ class Gptq:
     name = "gptq"
     summary = "GPTQ: error spread by the inverse Hessian; AutoGPTQ v1 files"
     calibrated = True
-    settings = Settings
+    settings = GptqSettings
     variants = (
         *(Variant(f"gptq-{bits}", "gptq", {"bits": bits}) for bits in BITS),
         Variant("gptq-4-act-order", "gptq", {"bits": 4, "act_order": True}),

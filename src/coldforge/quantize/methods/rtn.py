@@ -17,7 +17,7 @@ BITS = (8, 4, 3)
 
 
 @dataclass(frozen=True)
-class Rounding:
+class RoundingSettings:
     """How AutoGPTQ's files hold a weight."""
 
     bits: int = setting(4, "Width of a weight", choices=BITS)
@@ -31,7 +31,7 @@ class Rtn:
     name = "rtn"
     summary = "round to nearest, weights alone; AutoGPTQ v1 files"
     calibrated = False
-    settings = Rounding
+    settings = RoundingSettings
     variants = tuple(Variant(f"rtn-{bits}", "rtn", {"bits": bits}) for bits in BITS)
 
     def quantise(self, request: Request) -> Result:

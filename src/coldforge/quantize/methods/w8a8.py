@@ -6,19 +6,18 @@ from typing import Any
 
 from coldforge.checkpoint.formats.registry import find_format
 from coldforge.model.families.family import Stage
-from coldforge.quantize.blockwise.block import Block, Stored
-from coldforge.quantize.blockwise.fold import fold, foldable, storable
+from coldforge.quantize.blockwise.block import Block, Stored, fold, foldable, storable
 from coldforge.quantize.blockwise.request import Request, Result
 from coldforge.quantize.blockwise.run import quantise_blocks
 from coldforge.quantize.methods.method import BOTH, Variant
 from coldforge.quantize.settings import setting
 from coldforge.quantize.solver.gptq import GptqConfig, solve
 from coldforge.quantize.solver.hessian import Hessian
-from coldforge.quantize.solver.smoothquant import smoothquant_scales
-from coldforge.quantize.solver.smoothquant_search import (
+from coldforge.quantize.solver.smoothquant import (
     Trial,
     input_losses,
     rounded,
+    smoothquant_scales,
     step_of,
     weight_losses,
 )
@@ -31,7 +30,7 @@ SHARES = tuple(1 - step / 20 for step in range(11))
 
 
 @dataclass(frozen=True)
-class Settings:
+class W8a8Settings:
     """How activations are rounded and smoothed."""
 
     activations: str = setting(
@@ -57,7 +56,7 @@ class W8a8:
     name = "w8a8"
     summary = "SmoothQuant: int8 weights and activations; compressed-tensors files"
     calibrated = True
-    settings = Settings
+    settings = W8a8Settings
     variants = tuple(
         Variant(f"w8a8-{how}", "w8a8", {"activations": how}, kind=BOTH)
         for how in ("dynamic", "static")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from coldforge.checkpoint.formats.quantized import Quantized
-from coldforge.quantize.solver.grid import Grid, search
+from coldforge.model.deterministic import Workers
+from coldforge.quantize.solver.grid import WeightGrid, search
 from coldforge.quantize.solver.hessian import Hessian
-from coldforge.quantize.solver.pool import Pool
 
 BLOCK = 128
 """Columns whose error is applied at once to all that follow."""
@@ -34,7 +34,7 @@ def solve(
     weight: Any,  # noqa: ANN401 - a tensor
     hessian: Hessian,
     how: GptqConfig,
-    pool: Pool,
+    pool: Workers,
     mask: Any = None,  # noqa: ANN401 - a tensor
 ) -> Quantized:
     """Quantise `weight` (out_features, in_features) float32; where `mask` is true, to zero."""
@@ -66,7 +66,7 @@ class _Tile:
         self.size = self.width if how.group_size == -1 else how.group_size
         self.weight = weight.T.contiguous().clone()
         self.keep = None if mask is None else (~mask).T.contiguous()
-        self.grids: dict[int, Grid] = {}
+        self.grids: dict[int, WeightGrid] = {}
         if how.act_order:
             for group in range(self.width // self.size):
                 self._fit(group)

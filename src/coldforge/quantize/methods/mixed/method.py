@@ -15,13 +15,15 @@ from coldforge.quantize.blockwise.request import Request, Result
 from coldforge.quantize.blockwise.run import UNQUANTISED, quantise_blocks
 from coldforge.quantize.methods.gptq import GptqQuantiser, solve_layer
 from coldforge.quantize.methods.method import Variant, check_groups
-from coldforge.quantize.methods.mixed.candidates import candidates_of, layer_shapes, storable_widths
-from coldforge.quantize.methods.mixed.pareto import (
+from coldforge.quantize.methods.mixed.allocation import (
     Assignment,
-    Candidate,
+    LayerCandidate,
     best_within,
+    candidates_of,
+    layer_shapes,
     pareto_frontier,
     smallest_below,
+    storable_widths,
 )
 from coldforge.quantize.methods.mixed.report import chart, rows, table
 from coldforge.quantize.methods.mixed.sensitivity import STATE, ProbePlan, final_kl, measure, state
@@ -36,7 +38,7 @@ TRIES, SLACK = 4, 0.9
 
 
 @dataclass(frozen=True)
-class Settings:
+class MixedSettings:
     """One limit; without any, the bytes are those of 4 bits throughout."""
 
     group_size: int = grouped()
@@ -69,7 +71,7 @@ class Mixed:
     name = "mixed"
     summary = "a precision per layer by measured sensitivity, within --budget or --max-kl"
     calibrated = True
-    settings = Settings
+    settings = MixedSettings
     variants = (Variant("mixed", "mixed"),)
 
     def quantise(self, request: Request) -> Result:
@@ -99,7 +101,7 @@ class _Made:
     tries: int = 1
 
 
-Candidates = Mapping[str, Sequence[Candidate]]
+Candidates = Mapping[str, Sequence[LayerCandidate]]
 
 
 def _measured(request: Request) -> Candidates:

@@ -6,14 +6,14 @@ from typing import Any
 from coldforge.charts.axis import Axis
 from coldforge.charts.bars import Bar, bars
 from coldforge.progress import amount
-from coldforge.quantize.methods.mixed.pareto import Candidate
+from coldforge.quantize.methods.mixed.allocation import LayerCandidate
 
 SHOWN = 4
 """Bits at which the chart compares layers."""
 
 
 def rows(
-    candidates: Mapping[str, Sequence[Candidate]], picks: Sequence[int]
+    candidates: Mapping[str, Sequence[LayerCandidate]], picks: Sequence[int]
 ) -> list[dict[str, Any]]:
     """List each layer with its bits, bytes and divergence in every width."""
     return [

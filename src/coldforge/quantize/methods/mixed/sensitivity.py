@@ -17,8 +17,7 @@ from coldforge.files.atomic import write_file
 from coldforge.files.output import WORK
 from coldforge.model.deterministic import Workers, workers
 from coldforge.progress import step
-from coldforge.quantize.blockwise.activation_file import Activations
-from coldforge.quantize.blockwise.activations_feed import Feed
+from coldforge.quantize.blockwise.activations import Activations, Feed
 from coldforge.quantize.blockwise.block import Block, Stored
 from coldforge.quantize.blockwise.progress import Progress
 from coldforge.quantize.blockwise.request import LayerReport, Request

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from coldforge.checkpoint.formats.quantized import Quantized
-from coldforge.quantize.solver.grid import Grid
+from coldforge.quantize.solver.grid import WeightGrid
 
 EDGE = 0.45
 """Largest distance from a code's value, in steps, at the start; above 0.5 the code changes."""
@@ -34,7 +34,7 @@ class FakeQuantWeight:
         shape = (len(weight) * groups, 1)
         scale = start.scales.T.reshape(shape).to(weight.device)
         zero = start.zeros.T.reshape(shape).to(weight.device).float()
-        self.grid = Grid(start.bits, scale, zero)
+        self.grid = WeightGrid(start.bits, scale, zero)
         codes = start.codes.T.reshape(-1, size).to(weight.device)
         values, reach = self.grid.values(codes), EDGE * scale.float()
         self.weight = weight.reshape(-1, size).maximum(values - reach).minimum(values + reach)

@@ -9,19 +9,19 @@ from coldforge.checkpoint.formats.registry import find_format
 from coldforge.files.output import WORK
 from coldforge.model.loading.reading import Reader
 from coldforge.quantize.blockwise.block import Block, Stored
-from coldforge.quantize.blockwise.config import write_configs
+from coldforge.quantize.blockwise.outside_blocks import write_configs
 from coldforge.quantize.blockwise.request import Request, Result
 from coldforge.quantize.blockwise.run import each_layer, quantise_blocks
 from coldforge.quantize.methods.gptq import GptqQuantiser
 from coldforge.quantize.methods.method import Variant, check_groups
 from coldforge.quantize.methods.qat.train import train
-from coldforge.quantize.methods.rtn import Rounding
+from coldforge.quantize.methods.rtn import RoundingSettings
 from coldforge.quantize.settings import setting
 from coldforge.quantize.solver.gptq import GptqConfig
 
 
 @dataclass(frozen=True)
-class Settings(Rounding):
+class QatSettings(RoundingSettings):
     """How a weight is stored, and how long it is trained."""
 
     steps: int = setting(
@@ -39,7 +39,7 @@ class Qat:
     name = "qat"
     summary = "quantisation-aware training from GPTQ's solution; AutoGPTQ v1 files"
     calibrated = True
-    settings = Settings
+    settings = QatSettings
     variants = (Variant("qat-4", "qat", {"bits": 4}),)
 
     def quantise(self, request: Request) -> Result:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.model.generation.generate import pieces
+from coldforge.model.generate import pieces
 
 pytestmark = pytest.mark.model
 
@@ -33,7 +33,7 @@ def test_pieces_join_to_the_text_and_never_split_a_character(text: str) -> None:
 
 
 def test_original_and_quantised_continue_a_prompt(demo: Path, int4: Path) -> None:
-    from coldforge.model.generation.generate import run_generate
+    from coldforge.model.generate import run_generate
 
     for model in (demo, int4):
         found = run_generate(str(model), "import os", max_new_tokens=5)
@@ -44,7 +44,7 @@ def test_greedy_text_is_what_transformers_generates(demo: Path) -> None:
     import torch
 
     from coldforge.checkpoint.checkpoint import read_checkpoint
-    from coldforge.model.generation.generate import continuation
+    from coldforge.model.generate import continuation
     from coldforge.model.loading.load import load_model
     from coldforge.model.tokens import ModelTokens
 
@@ -58,7 +58,7 @@ def test_the_number_of_threads_changes_no_token_and_stays_as_it_was(demo: Path) 
     import torch
 
     from coldforge.checkpoint.checkpoint import read_checkpoint
-    from coldforge.model.generation.generate import following
+    from coldforge.model.generate import following
     from coldforge.model.loading.load import load_model
     from coldforge.model.runtime import threads
 
@@ -80,14 +80,14 @@ def test_the_number_of_threads_changes_no_token_and_stays_as_it_was(demo: Path) 
 
 
 def test_an_empty_prompt_is_refused(demo: Path) -> None:
-    from coldforge.model.generation.generate import run_generate
+    from coldforge.model.generate import run_generate
 
     with pytest.raises(ColdforgeError, match="empty prompt"):
         run_generate(str(demo), "")
 
 
 def test_a_prompt_longer_than_the_model_takes_is_refused(demo: Path) -> None:
-    from coldforge.model.generation.generate import run_generate
+    from coldforge.model.generate import run_generate
 
     with pytest.raises(ColdforgeError, match="the model takes 512"):
         run_generate(str(demo), "x = 1\n" * 600)

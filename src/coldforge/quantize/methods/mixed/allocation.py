@@ -1,15 +1,30 @@
-"""The Pareto frontier of bytes and divergence: a multiple-choice knapsack over layers."""
+"""The bits of each layer: candidates, their bytes on disk, and the Pareto frontier over layers.
 
-from collections.abc import Iterator, Sequence
+The frontier of bytes and divergence is a multiple-choice knapsack.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from coldforge.checkpoint.checkpoint import Checkpoint
+from coldforge.checkpoint.formats.bit_packing import BLOCK, words_of
+from coldforge.checkpoint.formats.format import Shape
+from coldforge.model.families.blocks import block_tensors, linear_layers
+from coldforge.model.families.registry import family_of
+from coldforge.quantize.blockwise.run import PER_ROW, UNQUANTISED
 
 LIMIT = 5000
 """Assignments kept from layer to layer; more are thinned out, which bounds the time."""
 
+_State = tuple[int, float, Any]
+"""Bytes, divergence, and the picks so far as nested pairs: (those before, last)."""
+WIDTHS = (8, 4, 3)
+"""Bits that a layer may get; or it stays as it is, with 16."""
+
 
 @dataclass(frozen=True)
-class Candidate:
+class LayerCandidate:
     """One way to store one layer."""
 
     bits: int
@@ -30,11 +45,9 @@ class Assignment:
     """The index of the candidate, layer by layer."""
 
 
-_State = tuple[int, float, Any]
-"""Bytes, divergence, and the picks so far as nested pairs: (those before, last)."""
-
-
-def pareto_frontier(layers: Sequence[Sequence[Candidate]], limit: int = LIMIT) -> list[Assignment]:
+def pareto_frontier(
+    layers: Sequence[Sequence[LayerCandidate]], limit: int = LIMIT
+) -> list[Assignment]:
     """Return the assignments that no other dominates in bytes and divergence, smallest first.
 
     Exact while there are at most `limit` of them at each layer. Beyond, of assignments of about the
@@ -86,3 +99,43 @@ def _unwind(picks: Any) -> list[int]:  # noqa: ANN401 - nested pairs
         picks, last = picks
         found.append(last)
     return found[::-1]
+
+
+def layer_shapes(checkpoint: Checkpoint) -> dict[str, Shape]:
+    """Map the linear layers that can be quantised to their shapes, block by block."""
+    known = family_of(checkpoint.config).layers
+    names = [block[f"{layer}.weight"] for block in block_tensors(checkpoint) for layer in known]
+    layers = [name.removesuffix(".weight") for name in names]
+    measured = linear_layers(checkpoint)
+    return {layer: measured[layer].shape for layer in layers}
+
+
+def storable_widths(shape: Shape) -> tuple[int, ...]:
+    """List the widths in which GPTQ's files can store a layer: both sides fill 32-bit words."""
+    sides = (shape.inputs, shape.outputs)
+    return tuple(
+        bits
+        for bits in WIDTHS
+        if all(side % (BLOCK if bits == 3 else 32 // bits) == 0 for side in sides)
+    )
+
+
+def stored_bytes(shape: Shape, bits: int, group_size: int) -> int:
+    """Count the bytes of a layer in GPTQ's files: codes, zero points, scales, group indices."""
+    if bits == UNQUANTISED:
+        return 2 * shape.weights
+    groups = 1 if group_size == PER_ROW else shape.inputs // group_size
+    codes = 4 * words_of(shape.inputs, bits) * shape.outputs
+    zeros = 4 * words_of(shape.outputs, bits) * groups
+    return codes + zeros + 2 * groups * shape.outputs + 4 * shape.inputs
+
+
+def candidates_of(
+    shape: Shape, sensitivity: Mapping[int, float], group_size: int
+) -> list[LayerCandidate]:
+    """List the candidates for a layer: each width that was measured, and 16 bits."""
+    narrow = [
+        LayerCandidate(bits, stored_bytes(shape, bits, group_size), kl)
+        for bits, kl in sensitivity.items()
+    ]
+    return [LayerCandidate(UNQUANTISED, stored_bytes(shape, UNQUANTISED, group_size), 0.0), *narrow]

@@ -7,14 +7,14 @@ pytestmark = pytest.mark.model
 
 
 def test_static_inputs_round_half_to_even_and_stop_at_the_ends() -> None:
-    from coldforge.model.loading.inputs import rounded
+    from coldforge.model.loading.load import rounded
 
     values = torch.tensor([0.25, 0.75, 1.25, 100.0, -100.0])
     assert rounded(values, torch.tensor([0.5])).tolist() == [0.0, 1.0, 1.0, 63.5, -64.0]
 
 
 def test_each_token_has_its_own_step() -> None:
-    from coldforge.model.loading.inputs import token_scales
+    from coldforge.model.loading.load import token_scales
 
     values = torch.tensor([[[1.0, -255.0], [2.55, 0.0], [0.0, 0.0]]])
     wanted = [2.0, 0.02, torch.finfo(torch.float32).eps]
@@ -27,7 +27,7 @@ def test_compressed_tensors_rounds_alike(static: bool) -> None:
     from compressed_tensors.quantization import QuantizationArgs, fake_quantize
     from compressed_tensors.quantization.utils import compute_dynamic_scales_and_zp
 
-    from coldforge.model.loading.inputs import watch
+    from coldforge.model.loading.load import watch
 
     values = torch.randn((2, 5, 64), generator=torch.Generator().manual_seed(0)) * 3
     values[0, 0] = 0

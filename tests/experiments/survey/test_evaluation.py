@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.experiments.survey.logits_file import LogitsReader, LogitsWriter
+from coldforge.experiments.survey.evaluation import LogitsReader, LogitsWriter
 
 torch: Any = pytest.importorskip("torch")
 pytestmark = pytest.mark.model

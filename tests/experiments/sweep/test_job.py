@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.experiments.sweep.folder import claim, exclusive
+from coldforge.experiments.sweep.job import claim, exclusive
 
 
 def test_a_folder_is_claimed_once_and_known_again(tmp_path: Path) -> None:

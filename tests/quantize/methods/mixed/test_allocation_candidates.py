@@ -4,7 +4,7 @@ import pytest
 
 from coldforge.checkpoint.formats.format import Shape
 from coldforge.checkpoint.formats.registry import find_format
-from coldforge.quantize.methods.mixed.candidates import (
+from coldforge.quantize.methods.mixed.allocation import (
     WIDTHS,
     candidates_of,
     storable_widths,

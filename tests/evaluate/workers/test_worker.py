@@ -2,7 +2,7 @@ import io
 import json
 
 from coldforge.errors import ColdforgeError
-from coldforge.evaluate.workers.worker_main import serve
+from coldforge.evaluate.workers.worker import serve
 
 
 class Counter:

@@ -5,21 +5,21 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.quantize.methods.mixed.pareto import (
+from coldforge.quantize.methods.mixed.allocation import (
     Assignment,
-    Candidate,
+    LayerCandidate,
     best_within,
     pareto_frontier,
     smallest_below,
 )
 
 OPTIONS = st.builds(
-    Candidate, st.just(4), st.integers(0, 40), st.floats(0, 1, allow_subnormal=False)
+    LayerCandidate, st.just(4), st.integers(0, 40), st.floats(0, 1, allow_subnormal=False)
 )
 LAYERS = st.lists(st.lists(OPTIONS, min_size=1, max_size=4), min_size=1, max_size=5)
 
 
-def every(layers: list[list[Candidate]]) -> list[Assignment]:
+def every(layers: list[list[LayerCandidate]]) -> list[Assignment]:
     """Try all mixes; sensitivities are summed in the same order."""
     found = []
     for picks in product(*(range(len(options)) for options in layers)):
@@ -31,7 +31,9 @@ def every(layers: list[list[Candidate]]) -> list[Assignment]:
 
 
 @given(LAYERS, st.integers(0, 200))
-def test_within_a_budget_no_mix_does_less_damage(layers: list[list[Candidate]], room: int) -> None:
+def test_within_a_budget_no_mix_does_less_damage(
+    layers: list[list[LayerCandidate]], room: int
+) -> None:
     mix = best_within(pareto_frontier(layers), room)
     fitting = [other for other in every(layers) if other.size <= room]
     if mix is None:
@@ -42,7 +44,7 @@ def test_within_a_budget_no_mix_does_less_damage(layers: list[list[Candidate]], 
 
 
 @given(LAYERS, st.floats(0, 5))
-def test_below_a_damage_no_mix_is_smaller(layers: list[list[Candidate]], kl: float) -> None:
+def test_below_a_damage_no_mix_is_smaller(layers: list[list[LayerCandidate]], kl: float) -> None:
     mix = smallest_below(pareto_frontier(layers), kl)
     fitting = [other for other in every(layers) if other.kl <= kl]
     if mix is None:
@@ -54,7 +56,7 @@ def test_below_a_damage_no_mix_is_smaller(layers: list[list[Candidate]], kl: flo
 
 @given(LAYERS, st.integers(1, 3))
 def test_thinned_it_still_tells_true_sizes_and_keeps_the_smallest(
-    layers: list[list[Candidate]], limit: int
+    layers: list[list[LayerCandidate]], limit: int
 ) -> None:
     mixes, known = pareto_frontier(layers, limit), every(layers)
     assert all(mix in known for mix in mixes)
@@ -65,9 +67,9 @@ def test_thinned_it_still_tells_true_sizes_and_keeps_the_smallest(
 def test_a_model_of_many_layers_takes_seconds_at_most() -> None:
     layers = [
         [
-            Candidate(16, 2000 + at, 0.0),
-            Candidate(8, 1003 + at, 1e-6),
-            Candidate(4, 517, 1e-4 * (at % 7)),
+            LayerCandidate(16, 2000 + at, 0.0),
+            LayerCandidate(8, 1003 + at, 1e-6),
+            LayerCandidate(4, 517, 1e-4 * (at % 7)),
         ]
         for at in range(120)
     ]

@@ -1,9 +1,16 @@
 import random
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from coldforge.quantize.calibration.dedup import SHORTEST, AnswerFilter
+from coldforge.quantize.calibration.self_generated import (
+    SHORTEST,
+    AnswerFilter,
+    AnswerJournal,
+    Pairs,
+)
 
 CHANCE = random.Random(0)
 
@@ -54,3 +61,48 @@ def test_every_answer_is_kept_or_counted(answers: list[list[int]]) -> None:
         sieve.offer([1], said, 0)
     assert len(sieve.kept) + sum(sieve.dropped.values()) == len(answers)
     assert sieve.tokens == sum(map(len, sieve.kept))
+
+
+FIRST: Pairs = [([1, 2], [3]), ([4], [])]
+SECOND: Pairs = [([5], [6, 7])]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "set.cal.answers"
+
+
+def test_what_was_written_is_there_again(path: Path) -> None:
+    book = AnswerJournal(path, "this")
+    for number, batch in ((1, SECOND), (0, FIRST)):
+        book.write(number, batch)
+    assert AnswerJournal(path, "this").batches == book.batches == {0: FIRST, 1: SECOND}
+
+
+def test_answers_for_something_else_are_dropped(path: Path) -> None:
+    AnswerJournal(path, "this").write(0, FIRST)
+    assert AnswerJournal(path, "that").batches == {}
+    assert AnswerJournal(path, "this").batches == {}
+
+
+def test_killed_anywhere_whole_batches_stay_and_writing_goes_on(path: Path) -> None:
+    book = AnswerJournal(path, "this")
+    book.write(0, FIRST)
+    enough = path.stat().st_size
+    book.write(1, SECOND)
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at])
+        again = AnswerJournal(path, "this")
+        assert again.batches == ({0: FIRST} if at >= enough else {})
+        for number, batch in enumerate((FIRST, SECOND)):
+            if number not in again.batches:
+                again.write(number, batch)
+        assert path.read_bytes() == whole
+
+
+def test_a_closed_one_leaves_nothing(path: Path) -> None:
+    book = AnswerJournal(path, "this")
+    book.write(0, FIRST)
+    book.close()
+    assert list(path.parent.iterdir()) == []

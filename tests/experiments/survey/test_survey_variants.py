@@ -1,7 +1,7 @@
 import pytest
 
 from coldforge.errors import UnknownNameError
-from coldforge.experiments.survey.variants import choose_variants, variants
+from coldforge.experiments.survey.survey import choose_variants, variants
 from coldforge.quantize.methods.method import Variant
 from coldforge.quantize.registry import methods, settings_of
 

@@ -12,7 +12,7 @@ KINDS = ("llama", "gqa", "gpt2", "qwen2")
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_folding_leaves_the_blocks_function_as_it_was(kind: str, tmp_path: Path) -> None:
-    from coldforge.quantize.blockwise.fold import fold, foldable, storable
+    from coldforge.quantize.blockwise.block import fold, foldable, storable
 
     chance = torch.Generator().manual_seed(0)
     with block_of(random_model(tmp_path / "m", kind), tmp_path) as block:
@@ -30,7 +30,7 @@ def test_folding_leaves_the_blocks_function_as_it_was(kind: str, tmp_path: Path)
 
 
 def test_a_scale_is_what_rounding_the_norm_to_sixteen_bits_leaves(tmp_path: Path) -> None:
-    from coldforge.quantize.blockwise.fold import fold, storable
+    from coldforge.quantize.blockwise.block import fold, storable
 
     with block_of(random_model(tmp_path / "m", "llama"), tmp_path) as block:
         stage = block.stages[0]
@@ -60,7 +60,7 @@ def test_a_scale_is_what_rounding_the_norm_to_sixteen_bits_leaves(tmp_path: Path
 def test_what_stands_alone_or_is_shared_by_heads_is_not_folded(
     kind: str, wanted: list[bool], tmp_path: Path
 ) -> None:
-    from coldforge.quantize.blockwise.fold import foldable
+    from coldforge.quantize.blockwise.block import foldable
 
     with block_of(random_model(tmp_path / "m", kind), tmp_path) as block:
         assert [foldable(block, stage) for stage in block.stages] == wanted
