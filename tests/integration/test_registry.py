@@ -18,8 +18,7 @@ from coldforge.image.build.build import build, build_context, deliver
 from coldforge.image.build.builder import Built
 from coldforge.image.containers.docker_engine import image_name, remove_image
 from coldforge.image.filesystem.deb import payload
-from coldforge.image.filesystem.excluded import is_excluded
-from coldforge.image.filesystem.tree import Tree, read_tree
+from coldforge.image.filesystem.tree import Tree, is_excluded, read_tree
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.origins.origin import locators

@@ -21,8 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from coldforge.bootstrap.index import Tool
-from coldforge.bootstrap.tree import Tree
-from coldforge.bootstrap.unpack import unpack_deb, unpack_tar, unpack_wheel
+from coldforge.bootstrap.unpack import Tree, unpack_deb, unpack_tar, unpack_wheel
 from coldforge.errors import ColdforgeError, RefusedError
 from coldforge.files.atomic import publish_folder, sync_folder
 from coldforge.files.lock import locked

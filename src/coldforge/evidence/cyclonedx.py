@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from coldforge import __version__
-from coldforge.evidence.component import Component
+from coldforge.evidence.components import Component
 from coldforge.evidence.licences.licence import NOASSERTION
 from coldforge.evidence.subject import Subject
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from coldforge.errors import ColdforgeError
 from coldforge.evidence import components, cyclonedx, licence_facts, provenance, spdx
 from coldforge.evidence.built_wheels import Wheel, made
-from coldforge.evidence.component import Component
+from coldforge.evidence.components import Component
 from coldforge.evidence.provenance import BuildRecord
 from coldforge.evidence.subject import Subject
 from coldforge.files.digest import sha256_file

@@ -12,13 +12,13 @@ from typing import Any
 
 from coldforge import __version__
 from coldforge.evidence.built_wheels import REVISION, Wheel, labels_of
-from coldforge.evidence.component import Component
+from coldforge.evidence.components import Component
 from coldforge.evidence.subject import Subject, find
 from coldforge.files.code import code_digest
 from coldforge.files.digest import canonical_json, sha256_file
 from coldforge.image.build.cache_key import LAYER_CODE
 from coldforge.image.layers.context import BuildContext
-from coldforge.mirror.origins.identity import package_url
+from coldforge.mirror.origins.origin import package_url
 from coldforge.stack.recipe import layer_folder, layer_script, wheel_folder
 
 MEDIA_TYPE = "application/vnd.in-toto+json"

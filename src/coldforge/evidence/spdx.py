@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from coldforge import __version__
-from coldforge.evidence.component import Component
+from coldforge.evidence.components import Component
 from coldforge.evidence.licences.licence import NOASSERTION
 from coldforge.evidence.subject import Subject
 from coldforge.files.digest import canonical_json

@@ -6,7 +6,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.oci.layout import MANIFEST, Descriptor, Layout
-from coldforge.mirror.origins.identity import package_url
+from coldforge.mirror.origins.origin import package_url
 
 
 @dataclass(frozen=True)

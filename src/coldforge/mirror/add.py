@@ -8,16 +8,14 @@ import msgspec
 
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.digest import sha256_file
-from coldforge.mirror.carried.kind import CarriedFile, WantedFile
-from coldforge.mirror.carried.recognise import examine, recognise
+from coldforge.mirror.carried.kind import CarriedFile, WantedFile, examine, recognise
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.missing import carried_inputs
 from coldforge.mirror.origins.origin import Locator, check_origins
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.progress import say, step
-from coldforge.stack.chain import Link, chain
-from coldforge.stack.lock import Entry, check_lock, write_lock
+from coldforge.stack.lock import Entry, Link, chain, check_lock, write_lock
 
 Pin = tuple[Link, Entry]
 

@@ -13,9 +13,9 @@ from coldforge.tasks.deploy import install, push, rollback
 from coldforge.tasks.evidence import attest, evidence, kept
 
 if TYPE_CHECKING:
+    from coldforge.image.build.build import Verdict
     from coldforge.image.build.builder import Built
     from coldforge.image.build.plan import Planned
-    from coldforge.image.build.verify import Verdict
 
 STACK = "Name of docker/stacks/NAME.toml."
 JSON = "Print the result for programs."
@@ -72,7 +72,7 @@ def verify(context: Context, stack: str = "cpu", yes: bool = False, json: bool =
     """
     from dataclasses import asdict
 
-    from coldforge.image.build.verify import verify as rebuild
+    from coldforge.image.build.build import verify as rebuild
     from coldforge.paths import Workspace
 
     with docker_engine(yes) as connect:
@@ -117,7 +117,7 @@ def shell(context: Context, stack: str = "cpu", yes: bool = False) -> None:
 
     Example: invoke image.shell
     """
-    from coldforge.image.containers.shell import shell as open_shell
+    from coldforge.image.containers.launch import shell as open_shell
 
     built = build_and_load(stack, yes)
     with docker_engine(yes) as connect:

@@ -106,9 +106,8 @@ def _engine_lines(engines: dict[str, Result]) -> list[str]:
 
 def _examine(root: Path) -> None:
     from coldforge.errors import ColdforgeError
-    from coldforge.host.check import healthy
-    from coldforge.host.check import table as checks_table
-    from coldforge.host.doctor import examine
+    from coldforge.host.doctor import examine, healthy
+    from coldforge.host.doctor import table as checks_table
     from coldforge.paths import Workspace
     from coldforge.progress import say
 

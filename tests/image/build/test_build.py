@@ -11,9 +11,8 @@ from unittest.mock import MagicMock
 import pytest
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.image.build.build import build, build_context
+from coldforge.image.build.build import build, build_context, verify
 from coldforge.image.build.builder import Built
-from coldforge.image.build.verify import verify
 from coldforge.image.filesystem.member import Member
 from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import Descriptor

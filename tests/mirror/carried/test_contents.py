@@ -10,8 +10,8 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.carried.contents import Contents
+from coldforge.mirror.carried.kind import examine
 from coldforge.mirror.carried.reading import Limits
-from coldforge.mirror.carried.recognise import examine
 from tests.mirror.handmade import ARM, X86, elf, packed, tar
 
 FILES: dict[str, bytes | str] = {"top/a": b"a" * 700, "top/lib/libx.so.1": elf(), "top/l": "a"}

@@ -7,8 +7,7 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.mirror import carried as package
 from coldforge.mirror.carried import kind as door
-from coldforge.mirror.carried.kind import Recognised, WantedFile
-from coldforge.mirror.carried.recognise import examine, recognise
+from coldforge.mirror.carried.kind import Recognised, WantedFile, examine, recognise
 from coldforge.stack.profile import Carried
 
 DISK = '''

@@ -4,9 +4,8 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.carried.kind import Recognised, WantedFile
+from coldforge.mirror.carried.kind import Recognised, WantedFile, examine
 from coldforge.mirror.carried.reading import Limits
-from coldforge.mirror.carried.recognise import examine
 from coldforge.mirror.carried.wheel import KIND
 from coldforge.stack.profile import Carried
 from coldforge.stack.stack import Python

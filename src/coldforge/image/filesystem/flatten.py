@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.filesystem.excluded import is_excluded
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import BLOCK, CHUNK, LayerWriter
-from coldforge.image.filesystem.tree import Tree, read_members, union
+from coldforge.image.filesystem.tree import Tree, is_excluded, read_members, union
 from coldforge.progress import step
 from coldforge.stack.lock import Entry
 

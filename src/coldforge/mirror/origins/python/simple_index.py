@@ -1,6 +1,11 @@
-"""The files that indexes and find-links offer, by name and digest; each page is read once a run."""
+"""The files that indexes and find-links offer, by name and digest; each page is read once a run.
+
+And what the file name of a wheel or sdist says: project, version and package URL.
+Sources: the binary and source distribution formats of the PyPA specifications.
+"""
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 from coldforge.mirror.http.client import client
 from coldforge.mirror.http.urls import local, redact
-from coldforge.mirror.origins.origin import Locator
+from coldforge.mirror.origins.origin import Locator, package_url
 from coldforge.mirror.settings.pip import PipConfig
 from coldforge.stack.lock import Entry
 
@@ -165,3 +170,17 @@ def _with_credentials(link: Link, page: str) -> Link:
     user, password = (quote(unquote(part or ""), "") for part in (asked.username, asked.password))
     url = got._replace(netloc=f"{user}:{password}@{got.netloc}").geturl()
     return Link(link.name, url, link.sha256)
+
+
+def pypi_url(file: str) -> str:
+    """Write the package URL of a wheel or sdist by its file name."""
+    name, version = project_of(file)
+    return package_url("pypi", name, version, {"file_name": file})
+
+
+def project_of(file: str) -> tuple[str, str]:
+    """Read name (normalised) and version off the file name of a wheel or sdist."""
+    stem = re.sub(r"\.(whl|zip|tar\.[a-z0-9]+)$", "", file)
+    parts = stem.split("-") if file.endswith(".whl") else stem.rsplit("-", 1)
+    name = re.sub(r"[-_.]+", "-", parts[0]).lower()
+    return name, parts[1] if len(parts) > 1 else ""

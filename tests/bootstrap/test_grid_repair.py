@@ -6,8 +6,7 @@ import zfec
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from coldforge.bootstrap.grid import Grid
-from coldforge.bootstrap.repair import rebuild
+from coldforge.bootstrap.grid import Grid, rebuild
 from coldforge.bundle.format import parity
 
 

@@ -75,7 +75,7 @@ def test_a_spoilt_note_is_no_hindrance(
 def test_two_pushes_to_one_repository_exclude_each_other(
     image: Make, target: Target, notes: Path
 ) -> None:
-    from coldforge.deploy.sessions import Sessions
+    from coldforge.deploy.upload import Sessions
 
     with (
         Sessions(notes, target).held(),
