@@ -23,7 +23,7 @@ HASH_SIZE = 8  # bytes that an index keeps of each shard's sha256
 SHARD_GROWTH = 16 * 10**9  # payload bytes per 64 KiB of shard size, to bound the number of hashes
 
 
-class Grid(NamedTuple):
+class ParityGrid(NamedTuple):
     """The geometry; rows beyond the last shard are zeros."""
 
     shard: int
@@ -45,7 +45,7 @@ def shard_count(size: int, shard: int) -> int:
     return -(-size // shard)
 
 
-def choose_grid(sizes: list[int], share: float) -> Grid:
+def choose_grid(sizes: list[int], share: float) -> ParityGrid:
     """Choose the geometry for payloads of `sizes` bytes and a parity `share` (0.1: a tenth)."""
     shard = shard_size(sizes)
     count = sum(shard_count(size, shard) for size in sizes)
@@ -53,7 +53,7 @@ def choose_grid(sizes: list[int], share: float) -> Grid:
     groups = max(1, -(-count // most))
     rows = max(1, -(-count // groups))
     parity = min(MAX_GROUP - rows, max(1, -int(-rows * share // 1)))
-    return Grid(shard, rows, parity, groups)
+    return ParityGrid(shard, rows, parity, groups)
 
 
 def first_shards(sizes: list[int], shard: int) -> list[int]:

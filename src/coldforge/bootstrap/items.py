@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from coldforge.bootstrap.folder import Copies, Folder
 from coldforge.bootstrap.grid import HASH_SIZE, first_shards, rebuild
-from coldforge.bootstrap.index import Index, Item, Payload
+from coldforge.bootstrap.index import ToolIndex, ToolItem, VolumePayload
 from coldforge.bootstrap.volume import open_regular, read_at
 from coldforge.errors import MissingInputError
 from coldforge.files.atomic import write_file
@@ -31,7 +31,7 @@ Place = tuple[str, int]
 class Items:
     """The items of a bundle's tool, read from the volumes that are here."""
 
-    def __init__(self, index: Index, bundle: str, folder: Folder, staging: Path) -> None:
+    def __init__(self, index: ToolIndex, bundle: str, folder: Folder, staging: Path) -> None:
         """Open all candidate volumes of `bundle`, and shards kept in `staging` by earlier runs."""
         self.index, self.staging = index, staging
         self._copies = folder.copies[bundle]
@@ -57,7 +57,7 @@ class Items:
             for stream in streams:
                 stream.close()
 
-    def extract(self, item: Item, part: Path, say: Callable[[str], object]) -> None:
+    def extract(self, item: ToolItem, part: Path, say: Callable[[str], object]) -> None:
         """Write an item to file `part` and verify it; raise MissingInputError if that fails."""
         if _write(part, self._unverified(item)) == item.sha256:
             return
@@ -77,7 +77,7 @@ class Items:
             if number < len(self._starts[kind]):
                 keep_shards(self.staging, (kind, number), self._intact_shards(kind, number))
 
-    def verify(self, item: Item, place: Path) -> bool:
+    def verify(self, item: ToolItem, place: Path) -> bool:
         """Tell whether file `place` is an item, by its digest."""
         digest = hashlib.sha256()
         try:
@@ -88,7 +88,7 @@ class Items:
             return False
         return digest.hexdigest() == item.sha256
 
-    def _unverified(self, item: Item) -> Iterator[bytes]:
+    def _unverified(self, item: ToolItem) -> Iterator[bytes]:
         """Read the pieces without verifying them; skip what is missing."""
         for volume, offset, size in item.parts:
             for stream in self._files.get(("data", volume), [])[:1]:
@@ -97,7 +97,7 @@ class Items:
                     place += len(data)
                     yield data
 
-    def _verified(self, item: Item) -> Iterator[bytes]:
+    def _verified(self, item: ToolItem) -> Iterator[bytes]:
         """Read the pieces shard by shard, each from an intact copy or rebuilt."""
         shard = self.index.shard
         for volume, offset, size in item.parts:
@@ -163,10 +163,10 @@ class Items:
         payload, shard = self._payloads(kind)[volume], self.index.shard
         return volume, local, min(shard, payload.size - local * shard)
 
-    def _payloads(self, kind: str) -> list[Payload]:
+    def _payloads(self, kind: str) -> list[VolumePayload]:
         return self.index.data if kind == "data" else self.index.parity
 
-    def _missing(self, item: Item) -> MissingInputError:
+    def _missing(self, item: ToolItem) -> MissingInputError:
         """Return the error naming the volumes that hold an item, and those that help repair it."""
         needed = sorted({volume for volume, _offset, size in item.parts if size})
         lost = [n for n in needed if ("data", n) not in self._files]

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from coldforge.deploy.image import Image, check_whole, read_checked
-from coldforge.deploy.target import Target, endpoint_of
+from coldforge.deploy.image import StoredImage, check_whole, read_checked
+from coldforge.deploy.target import PushTarget, endpoint_of
 from coldforge.deploy.upload import Blob, Sent, Sessions, upload
 from coldforge.files.digest import canonical_json
 from coldforge.image.oci.index import INDEX
@@ -47,7 +47,7 @@ class Pushed(msgspec.Struct, frozen=True):
     """Manifests that refer to the image and were new there."""
 
 
-def push(image: Image, target: Target, notes: Path) -> Pushed:
+def push(image: StoredImage, target: PushTarget, notes: Path) -> Pushed:
     """Push to the target; what is left undone goes on from the notes kept under `notes`.
 
     The tag comes last, so that whoever sees it finds everything. Raise ColdforgeError.

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from coldforge.deploy.target import Target
+from coldforge.deploy.target import PushTarget
 from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.files.atomic import write_file
 from coldforge.files.digest import sha256_file
@@ -27,7 +27,7 @@ LOSSES = 3  # times that a blob is begun again because the registry forgot what 
 class Sessions:
     """Notes on one repository; only the user may read them: an upload's URL may be signed."""
 
-    def __init__(self, folder: Path, target: Target) -> None:
+    def __init__(self, folder: Path, target: PushTarget) -> None:
         """Keep them under `folder`; it is made on the first write."""
         self._target = target
         self._host = folder / _short(target.host)

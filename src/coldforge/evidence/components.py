@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from coldforge.evidence.built_wheels import Wheel
+from coldforge.evidence.built_wheels import BuiltWheel
 from coldforge.evidence.licences.licence import UNKNOWN, Declared, Licence, licence
 from coldforge.files.digest import sha256_file
 from coldforge.image.layers.context import BuildContext
@@ -67,7 +67,7 @@ def locked(context: BuildContext) -> list[Component]:
     return _once(found)
 
 
-def components(context: BuildContext, wheels: Iterable[Wheel]) -> list[Component]:
+def components(context: BuildContext, wheels: Iterable[BuiltWheel]) -> list[Component]:
     """List everything in the image and everything it was made with, each thing once."""
     made = [_made(wheel) for wheel in wheels]
     return _once([*locked(context), *made, *checked_out(context), *_nested(context.stack)])
@@ -109,7 +109,7 @@ def _once(found: Iterable[Component]) -> list[Component]:
     return sorted(by_key.values(), key=lambda one: (one.kind, one.name, one.version, one.ref))
 
 
-def _made(wheel: Wheel) -> Component:
+def _made(wheel: BuiltWheel) -> Component:
     name, version = project_of(wheel.path.name)
     return Component(
         kind="wheel",

@@ -14,7 +14,7 @@ from coldforge.mirror.origins.origin import Locators, locators
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.progress import amount, step
-from coldforge.stack.lock import Entry, Link, Lock
+from coldforge.stack.lock import Entry, Lock, LockedStack
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -60,12 +60,12 @@ def missing(store: Store, lock: Lock, places: Locators) -> list[Missing]:
     ]
 
 
-def fetchable(link: Link) -> list[Entry]:
+def fetchable(link: LockedStack) -> list[Entry]:
     """List the entries of a lock that an origin offers and a build reads."""
     return [entry for entry in entries_read(link.stack, link.lock) if entry.origin != "file"]
 
 
-def count_uses(store: Store, links: list[Link]) -> list[Use]:
+def count_uses(store: Store, links: list[LockedStack]) -> list[Use]:
     """Count present and missing files by use; uses of a builder stack have its name as prefix."""
     found = []
     for link in links:
@@ -75,7 +75,7 @@ def count_uses(store: Store, links: list[Link]) -> list[Use]:
     return found
 
 
-def missing_entries(space: Workspace, store: Store, links: list[Link]) -> list[Missing]:
+def missing_entries(space: Workspace, store: Store, links: list[LockedStack]) -> list[Missing]:
     """List each missing file that an origin offers, and the place it would come from."""
     found = []
     for link in links:
@@ -84,13 +84,13 @@ def missing_entries(space: Workspace, store: Store, links: list[Link]) -> list[M
     return found
 
 
-def needs_fetch(store: Store, links: list[Link]) -> bool:
+def needs_fetch(store: Store, links: list[LockedStack]) -> bool:
     """Tell whether files are missing that an origin offers."""
     entries = [entry for link in links for entry in fetchable(link)]
     return not all(store.has(entry.sha256, entry.size) for entry in entries)
 
 
-def to_bring(store: Store, links: list[Link]) -> list[FileToBring]:
+def to_bring(store: Store, links: list[LockedStack]) -> list[FileToBring]:
     """List the files that a person must bring for any of the stacks."""
     return [item for link in links for item in all_files_to_bring(link.stack, link.lock, store)]
 

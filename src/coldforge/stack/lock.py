@@ -133,19 +133,19 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-class Link(NamedTuple):
+class LockedStack(NamedTuple):
     """A stack with its lock."""
 
     stack: Stack
     lock: Lock
 
 
-def chain(space: Workspace, name: str) -> list[Link]:
+def chain(space: Workspace, name: str) -> list[LockedStack]:
     """Read a stack, its builder stack, and so on; the stack itself last.
 
     Raise ColdforgeError if one is its own builder, is unknown or has no lock.
     """
-    links: list[Link] = []
+    links: list[LockedStack] = []
     seen: list[str] = []
     while name:
         if name in seen:
@@ -153,6 +153,6 @@ def chain(space: Workspace, name: str) -> list[Link]:
             raise ColdforgeError(message, f"correct builder = ... in docker/stacks/{name}.toml")
         seen.append(name)
         stack = read_stack(space, name)
-        links.insert(0, Link(stack, read_lock(space.lock(name))))
+        links.insert(0, LockedStack(stack, read_lock(space.lock(name))))
         name = stack.file.builder
     return links

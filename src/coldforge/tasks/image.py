@@ -13,8 +13,8 @@ from coldforge.tasks.deploy import install, push, rollback
 from coldforge.tasks.evidence import attest, evidence, kept
 
 if TYPE_CHECKING:
-    from coldforge.image.build.build import Verdict
-    from coldforge.image.build.builder import Built
+    from coldforge.image.build.build import RebuildVerdict
+    from coldforge.image.build.builder import BuiltImage
     from coldforge.image.build.plan import Planned
 
 STACK = "Name of docker/stacks/NAME.toml."
@@ -31,7 +31,7 @@ def build(context: Context, stack: str = "cpu", yes: bool = False, json: bool = 
     emit(built.json(), json, _built_text(built))
 
 
-def build_and_load(stack: str, yes: bool) -> "Built":
+def build_and_load(stack: str, yes: bool) -> "BuiltImage":
     """Build what is not cached, and load the layers that Docker Engine lacks."""
     from coldforge.host.endpoint import inspect_local_image
     from coldforge.image.build import build as image_build
@@ -124,7 +124,7 @@ def shell(context: Context, stack: str = "cpu", yes: bool = False) -> None:
         raise SystemExit(open_shell(connect(), built.stack, Path.cwd()))
 
 
-def _built_text(built: "Built") -> str:
+def _built_text(built: "BuiltImage") -> str:
     from coldforge.image.containers.docker_engine import image_name
     from coldforge.progress import amount
 
@@ -145,7 +145,7 @@ def _planned_line(item: "Planned") -> str:
     return f"{item.name:<20} to make  {'; '.join(item.why[:6])}"
 
 
-def _verdict_line(verdict: "Verdict") -> str:
+def _verdict_line(verdict: "RebuildVerdict") -> str:
     if verdict.same:
         return f"{verdict.name:<12} same     {verdict.was}"
     lines = [f"{verdict.name:<12} differs  {verdict.was} became {verdict.rebuilt}"]

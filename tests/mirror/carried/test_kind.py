@@ -16,10 +16,10 @@ DISK = '''
 from coldforge.mirror.carried.kind import (
     CarriedFile, CarriedKind, FileFormat, Recognised, WantedFile, fitting, renamed,
 )
-from coldforge.mirror.carried.reading import HashedFile, Limits
+from coldforge.mirror.carried.reading import HashedFile, ReadLimits
 
 
-def read_disk(source: HashedFile, first: bytes, name: str, limits: Limits) -> str:
+def read_disk(source: HashedFile, first: bytes, name: str, limits: ReadLimits) -> str:
     return first.split()[1].decode()
 
 

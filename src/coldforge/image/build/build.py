@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.build.builder import Builder, Built, Connect
+from coldforge.image.build.builder import Builder, BuiltImage, Connect
 from coldforge.image.containers.docker_engine import image_name, is_image, load, remove_image
 from coldforge.image.containers.step import docker_errors
 from coldforge.image.filesystem.tree import Node, Tree, read_tree
@@ -49,13 +49,18 @@ def _builder(space: Workspace, stack: Stack, scratch: Path | None) -> BuildConte
     return builder
 
 
-def build(context: BuildContext, connect: Connect, options: CompileOptions | None = None) -> Built:
+def build(
+    context: BuildContext, connect: Connect, options: CompileOptions | None = None
+) -> BuiltImage:
     """Build the image into the layout; `connect` is called only if something must run."""
     return Builder(context, connect, options).build()
 
 
 def deliver(
-    context: BuildContext, built: Built, connect: Connect, shown: Mapping[str, Any] | None = None
+    context: BuildContext,
+    built: BuiltImage,
+    connect: Connect,
+    shown: Mapping[str, Any] | None = None,
 ) -> str:
     """Load into Docker the finished image; return its name there.
 
@@ -79,7 +84,7 @@ def remove_step_images(context: BuildContext, connect: Connect) -> None:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RebuildVerdict:
     """One layer, or the image itself: both digests, and what differs."""
 
     name: str
@@ -93,7 +98,7 @@ class Verdict:
         return self.was == self.rebuilt
 
 
-def verify(space: Workspace, name: str, connect: Connect) -> list[Verdict]:
+def verify(space: Workspace, name: str, connect: Connect) -> list[RebuildVerdict]:
     """Build stack `name`, build it again with an empty cache in build/verify, and compare.
 
     The second build is removed when all is equal, kept otherwise.
@@ -111,15 +116,17 @@ def verify(space: Workspace, name: str, connect: Connect) -> list[Verdict]:
     return verdicts
 
 
-def _verdicts(layout: Layout, first: Built, other: Layout, again: Built) -> list[Verdict]:
+def _verdicts(
+    layout: Layout, first: BuiltImage, other: Layout, again: BuiltImage
+) -> list[RebuildVerdict]:
     verdicts = []
     for name, layer in again.layers.items():
         old = first.layers[name].digest
         differs = []
         if layer.digest != old:
             differs = compare(layout.blob(old), other.blob(layer.digest))[:SHOWN]
-        verdicts.append(Verdict(name, old, layer.digest, differs))
-    return [*verdicts, Verdict("image", first.manifest.digest, again.manifest.digest)]
+        verdicts.append(RebuildVerdict(name, old, layer.digest, differs))
+    return [*verdicts, RebuildVerdict("image", first.manifest.digest, again.manifest.digest)]
 
 
 def compare(old: Path, new: Path) -> list[str]:

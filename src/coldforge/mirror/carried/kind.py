@@ -12,14 +12,14 @@ from typing import Any, NamedTuple, Protocol
 
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.files.lfs_pointer import parse_pointer
-from coldforge.mirror.carried.reading import HashedFile, Limits
+from coldforge.mirror.carried.reading import HashedFile, ReadLimits
 from coldforge.plugins import provided
 from coldforge.stack.profile import Carried
 from coldforge.stack.stack import Python
 
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 VERSION = r"(?P<version>[0-9][0-9A-Za-z.+~_-]*?)"
-LIMITS = Limits()
+LIMITS = ReadLimits()
 
 
 class WantedFile(NamedTuple):
@@ -66,7 +66,7 @@ class FileFormat(NamedTuple):
     name: str
     matches: Callable[[bytes], bool]
     """Whether a file whose first 512 bytes are given is of this format."""
-    read: Callable[[HashedFile, bytes, str, Limits], object]
+    read: Callable[[HashedFile, bytes, str, ReadLimits], object]
     """Read a file from front to end, given its first bytes and its name; what it returns becomes
     `CarriedFile.facts`. Raises ColdforgeError on a file that is damaged or unsafe."""
 
@@ -139,7 +139,7 @@ def product(file: str) -> str:
 
 
 def examine(
-    path: Path, advance: Callable[[int], None] | None = None, limits: Limits = LIMITS
+    path: Path, advance: Callable[[int], None] | None = None, limits: ReadLimits = LIMITS
 ) -> CarriedFile:
     """Read a file from front to end, hashing it; raise ColdforgeError if damaged or unsafe."""
     with path.open("rb") as stream:
@@ -178,7 +178,7 @@ def refuse_pointer(name: str, first: bytes) -> None:
         raise ColdforgeError(message, "run 'git lfs pull' where you took it, and bring the file")
 
 
-def _facts(source: HashedFile, first: bytes, name: str, limits: Limits) -> object:
+def _facts(source: HashedFile, first: bytes, name: str, limits: ReadLimits) -> object:
     for known in _formats():
         if known.matches(first):
             return known.read(source, first, name, limits)
