@@ -135,7 +135,8 @@ def test_a_python_that_does_not_start_here_is_not_laid_out(lab: Lab) -> None:
 
 def start(lab: Lab) -> "subprocess.Popen[bytes]":
     code = (
-        "import sys\nfrom pathlib import Path\nfrom coldforge.bootstrap.index import InstalledTool\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from coldforge.bootstrap.index import InstalledTool\n"
         "from coldforge.bootstrap.toolkit import activate, exclusive, install\n"
         "dest, blobs = Path(sys.argv[1]), Path(sys.argv[2])\nwith exclusive(dest):\n"
         "    made = install(dest, InstalledTool('', '3.11', ['runtime'], ['wheel'], 'project'),"
