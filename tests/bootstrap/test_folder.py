@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.bootstrap import folder
-from coldforge.bootstrap.folder import Volume, scan
+from coldforge.bootstrap.folder import FoundVolume, scan
 from coldforge.bundle.format.volume import trailer
 from coldforge.errors import MissingInputError, RefusedError
 
@@ -23,14 +23,14 @@ def put(place: Path, name: str, number: int = 1, index: bytes = INDEX, cut: int 
 def test_volumes_tell_what_they_are_whatever_their_names(tmp_path: Path) -> None:
     path = put(tmp_path, "copy of it.cfv", number=3)
     found = scan(tmp_path)
-    assert found.volumes == [Volume(path, "data", 3, BUNDLE)]
+    assert found.volumes == [FoundVolume(path, "data", 3, BUNDLE)]
     assert found.copies[BUNDLE] == (INDEX, [SIGNED])
 
 
 def test_a_name_helps_where_the_end_is_damaged(tmp_path: Path) -> None:
     path = put(tmp_path, "parity-012.cfv", cut=1)
     put(tmp_path, "unknown.cfv", cut=1)
-    assert scan(tmp_path) == ({}, [Volume(path, "parity", 12, "")])
+    assert scan(tmp_path) == ({}, [FoundVolume(path, "parity", 12, "")])
 
 
 def test_a_damaged_index_beside_the_volumes_does_not_hide_theirs(tmp_path: Path) -> None:
@@ -84,8 +84,11 @@ def test_no_folder_is_exit_code_3(tmp_path: Path) -> None:
 
 def test_a_file_whose_end_lies_may_still_be_what_its_name_says(tmp_path: Path) -> None:
     path = tmp_path / "volume-002.cfv"
-    assert Volume(path, "data", 9, "lie").candidates("it", {"it"}) == {("data", 9), ("data", 2)}
-    assert Volume(path, "data", 9, "other").candidates("it", {"it", "other"}) == set()
+    assert FoundVolume(path, "data", 9, "lie").candidates("it", {"it"}) == {
+        ("data", 9),
+        ("data", 2),
+    }
+    assert FoundVolume(path, "data", 9, "other").candidates("it", {"it", "other"}) == set()
 
 
 def test_the_limit_of_files_is_that_of_every_release() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.bootstrap.folder import scan
-from coldforge.bootstrap.index import Index, Item, parse_index
+from coldforge.bootstrap.index import ToolIndex, ToolItem, parse_index
 from coldforge.bootstrap.items import Items
 from coldforge.bundle.format.index import encode
 from coldforge.errors import MissingInputError
@@ -20,7 +20,7 @@ class Bundle:
     def __init__(self, root: Path, share: float = 0.2) -> None:
         self.root, self.out, self.staging = root, root / "out", root / "staging"
         data = encode(bundle_with_tool(self.out, root / "in", SIZE, share=share, split=700_000))
-        self.index: Index = parse_index(data)
+        self.index: ToolIndex = parse_index(data)
         self.digest = hashlib.sha256(data).hexdigest()
         self.said: list[str] = []
 
@@ -33,7 +33,7 @@ class Bundle:
                 assert items.verify(item, part)
                 part.unlink()
 
-    def largest(self) -> Item:
+    def largest(self) -> ToolItem:
         return max(self.index.items.values(), key=lambda item: item.size)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.bootstrap import toolkit
-from coldforge.bootstrap.index import Tool
+from coldforge.bootstrap.index import InstalledTool
 from coldforge.errors import ColdforgeError, RefusedError
 from tests.bootstrap.tools import LOADER, deb, tar, tool_parts, wheel
 from tests.synced import record_syncs
@@ -28,10 +28,10 @@ class Lab:
         for name, data in tool_parts().items():
             (self.blobs / name).write_bytes(data)
 
-    def tool(self, project: str = "project", wheels: tuple[str, ...] = ("wheel",)) -> Tool:
-        return Tool("commit", "3.11", ["runtime"], list(wheels), project)
+    def tool(self, project: str = "project", wheels: tuple[str, ...] = ("wheel",)) -> InstalledTool:
+        return InstalledTool("commit", "3.11", ["runtime"], list(wheels), project)
 
-    def lay_out(self, tool: Tool | None = None) -> Path:
+    def lay_out(self, tool: InstalledTool | None = None) -> Path:
         with toolkit.exclusive(self.dest):
             return toolkit.install(self.dest, tool or self.tool(), self.blobs.joinpath)
 
@@ -135,10 +135,11 @@ def test_a_python_that_does_not_start_here_is_not_laid_out(lab: Lab) -> None:
 
 def start(lab: Lab) -> "subprocess.Popen[bytes]":
     code = (
-        "import sys\nfrom pathlib import Path\nfrom coldforge.bootstrap.index import Tool\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from coldforge.bootstrap.index import InstalledTool\n"
         "from coldforge.bootstrap.toolkit import activate, exclusive, install\n"
         "dest, blobs = Path(sys.argv[1]), Path(sys.argv[2])\nwith exclusive(dest):\n"
-        "    made = install(dest, Tool('', '3.11', ['runtime'], ['wheel'], 'project'),"
+        "    made = install(dest, InstalledTool('', '3.11', ['runtime'], ['wheel'], 'project'),"
         " blobs.joinpath)\n    activate(dest, made)\n"
     )
     command = [sys.executable, "-c", code, str(lab.dest), str(lab.blobs)]

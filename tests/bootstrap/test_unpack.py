@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bootstrap.tree import Tree
-from coldforge.bootstrap.unpack import unpack_deb, unpack_tar, unpack_wheel
+from coldforge.bootstrap.unpack import Tree, unpack_deb, unpack_tar, unpack_wheel
 from coldforge.errors import RefusedError
 from tests.bootstrap.tools import Members, deb, tar, wheel
 

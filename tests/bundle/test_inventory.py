@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from coldforge import __version__
 from coldforge.bundle import inventory
 from coldforge.bundle.inventory import Inventory, ReceivedBundle
-from coldforge.bundle.ledger import Entry, Ledger
+from coldforge.bundle.ledger import Ledger, LedgerEntry
 from coldforge.errors import ColdforgeError
 from coldforge.image.oci.layout import MANIFEST, Layout
 from coldforge.mirror.store import Store
@@ -112,10 +112,10 @@ def test_images_whose_manifest_is_there_are_named(workspace: Workspace) -> None:
 
 def test_the_newest_bundle_of_each_stack_and_kind_is_named(workspace: Workspace) -> None:
     entries = [
-        Entry("a", "build", "cpu", 5, "", ""),
-        Entry("b", "build", "cpu", 9, "", ""),
-        Entry("c", "install", "cpu", 7, "", ""),
-        Entry("d", "build", "cpu", 99, "", "", whole=False),
+        LedgerEntry("a", "build", "cpu", 5, "", ""),
+        LedgerEntry("b", "build", "cpu", 9, "", ""),
+        LedgerEntry("c", "install", "cpu", 7, "", ""),
+        LedgerEntry("d", "build", "cpu", 99, "", "", whole=False),
     ]
     workspace.site.mkdir()
     (workspace.site / "received.json").write_bytes(msgspec.json.encode(Ledger(1, entries)))

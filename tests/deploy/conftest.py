@@ -11,14 +11,14 @@ import docker.errors
 import pytest
 
 from coldforge.deploy import push, upload
-from coldforge.deploy.image import Image, find_image
-from coldforge.deploy.target import Target, parse_target
+from coldforge.deploy.image import StoredImage, find_image
+from coldforge.deploy.target import PushTarget, parse_target
 from coldforge.image.oci.config import image_manifest
 from coldforge.image.oci.layout import CONFIG, LAYER, MANIFEST, Layout
 from coldforge.mirror.http import registry, retry
 from tests.deploy.registry_server import Shelf
 
-Make = Callable[..., Image]
+Make = Callable[..., StoredImage]
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def layout(tmp_path: Path) -> Layout:
 def image(layout: Layout) -> Make:
     """Make stack `demo`'s image of layers that are the given bytes."""
 
-    def make(*contents: bytes, stack: str = "demo") -> Image:
+    def make(*contents: bytes, stack: str = "demo") -> StoredImage:
         layers = [layout.put_bytes(content, LAYER) for content in contents]
         config = {"rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]}}
         layout.tag(stack, layout.put(image_manifest(layout.put(config, CONFIG), layers), MANIFEST))
@@ -78,7 +78,7 @@ class Api:
         if not self._names(image):
             del self.layers[image]
 
-    def hold(self, image: Image, *names: str) -> str:
+    def hold(self, image: StoredImage, *names: str) -> str:
         """Make it hold an image under names; return the id."""
         self.layers[image.ids[0]] = image.layers
         self.names |= dict.fromkeys(names, image.ids[0])
@@ -107,7 +107,7 @@ def client(api: Api) -> Any:
 def bring(api: Api) -> Callable[..., None]:
     """A way to bring an image that needs no bytes."""
 
-    def hold(_: Any, image: Image, name: str) -> None:
+    def hold(_: Any, image: StoredImage, name: str) -> None:
         api._note("bring", name)
         api.hold(image, name)
 
@@ -138,7 +138,7 @@ def digest_of(data: bytes) -> str:
 
 
 @pytest.fixture
-def target(shelf: Shelf) -> Target:
+def target(shelf: Shelf) -> PushTarget:
     return parse_target(f"{shelf.host}/team/demo:1")
 
 

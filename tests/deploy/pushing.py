@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from coldforge.deploy.image import Image
+from coldforge.deploy.image import StoredImage
 from coldforge.deploy.push import push
-from coldforge.deploy.target import Target
+from coldforge.deploy.target import PushTarget
 from tests.deploy.registry_server import Shelf
 
 BIG = random.Random(1).randbytes(5500)  # six pieces
@@ -21,7 +21,7 @@ def unfinished(notes: Path) -> list[Path]:
     return list(notes.glob("*/*/*.json"))
 
 
-def cut_off(shelf: Shelf, image: Image, target: Target, notes: Path) -> None:
+def cut_off(shelf: Shelf, image: StoredImage, target: PushTarget, notes: Path) -> None:
     """Push until the registry has 2345 bytes of blobs, then die as suddenly as a process can."""
 
     def die(*_: Any) -> None:
@@ -34,7 +34,7 @@ def cut_off(shelf: Shelf, image: Image, target: Target, notes: Path) -> None:
             push(image, target, notes)
 
 
-def blobs_of(image: Image) -> int:
+def blobs_of(image: StoredImage) -> int:
     """Count the bytes of config and layers."""
     parts = [image.document["config"], *image.document["layers"]]
     return sum(part["size"] for part in parts)

@@ -7,7 +7,7 @@ import docker.errors
 import pytest
 import requests.exceptions
 
-from coldforge.deploy.fleet import Outcome, install_on_all
+from coldforge.deploy.fleet import HostOutcome, install_on_all
 from coldforge.deploy.install import Installed
 from coldforge.errors import ColdforgeError, UnreachableError
 from coldforge.mirror.http import retry
@@ -44,11 +44,11 @@ def test_each_host_has_its_own_outcome(connect: Any, asked: Counter[str]) -> Non
         return Installed(2, client.host != "same", [1])
 
     assert install_on_all(["new", "down", "late", "shut", "same"], connect, act) == [
-        Outcome("new", "installed", 2, [1]),
-        Outcome("down", "failed", why="down does not answer", hint="start it"),
-        Outcome("late", "installed", 2, [1]),
-        Outcome("shut", "failed", why="Permission denied", hint="use a key"),
-        Outcome("same", "already", 2, [1]),
+        HostOutcome("new", "installed", 2, [1]),
+        HostOutcome("down", "failed", why="down does not answer", hint="start it"),
+        HostOutcome("late", "installed", 2, [1]),
+        HostOutcome("shut", "failed", why="Permission denied", hint="use a key"),
+        HostOutcome("same", "already", 2, [1]),
     ]
     assert (asked["down"], asked["late"], asked["shut"]) == (ATTEMPTS, 3, 1)
     assert (asked["new closed"], asked["late closed"]) == (1, 1)

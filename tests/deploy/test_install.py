@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from coldforge.deploy.generations import generation_name, numbers, rollback
-from coldforge.deploy.image import Image
+from coldforge.deploy.image import StoredImage
 from coldforge.deploy.install import Installed, check_quorum, from_layout, install
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers.docker_engine import image_name
@@ -102,7 +102,7 @@ def test_cut_off_at_any_request_one_of_both_images_is_in_use_and_a_rerun_finishe
     assert api.names == {LATEST: new.ids[0], generation_name("demo", done.generation): new.ids[0]}
 
 
-def one_two_three(client: Any, image: Make, bring: Bring) -> list[Image]:
+def one_two_three(client: Any, image: Make, bring: Bring) -> list[StoredImage]:
     made = [image(text) for text in (b"one", b"two", b"three")]
     for one in made:
         install(client, one, 3, bring)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.deploy.push import Pushed, push
-from coldforge.deploy.target import Target, parse_target
+from coldforge.deploy.target import PushTarget, parse_target
 from coldforge.errors import ColdforgeError, UnreachableError
 from tests.deploy.conftest import Make, digest_of
 from tests.deploy.pushing import BIG, SMALL, blobs_of, unfinished
@@ -15,7 +15,7 @@ from tests.deploy.registry_server import Shelf
 
 
 def test_a_push_brings_every_blob_then_the_manifest_then_the_tag(
-    shelf: Shelf, image: Make, target: Target, notes: Path
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path
 ) -> None:
     made = image(BIG, SMALL)
     done = push(made, target, notes)
@@ -29,7 +29,7 @@ def test_a_push_brings_every_blob_then_the_manifest_then_the_tag(
 
 
 def test_a_second_push_sends_no_blob(
-    shelf: Shelf, image: Make, target: Target, notes: Path
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path
 ) -> None:
     push(image(BIG, SMALL), target, notes)
     before = shelf.received
@@ -39,7 +39,7 @@ def test_a_second_push_sends_no_blob(
 
 
 def test_only_the_new_layer_of_a_new_image_is_sent(
-    shelf: Shelf, image: Make, target: Target, notes: Path
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path
 ) -> None:
     push(image(BIG, SMALL), target, notes)
     before = shelf.received
@@ -49,7 +49,7 @@ def test_only_the_new_layer_of_a_new_image_is_sent(
 
 
 def test_another_repository_of_the_registry_gives_its_blobs(
-    shelf: Shelf, image: Make, target: Target, notes: Path
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path
 ) -> None:
     push(image(BIG, SMALL), target, notes)
     before = shelf.received
@@ -60,7 +60,7 @@ def test_another_repository_of_the_registry_gives_its_blobs(
 
 
 def test_a_holder_that_lost_a_blob_means_that_it_is_sent(
-    shelf: Shelf, image: Make, target: Target, notes: Path
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path
 ) -> None:
     push(image(BIG), target, notes)
     shelf.blobs.clear()
@@ -69,14 +69,14 @@ def test_a_holder_that_lost_a_blob_means_that_it_is_sent(
 
 
 def test_passing_failures_are_waited_out(
-    shelf: Shelf, image: Make, target: Target, notes: Path
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path
 ) -> None:
     shelf.fails = [(503,), (500,), (429,)]
     assert push(image(BIG), target, notes).sent == 2
 
 
 def test_a_registry_that_keeps_failing_is_quoted_and_the_rest_stops(
-    shelf: Shelf, image: Make, target: Target, notes: Path
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path
 ) -> None:
     detail = {"errors": [{"message": "unknown error", "detail": "no space left on device"}]}
     shelf.fails = [(500, {}, json.dumps(detail).encode())] * 50
@@ -87,7 +87,7 @@ def test_a_registry_that_keeps_failing_is_quoted_and_the_rest_stops(
 
 
 def test_a_refused_digest_is_the_registrys_fault_or_ours(
-    shelf: Shelf, image: Make, target: Target, notes: Path
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path
 ) -> None:
     shelf.picky = True
     made = image(SMALL)
@@ -128,7 +128,7 @@ def test_a_registry_without_tls_is_not_talked_to_in_the_clear_unless_the_user_sa
 
 
 def test_a_blocked_registry_is_not_asked(
-    image: Make, shelf: Shelf, target: Target, notes: Path, tmp_path: Path
+    image: Make, shelf: Shelf, target: PushTarget, notes: Path, tmp_path: Path
 ) -> None:
     text = f'[[registry]]\nlocation = "{shelf.host}"\nblocked = true\n'
     (tmp_path / "registries.conf").write_text(text)
@@ -147,7 +147,7 @@ def logged_in(shelf: Shelf, tmp_path: Path, secret: str) -> None:
 
 
 def test_a_token_to_push_with_is_asked_for_and_renewed_and_none_is_ever_told(  # noqa: PLR0917
-    shelf: Shelf, image: Make, target: Target, notes: Path, tmp_path: Path,
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path, tmp_path: Path,
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     caplog.set_level(logging.DEBUG)
@@ -164,7 +164,7 @@ def test_a_token_to_push_with_is_asked_for_and_renewed_and_none_is_ever_told(  #
 
 
 def test_a_credential_helper_is_asked(
-    shelf: Shelf, image: Make, target: Target, notes: Path, tmp_path: Path,
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     logged_in(shelf, tmp_path, "")
@@ -180,7 +180,7 @@ def test_a_credential_helper_is_asked(
 
 
 def test_a_wrong_login_is_denied_with_what_to_do(
-    shelf: Shelf, image: Make, target: Target, notes: Path, tmp_path: Path
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path, tmp_path: Path
 ) -> None:
     logged_in(shelf, tmp_path, "wrong")
     with pytest.raises(ColdforgeError, match="denies the push: HTTP 401") as caught:

@@ -2,20 +2,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.deploy.target import Target, endpoint_of, parse_target
+from coldforge.deploy.target import PushTarget, endpoint_of, parse_target
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.settings.registries import Containers, Endpoint, Mirror, Registry
+from coldforge.mirror.settings.registries import Containers, Mirror, Registry, RegistryEndpoint
 
 
 @pytest.mark.parametrize(
     ("text", "target"),
     [
-        ("registry.example.org/team/cpu:1", Target("registry.example.org", "team/cpu", "1")),
-        ("127.0.0.1:5000/cpu", Target("127.0.0.1:5000", "cpu", "latest")),
-        ("localhost/a/b/c:v1.2_x-3", Target("localhost", "a/b/c", "v1.2_x-3")),
+        ("registry.example.org/team/cpu:1", PushTarget("registry.example.org", "team/cpu", "1")),
+        ("127.0.0.1:5000/cpu", PushTarget("127.0.0.1:5000", "cpu", "latest")),
+        ("localhost/a/b/c:v1.2_x-3", PushTarget("localhost", "a/b/c", "v1.2_x-3")),
     ],
 )
-def test_a_target_is_host_repository_and_tag(text: str, target: Target) -> None:
+def test_a_target_is_host_repository_and_tag(text: str, target: PushTarget) -> None:
     assert parse_target(text) == target
     assert parse_target(str(target)) == target
 
@@ -57,4 +57,4 @@ def test_a_registry_that_has_moved_is_found_and_its_mirrors_get_no_push() -> Non
     )
     target = parse_target("registry.example.org/team/demo")
     containers = Containers(registries=[table], mirrors=["https://m.example.org"])
-    assert endpoint_of(target, containers) == Endpoint("inner.example.org", "all/team/demo")
+    assert endpoint_of(target, containers) == RegistryEndpoint("inner.example.org", "all/team/demo")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.evidence.subject import Subject, find
+from coldforge.evidence.subject import ImageSubject, find
 from coldforge.files.digest import sha256_file
 from coldforge.image.build.build import build, build_context
 from coldforge.image.build.cache import Cache
@@ -74,7 +74,7 @@ class Image:
     """A built image, and where it was built."""
 
     context: BuildContext
-    subject: Subject
+    subject: ImageSubject
 
     @property
     def layout(self) -> Layout:

@@ -1,7 +1,6 @@
 from coldforge.evidence import generate
 from coldforge.evidence.built_wheels import made
-from coldforge.evidence.component import Component
-from coldforge.evidence.components import components, licensed, locked
+from coldforge.evidence.components import Component, components, licensed, locked
 from coldforge.evidence.licences.licence import Declared
 from tests.evidence.conftest import Image
 

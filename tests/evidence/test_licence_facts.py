@@ -5,8 +5,7 @@ import pytest
 from coldforge.errors import NotFetchedError
 from coldforge.evidence import licence_facts as room
 from coldforge.evidence.built_wheels import made
-from coldforge.evidence.component import Component
-from coldforge.evidence.components import components
+from coldforge.evidence.components import Component, components
 from coldforge.evidence.licence_facts import facts
 from coldforge.files.code import PACKAGE
 from tests.evidence.conftest import Image

@@ -2,9 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from coldforge.host.check import Check, healthy
 from coldforge.host.docker_client import DockerFacts
-from coldforge.host.doctor import diagnose, examine
+from coldforge.host.doctor import Check, diagnose, examine, healthy
 from coldforge.host.facts import Facts, Nvidia
 from coldforge.paths import Workspace
 

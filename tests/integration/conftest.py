@@ -12,7 +12,7 @@ import pytest
 
 from coldforge.files.digest import sha256_file
 from coldforge.image.build.build import build, build_context, deliver
-from coldforge.image.build.builder import Built
+from coldforge.image.build.builder import BuiltImage
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.plan import layer_description
 from coldforge.image.containers.docker_engine import image_name, remove_image
@@ -67,7 +67,7 @@ class BuildCheckout:
                 (blobs / blob.name).symlink_to(blob)
         return context
 
-    def build(self, scratch: Path | None = None) -> Built:
+    def build(self, scratch: Path | None = None) -> BuiltImage:
         """Build the stack."""
         return build(self.context(scratch), lambda: self.engine)
 

@@ -4,7 +4,7 @@ import io
 import os
 from typing import Any
 
-from coldforge.deploy.image import Image, find_image
+from coldforge.deploy.image import StoredImage, find_image
 from coldforge.image.containers.docker_engine import image_name, remove_image
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
@@ -12,7 +12,7 @@ from coldforge.image.oci.config import image_manifest
 from coldforge.image.oci.layout import CONFIG, LAYER, MANIFEST, Layout
 
 
-def small_image(layout: Layout, stack: str, *sizes: int) -> Image:
+def small_image(layout: Layout, stack: str, *sizes: int) -> StoredImage:
     """Make an image of layers of random bytes, of the given sizes."""
     layers = []
     for number, size in enumerate(sizes):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from coldforge.deploy.generations import generation_name, numbers, remove_old, rollback
-from coldforge.deploy.image import Image
+from coldforge.deploy.image import StoredImage
 from coldforge.deploy.install import from_layout, install
 from coldforge.image.containers.docker_engine import image_name
 from coldforge.image.oci.layout import Layout
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.engine
 
 CHECKOUT = Workspace(Path(__file__).resolve().parents[2])
 SIZE = 100_000  # bytes of a layer
-Make = Callable[[], Image]
+Make = Callable[[], StoredImage]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from coldforge.deploy.generations import numbers
-from coldforge.deploy.image import Image
+from coldforge.deploy.image import StoredImage
 from coldforge.deploy.install import FromRegistry, install
 from coldforge.deploy.push import push
 from coldforge.deploy.target import parse_target
@@ -52,16 +52,18 @@ def counter(registry: tuple[str, Any]) -> Iterator[Counter]:
 
 
 @pytest.fixture
-def image(tmp_path: Path) -> Image:
+def image(tmp_path: Path) -> StoredImage:
     stack = f"test-{uuid.uuid4().hex[:8]}"
     return small_image(Layout(tmp_path / "oci"), stack, *[LAYER] * LAYERS)
 
 
-def size_of(image: Image) -> int:
+def size_of(image: StoredImage) -> int:
     return sum(part["size"] for part in [image.document["config"], *image.document["layers"]])
 
 
-def push_and_signal(image: Image, counter: Counter, notes: Path, number: signal.Signals) -> None:
+def push_and_signal(
+    image: StoredImage, counter: Counter, notes: Path, number: signal.Signals
+) -> None:
     """Push in a process, and send it a signal when half of the bytes are sent."""
     arguments = [str(image.layout.root), image.stack, f"{counter.host}/team/demo", str(notes)]
     process = subprocess.Popen(
@@ -86,7 +88,7 @@ def registry_digest(host: str, tag: str = "latest") -> str:
 
 
 def test_an_interrupted_push_continues_where_it_stopped(
-    image: Image, counter: Counter, tmp_path: Path
+    image: StoredImage, counter: Counter, tmp_path: Path
 ) -> None:
     push_and_signal(image, counter, tmp_path / "push", signal.SIGTERM)
     assert not registry_digest(counter.host)
@@ -97,7 +99,7 @@ def test_an_interrupted_push_continues_where_it_stopped(
 
 
 def test_a_killed_push_sends_no_finished_blob_again(
-    image: Image, counter: Counter, tmp_path: Path
+    image: StoredImage, counter: Counter, tmp_path: Path
 ) -> None:
     push_and_signal(image, counter, tmp_path / "push", signal.SIGKILL)
     assert not registry_digest(counter.host)
@@ -108,7 +110,7 @@ def test_a_killed_push_sends_no_finished_blob_again(
 
 
 def test_a_push_waits_for_a_registry_that_restarts(
-    image: Image, counter: Counter, registry: tuple[str, Any], program: str, tmp_path: Path
+    image: StoredImage, counter: Counter, registry: tuple[str, Any], program: str, tmp_path: Path
 ) -> None:
     def restart(count: int) -> None:
         if count > size_of(image) / 3:
@@ -130,7 +132,7 @@ def test_a_push_waits_for_a_registry_that_restarts(
 
 
 def test_docker_engine_pulls_a_pushed_image_by_digest(
-    image: Image, registry: tuple[str, Any], engine: Any, tmp_path: Path
+    image: StoredImage, registry: tuple[str, Any], engine: Any, tmp_path: Path
 ) -> None:
     target = parse_target(f"{registry[0]}/team/demo:1")
     push(image, target, tmp_path / "push")
@@ -146,7 +148,7 @@ def test_docker_engine_pulls_a_pushed_image_by_digest(
 
 
 def test_skopeo_sees_our_digest_and_the_evidence(
-    image: Image, registry: tuple[str, Any], tmp_path: Path
+    image: StoredImage, registry: tuple[str, Any], tmp_path: Path
 ) -> None:
     skopeo = shutil.which("skopeo")
     if not skopeo:

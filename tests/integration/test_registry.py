@@ -15,11 +15,10 @@ import httpx
 import pytest
 
 from coldforge.image.build.build import build, build_context, deliver
-from coldforge.image.build.builder import Built
+from coldforge.image.build.builder import BuiltImage
 from coldforge.image.containers.docker_engine import image_name, remove_image
 from coldforge.image.filesystem.deb import payload
-from coldforge.image.filesystem.excluded import is_excluded
-from coldforge.image.filesystem.tree import Tree, read_tree
+from coldforge.image.filesystem.tree import Tree, is_excluded, read_tree
 from coldforge.image.oci.layout import Layout
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.origins.origin import locators
@@ -166,7 +165,7 @@ def lock_and_fetch(space: Workspace) -> Stack:
     return stack
 
 
-def made(space: Workspace, stack: Stack, engine: Any, root: Path) -> Built:
+def made(space: Workspace, stack: Stack, engine: Any, root: Path) -> BuiltImage:
     try:
         context = build_context(space, stack.name, root)
         built = build(context, lambda: engine)

@@ -12,7 +12,14 @@ import pytest
 
 from coldforge.evaluate.humaneval import Problem, program, read_problems
 from coldforge.image.containers import sandbox
-from coldforge.image.containers.sandbox import NAME, Limits, Verdict, options, reap, run_programs
+from coldforge.image.containers.sandbox import (
+    NAME,
+    SandboxLimits,
+    SandboxVerdict,
+    options,
+    reap,
+    run_programs,
+)
 from coldforge.image.containers.step import STEP_LABEL
 
 pytestmark = pytest.mark.engine
@@ -83,22 +90,22 @@ GOOD = {
 
 
 @pytest.fixture(scope="module")
-def limits() -> Limits:
-    return Limits(seconds=1.0, memory=64 << 20)
+def limits() -> SandboxLimits:
+    return SandboxLimits(seconds=1.0, memory=64 << 20)
 
 
 @pytest.fixture(scope="module")
-def found(engine: Any, debian: str, limits: Limits) -> dict[str, Verdict]:
+def found(engine: Any, debian: str, limits: SandboxLimits) -> dict[str, SandboxVerdict]:
     """Verdicts on hostile programs, and on good ones run after them."""
     programs = {name: text for name, (text, _) in HOSTILE.items()}
     # Good programs must not fail on a slow machine: they get more than one second.
-    patient = Limits(seconds=10.0, memory=limits.memory)
+    patient = SandboxLimits(seconds=10.0, memory=limits.memory)
     hostile = dict(run_programs(engine, debian, programs, limits))
     return hostile | dict(run_programs(engine, debian, GOOD, patient))
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_program_fails(found: dict[str, Verdict], name: str) -> None:
+def test_a_hostile_program_fails(found: dict[str, SandboxVerdict], name: str) -> None:
     assert not found[name].passed
     assert HOSTILE[name][1] in found[name].why
     assert found[name].seconds < 3
@@ -106,7 +113,9 @@ def test_a_hostile_program_fails(found: dict[str, Verdict], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_good_program_passes_among_hostile_ones(found: dict[str, Verdict], name: str) -> None:
+def test_a_good_program_passes_among_hostile_ones(
+    found: dict[str, SandboxVerdict], name: str
+) -> None:
     assert found[name].why == ""
     assert found[name].passed
 
@@ -124,13 +133,13 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-def test_no_sandbox_is_left(found: dict[str, Verdict], engine: Any) -> None:
+def test_no_sandbox_is_left(found: dict[str, SandboxVerdict], engine: Any) -> None:
     until(lambda: there(engine) == [])
 
 
 def test_the_clock_starts_with_the_program(engine: Any, debian: str) -> None:
     """A container takes longer to start than the time limit of these programs."""
-    hurried = Limits(seconds=0.3)
+    hurried = SandboxLimits(seconds=0.3)
     verdicts = dict(run_programs(engine, debian, {"short": "0", "long": "while True: 0"}, hurried))
     assert verdicts["long"].why == "timed out after 0.3 s"
     assert verdicts["long"].seconds < 0.6
@@ -143,7 +152,7 @@ from coldforge.host.docker_client import connect
 from coldforge.image.containers import sandbox
 sandbox.NAME = sys.argv[2]
 sleep = "import time; time.sleep(600)"
-limits = sandbox.Limits(seconds=600)
+limits = sandbox.SandboxLimits(seconds=600)
 list(sandbox.run_programs(connect(), sys.argv[1], {str(n): sleep for n in range(4)}, limits))
 """
 
@@ -164,7 +173,7 @@ def test_containers_of_a_killed_process_are_removed(
         until(lambda: "running" in there(engine, name))
         os.kill(process.pid, signal.SIGKILL)
     until(lambda: set(there(engine, name)) <= {"created"})
-    engine.containers.create(debian, ["true"], **options(Limits()))
+    engine.containers.create(debian, ["true"], **options(SandboxLimits()))
     reap(engine)
     assert there(engine, name), "it may belong to someone who is about to start it"
     monkeypatch.setattr(sandbox, "STALE", "0s")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from coldforge.image.containers.shell import shell
+from coldforge.image.containers.launch import shell
 from coldforge.image.containers.step import shares_files
 
 pytestmark = pytest.mark.engine

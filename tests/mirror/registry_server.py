@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from coldforge.mirror.origins.oci.reference import Reference
+from coldforge.mirror.origins.oci.reference import ImageReference
 from coldforge.mirror.settings.registries import Containers
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -131,4 +131,4 @@ class Registry(ThreadingHTTPServer):
 
 def named(repository: str, descriptor: dict[str, Any]) -> str:
     """Name an image as a recipe does."""
-    return str(Reference(repository, descriptor["digest"].removeprefix("sha256:")))
+    return str(ImageReference(repository, descriptor["digest"].removeprefix("sha256:")))

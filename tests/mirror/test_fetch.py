@@ -24,12 +24,10 @@ from coldforge.mirror.fetch import Fetched, fetch, fetch_stack
 from coldforge.mirror.http import download
 from coldforge.mirror.settings import pip
 from coldforge.mirror.settings.pip import PipConfig
-from coldforge.mirror.status import count_uses, missing_entries, needs_fetch, to_bring
+from coldforge.mirror.status import count_uses, missing_entries, needs_fetch, to_bring, verify
 from coldforge.mirror.store import Store
-from coldforge.mirror.verify import verify
 from coldforge.paths import Workspace
-from coldforge.stack.chain import chain
-from coldforge.stack.lock import Entry, read_lock, write_lock
+from coldforge.stack.lock import Entry, chain, read_lock, write_lock
 from tests.mirror.handmade import checkout, tensorrt
 from tests.mirror.server import BIG, Server, at, entry_of, leftovers, whole
 

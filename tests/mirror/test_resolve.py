@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError, UnknownNameError
 from coldforge.mirror.origins.python import resolve as python
-from coldforge.mirror.resolve import Change, changes, resolve
+from coldforge.mirror.resolve import LockChange, changes, resolve
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry, Lock, read_lock, write_lock
 from coldforge.stack.recipe import Inputs, LayerRecipe, WheelRecipe
@@ -34,10 +34,10 @@ def test_changes_are_told_by_use_and_name() -> None:
     before = lock(entry("gone"), entry("moved"), entry("same"), entry("bytes"))
     after = lock(entry("new"), entry("moved", "2"), entry("same"), entry("bytes", sha256="1"))
     assert changes(before, after) == [
-        Change("python", "moved", "bytes", "1", "1"),
-        Change("python", "removed", "gone", "1", ""),
-        Change("python", "moved", "moved", "1", "2"),
-        Change("python", "added", "new", "", "1"),
+        LockChange("python", "moved", "bytes", "1", "1"),
+        LockChange("python", "removed", "gone", "1", ""),
+        LockChange("python", "moved", "moved", "1", "2"),
+        LockChange("python", "added", "new", "", "1"),
     ]
 
 

@@ -4,7 +4,7 @@ import pytest
 from invoke.context import Context
 
 from coldforge.host import doctor as examination
-from coldforge.host.check import Check
+from coldforge.host.doctor import Check
 from coldforge.tasks import host
 
 FINE = Check("gpgv", "ok", "/usr/bin/gpgv")

@@ -8,7 +8,7 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.evaluate.humaneval import Problem
 from coldforge.image.containers import sandbox
-from coldforge.image.containers.sandbox import Verdict
+from coldforge.image.containers.sandbox import SandboxVerdict
 from coldforge.tasks import _humaneval, _in_image, image
 from coldforge.tasks._humaneval import run_humaneval, table
 from coldforge.tasks._verdicts import Candidate, verdicts
@@ -26,16 +26,16 @@ class Bench:
 
     def __call__(
         self, client: Any, name: str, programs: Mapping[str, str], limits: Any
-    ) -> Iterator[tuple[str, Verdict]]:
+    ) -> Iterator[tuple[str, SandboxVerdict]]:
         yield from self.judge(programs)
 
-    def judge(self, programs: Mapping[str, str]) -> Iterator[tuple[str, Verdict]]:
+    def judge(self, programs: Mapping[str, str]) -> Iterator[tuple[str, SandboxVerdict]]:
         for name, text in programs.items():
             if len(self.ran) == self.breaks_after:
                 raise KeyboardInterrupt
             self.ran.append(name)
             passed = RIGHT in text
-            yield name, Verdict(passed, "" if passed else "AssertionError: x", 0.1)
+            yield name, SandboxVerdict(passed, "" if passed else "AssertionError: x", 0.1)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.image.audit.audit import Audit, Binary, DeviceCode
+from coldforge.image.audit.audit import Audit, AuditedLibrary, DeviceCode
 from coldforge.stack.recipe import WheelRecipe
 from coldforge.stack.stack import Stack, StackFile
 from coldforge.tasks.wheel import architectures, audit_lines, chosen
@@ -60,7 +60,7 @@ def test_an_unknown_wheel_is_refused_with_the_known_ones() -> None:
 
 
 def test_an_audit_is_readable() -> None:
-    binary = Binary(
+    binary = AuditedLibrary(
         file="demo/libdemo.so",
         device=DeviceCode(["sm_80"]),
         symbols={"GLIBC": "2.34"},

@@ -11,7 +11,7 @@ from coldforge.trust.envelope import Envelope, seal, sign
 from coldforge.trust.keys import make_key, read_public
 from coldforge.trust.rotation import (
     PAYLOAD_TYPE,
-    Change,
+    KeyChange,
     follow,
     missing_signatures,
     remembered,
@@ -106,7 +106,7 @@ class Site:
         self, *by: str, add: str = "", remove: str = "", threshold: int = 0
     ) -> tuple[int, int]:
         keys = [read_public(self.root / name) for name in add.split()]
-        change = Change(keys, remove.split(), threshold)
+        change = KeyChange(keys, remove.split(), threshold)
         made = rotate(self.trust, self.out, change, [self.root / name for name in by])
         return missing_signatures(read_trust(self.trust), made)
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from coldforge.bootstrap.folder import Folder, scan
-from coldforge.bootstrap.index import Index, parse_index
+from coldforge.bootstrap.index import ToolIndex, parse_index
 from coldforge.bootstrap.items import Items
 from coldforge.bootstrap.toolkit import CURRENT, activate, exclusive, install
 from coldforge.bootstrap.verify import (
@@ -131,7 +131,7 @@ def _trusted_bundle(given: argparse.Namespace, folder: Folder, trust: bytes | No
     raise RefusedError(message, hint)
 
 
-def _extract_tool(index: Index, bundle: str, folder: Folder, dest: Path) -> None:
+def _extract_tool(index: ToolIndex, bundle: str, folder: Folder, dest: Path) -> None:
     """Extract the tool's items into the mirror of DEST, each visible once verified."""
     size = sum(item.size for item in index.items.values())
     _print(f"Installing the tool ({size / 1e6:.0f} MB) in {dest}")

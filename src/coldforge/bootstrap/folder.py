@@ -27,7 +27,7 @@ KINDS = {"volume": "data", "parity": "parity"}
 MAX_FILES = 100_000
 
 
-class Volume(NamedTuple):
+class FoundVolume(NamedTuple):
     """A file, and the volume that it claims to be."""
 
     path: Path
@@ -61,7 +61,7 @@ class Folder(NamedTuple):
 
     copies: dict[str, Copies]
     """sha256 of the index -> the index."""
-    volumes: list[Volume]
+    volumes: list[FoundVolume]
     """Sorted by file name."""
 
 
@@ -99,13 +99,13 @@ def _read_index(place: Path, names: list[str], found: Folder) -> None:
 def _read_volume(stream: BinaryIO, path: Path, found: Folder) -> None:
     footer = read_footer(stream)
     if footer is not None:
-        volume = Volume(path, footer.kind, footer.number, footer.bundle)
+        volume = FoundVolume(path, footer.kind, footer.number, footer.bundle)
         found.volumes.append(volume)
         _read_copies(stream, footer, found)
         return
     match = NAME.fullmatch(path.name)
     if match and int(match[2]):
-        found.volumes.append(Volume(path, KINDS[match[1]], int(match[2]), ""))
+        found.volumes.append(FoundVolume(path, KINDS[match[1]], int(match[2]), ""))
 
 
 def _read_copies(stream: BinaryIO, footer: Footer, found: Folder) -> None:

@@ -9,7 +9,7 @@ import base64
 import re
 from typing import Any, NamedTuple
 
-from coldforge.bootstrap.grid import HASH_SIZE, MAX_GROUP, Grid, shard_count, shard_size
+from coldforge.bootstrap.grid import HASH_SIZE, MAX_GROUP, ParityGrid, shard_count, shard_size
 from coldforge.bootstrap.strict import read_json
 from coldforge.bootstrap.volume import MAX_INDEX
 from coldforge.errors import RefusedError
@@ -19,7 +19,7 @@ HEX = re.compile(r"[0-9a-f]{64}")
 PYTHON = re.compile(r"3\.[0-9]{1,3}")
 
 
-class Tool(NamedTuple):
+class InstalledTool(NamedTuple):
     """The parts of the tool, by sha256."""
 
     revision: str
@@ -34,7 +34,7 @@ class Tool(NamedTuple):
         return sorted({*self.runtime, *self.wheels, self.project})
 
 
-class Item(NamedTuple):
+class ToolItem(NamedTuple):
     """An item of the tool: raw bytes in pieces (volume from 1, offset, size)."""
 
     sha256: str
@@ -42,23 +42,23 @@ class Item(NamedTuple):
     parts: list[tuple[int, int, int]]
 
 
-class Payload(NamedTuple):
+class VolumePayload(NamedTuple):
     """A volume's payload: its size, and the short hashes of its shards, concatenated."""
 
     size: int
     shards: bytes
 
 
-class Index(NamedTuple):
+class ToolIndex(NamedTuple):
     """The parts of an index that are needed."""
 
     serial: int
-    tool: Tool
-    items: dict[str, Item]
+    tool: InstalledTool
+    items: dict[str, ToolItem]
     """The tool's, by sha256."""
-    data: list[Payload]
-    parity: list[Payload]
-    grid: Grid | None
+    data: list[VolumePayload]
+    parity: list[VolumePayload]
+    grid: ParityGrid | None
 
     @property
     def shard(self) -> int:
@@ -66,7 +66,7 @@ class Index(NamedTuple):
         return shard_size([payload.size for payload in self.data])
 
 
-def parse_index(data: bytes) -> Index:
+def parse_index(data: bytes) -> ToolIndex:
     """Parse a verified index; raise RefusedError if it is malformed."""
     value = read_json(data, "the bundle's index", MAX_INDEX)
     try:
@@ -77,7 +77,7 @@ def parse_index(data: bytes) -> Index:
         ) from error
 
 
-def _index(value: Any) -> Index:  # noqa: ANN401 - what JSON can hold
+def _index(value: Any) -> ToolIndex:  # noqa: ANN401 - what JSON can hold
     _require(value["format"] == FORMAT)
     tool = _tool(value["tool"])
     data = [_payload(one) for one in value["volumes"]]
@@ -89,16 +89,16 @@ def _index(value: Any) -> Index:  # noqa: ANN401 - what JSON can hold
     }
     _require(set(items) == wanted)
     parity = [_payload(one) for one in value["parity_volumes"]]
-    grid = Grid(*map(_count, value["parity"])) if value.get("parity") else None
-    index = Index(_count(value["serial"]), tool, items, data, parity, grid)
+    grid = ParityGrid(*map(_count, value["parity"])) if value.get("parity") else None
+    index = ToolIndex(_count(value["serial"]), tool, items, data, parity, grid)
     _check_shards(index)
     return index
 
 
-def _tool(value: Any) -> Tool:  # noqa: ANN401
+def _tool(value: Any) -> InstalledTool:  # noqa: ANN401
     wheels, runtime = value["wheels"], value["runtime"]
     _require(isinstance(runtime, list) and isinstance(wheels, dict))
-    made = Tool(
+    made = InstalledTool(
         _text(value["revision"]), _text(value["python"]), runtime, list(wheels), value["project"]
     )
     _require(bool(PYTHON.fullmatch(made.python)))
@@ -107,20 +107,20 @@ def _tool(value: Any) -> Tool:  # noqa: ANN401
     return made
 
 
-def _item(value: Any, data: list[Payload]) -> Item:  # noqa: ANN401
+def _item(value: Any, data: list[VolumePayload]) -> ToolItem:  # noqa: ANN401
     _require(value.get("encoding", "raw") == "raw")
     parts = [(_count(part[0]), _count(part[1]), _count(part[2])) for part in value["parts"]]
     for volume, offset, size in parts:
         _require(volume > 0 and offset + size <= data[volume - 1].size)
     _require(sum(part[2] for part in parts) == _count(value["size"]))
-    return Item(value["sha256"], value["size"], parts)
+    return ToolItem(value["sha256"], value["size"], parts)
 
 
-def _payload(value: Any) -> Payload:  # noqa: ANN401
-    return Payload(_count(value["size"]), base64.b64decode(value["shards"], validate=True))
+def _payload(value: Any) -> VolumePayload:  # noqa: ANN401
+    return VolumePayload(_count(value["size"]), base64.b64decode(value["shards"], validate=True))
 
 
-def _check_shards(index: Index) -> None:
+def _check_shards(index: ToolIndex) -> None:
     for payload in (*index.data, *index.parity):
         _require(len(payload.shards) == HASH_SIZE * shard_count(payload.size, index.shard))
     grid = index.grid

@@ -1,28 +1,37 @@
-"""Extract the tool's items from the volumes, repairing damage where possible."""
+"""Extract the tool's items from the volumes, repairing damage where possible.
+
+Intact shards of the volumes received so far are kept until the tool is complete, in the format of
+`bundle.receiving.staging`, which continues with it: a sparse file per volume with its intact
+shards in place, and the index and signatures that verify them.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from coldforge.bootstrap.folder import Folder
-from coldforge.bootstrap.grid import HASH_SIZE, first_shards
-from coldforge.bootstrap.index import Index, Item, Payload
-from coldforge.bootstrap.repair import rebuild
-from coldforge.bootstrap.staging import keep_index, keep_shards, open_staged
+from coldforge.bootstrap.folder import Copies, Folder
+from coldforge.bootstrap.grid import HASH_SIZE, first_shards, rebuild
+from coldforge.bootstrap.index import ToolIndex, ToolItem, VolumePayload
 from coldforge.bootstrap.volume import open_regular, read_at
 from coldforge.errors import MissingInputError
+from coldforge.files.atomic import write_file
 
 CHUNK = 1 << 20
 SHOWN = 3  # volumes named in an error
+NAME = re.compile(r"(data|parity)-([0-9]{3,6})")
+Place = tuple[str, int]
+"""`data` or `parity`, and the number of a volume from 1."""
 
 
 class Items:
     """The items of a bundle's tool, read from the volumes that are here."""
 
-    def __init__(self, index: Index, bundle: str, folder: Folder, staging: Path) -> None:
+    def __init__(self, index: ToolIndex, bundle: str, folder: Folder, staging: Path) -> None:
         """Open all candidate volumes of `bundle`, and shards kept in `staging` by earlier runs."""
         self.index, self.staging = index, staging
         self._copies = folder.copies[bundle]
@@ -48,7 +57,7 @@ class Items:
             for stream in streams:
                 stream.close()
 
-    def extract(self, item: Item, part: Path, say: Callable[[str], object]) -> None:
+    def extract(self, item: ToolItem, part: Path, say: Callable[[str], object]) -> None:
         """Write an item to file `part` and verify it; raise MissingInputError if that fails."""
         if _write(part, self._unverified(item)) == item.sha256:
             return
@@ -68,7 +77,7 @@ class Items:
             if number < len(self._starts[kind]):
                 keep_shards(self.staging, (kind, number), self._intact_shards(kind, number))
 
-    def verify(self, item: Item, place: Path) -> bool:
+    def verify(self, item: ToolItem, place: Path) -> bool:
         """Tell whether file `place` is an item, by its digest."""
         digest = hashlib.sha256()
         try:
@@ -79,7 +88,7 @@ class Items:
             return False
         return digest.hexdigest() == item.sha256
 
-    def _unverified(self, item: Item) -> Iterator[bytes]:
+    def _unverified(self, item: ToolItem) -> Iterator[bytes]:
         """Read the pieces without verifying them; skip what is missing."""
         for volume, offset, size in item.parts:
             for stream in self._files.get(("data", volume), [])[:1]:
@@ -88,7 +97,7 @@ class Items:
                     place += len(data)
                     yield data
 
-    def _verified(self, item: Item) -> Iterator[bytes]:
+    def _verified(self, item: ToolItem) -> Iterator[bytes]:
         """Read the pieces shard by shard, each from an intact copy or rebuilt."""
         shard = self.index.shard
         for volume, offset, size in item.parts:
@@ -154,10 +163,10 @@ class Items:
         payload, shard = self._payloads(kind)[volume], self.index.shard
         return volume, local, min(shard, payload.size - local * shard)
 
-    def _payloads(self, kind: str) -> list[Payload]:
+    def _payloads(self, kind: str) -> list[VolumePayload]:
         return self.index.data if kind == "data" else self.index.parity
 
-    def _missing(self, item: Item) -> MissingInputError:
+    def _missing(self, item: ToolItem) -> MissingInputError:
         """Return the error naming the volumes that hold an item, and those that help repair it."""
         needed = sorted({volume for volume, _offset, size in item.parts if size})
         lost = [n for n in needed if ("data", n) not in self._files]
@@ -185,3 +194,32 @@ def _write(part: Path, chunks: Iterator[bytes]) -> str:
             digest.update(chunk)
             out.write(chunk)
     return digest.hexdigest()
+
+
+def open_staged(folder: Path) -> Iterator[tuple[Place, BinaryIO]]:
+    """Open the volumes kept in a folder, unverified."""
+    for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+        match = NAME.fullmatch(path.name)
+        if match:
+            yield (match[1], int(match[2])), open_regular(path)
+
+
+def keep_shards(folder: Path, place: Place, shards: Iterable[tuple[int, bytes]]) -> None:
+    """Write intact shards of a volume, each at its offset in bytes, and sync them to disk."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{place[0]}-{place[1]:03}"
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as out:
+        for offset, data in shards:
+            out.seek(offset)
+            out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def keep_index(folder: Path, copies: Copies) -> None:
+    """Keep the index and signatures, for volumes whose own copies are damaged."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in (("index.json", [copies.data]), ("signatures.json", copies.signatures)):
+        if data and not (folder / name).exists():
+            write_file(folder / name, data[0])

@@ -20,9 +20,8 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from coldforge.bootstrap.index import Tool
-from coldforge.bootstrap.tree import Tree
-from coldforge.bootstrap.unpack import unpack_deb, unpack_tar, unpack_wheel
+from coldforge.bootstrap.index import InstalledTool
+from coldforge.bootstrap.unpack import Tree, unpack_deb, unpack_tar, unpack_wheel
 from coldforge.errors import ColdforgeError, RefusedError
 from coldforge.files.atomic import publish_folder, sync_folder
 from coldforge.files.lock import locked
@@ -42,7 +41,7 @@ def exclusive(dest: Path) -> Iterator[None]:
         yield
 
 
-def install(dest: Path, tool: Tool, blob: Callable[[str], Path]) -> Path:
+def install(dest: Path, tool: InstalledTool, blob: Callable[[str], Path]) -> Path:
     """Install a tool, within `exclusive`, if it is not there; return its folder in DEST/versions.
 
     `blob` maps the sha256 of a verified blob to its path.
@@ -57,7 +56,7 @@ def install(dest: Path, tool: Tool, blob: Callable[[str], Path]) -> Path:
     )
 
 
-def tool_id(tool: Tool) -> str:
+def tool_id(tool: InstalledTool) -> str:
     """Identify a runtime with its libraries."""
     what = json.dumps([LAYOUT, tool.python, tool.runtime, sorted(tool.wheels)])
     return hashlib.sha256(what.encode()).hexdigest()[:16]
@@ -100,7 +99,7 @@ def _make_folder(dest: Path, parent: str, name: str, make: Callable[[Path], None
     return place
 
 
-def _install_tool(part: Path, tool: Tool, blob: Callable[[str], Path]) -> None:
+def _install_tool(part: Path, tool: InstalledTool, blob: Callable[[str], Path]) -> None:
     root = Tree(part / "root", "the bundled runtime")
     for sha256 in tool.runtime:
         unpack_deb(blob(sha256), root)
@@ -118,7 +117,9 @@ def _install_tool(part: Path, tool: Tool, blob: Callable[[str], Path]) -> None:
     _check_python(part / "python")
 
 
-def _install_version(part: Path, runtime: str, tool: Tool, blob: Callable[[str], Path]) -> None:
+def _install_version(
+    part: Path, runtime: str, tool: InstalledTool, blob: Callable[[str], Path]
+) -> None:
     tree = Tree(part, "the bundled project")
     unpack_tar(blob(tool.project), tree)
     for name, target in {**SHARED, ".tool": f"tool/{runtime}"}.items():

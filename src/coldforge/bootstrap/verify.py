@@ -23,14 +23,14 @@ MAX_KEY_FILE = 1 << 14  # bytes
 MAX_CHECKED = 256  # signatures checked
 
 
-class Trust(NamedTuple):
+class TrustedKeys(NamedTuple):
     """Trusted keys, fingerprint -> 32 bytes, and how many of them must sign."""
 
     threshold: int
     keys: dict[str, bytes]
 
 
-def parse_trust(data: bytes) -> Trust:
+def parse_trust(data: bytes) -> TrustedKeys:
     """Read a trust file; raise ColdforgeError."""
     value = read_json(data, "the trust file", MAX_TRUST)
     try:
@@ -48,7 +48,7 @@ def parse_trust(data: bytes) -> Trust:
         raise ColdforgeError(
             "the trust file's threshold cannot be met", "make it again: invokew key.trust"
         )
-    return Trust(value["threshold"], keys)
+    return TrustedKeys(value["threshold"], keys)
 
 
 def as_trust_file(data: bytes) -> bytes:
@@ -71,7 +71,7 @@ def parse_signatures(data: bytes) -> list[tuple[str, str]]:
     return found
 
 
-def signers(trust: Trust, payload: bytes, signatures: list[tuple[str, str]]) -> set[str]:
+def signers(trust: TrustedKeys, payload: bytes, signatures: list[tuple[str, str]]) -> set[str]:
     """Return the fingerprints of the trusted keys that signed `payload` as an index."""
     found = set()
     message = pae(TYPE, payload)
@@ -83,7 +83,7 @@ def signers(trust: Trust, payload: bytes, signatures: list[tuple[str, str]]) -> 
     return found
 
 
-def bundle_by_signatures(copies: dict[str, Copies], trust: Trust) -> str:
+def bundle_by_signatures(copies: dict[str, Copies], trust: TrustedKeys) -> str:
     """Choose the newest index signed by enough trusted keys; raise RefusedError if none is."""
     good = {
         bundle: parse_index(one_copy.data).serial

@@ -1,18 +1,18 @@
 """Choose the index that enough trusted keys signed, or whose digest was given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from coldforge.bootstrap.folder import Copies
 from coldforge.bundle.format.index import TYPE, Index
-from coldforge.bundle.format.signatures import Signatures, merged, read_signatures
 from coldforge.bundle.format.validate import read_index
 from coldforge.bundle.ledger import format_time
 from coldforge.errors import ColdforgeError, MissingInputError, RefusedError
+from coldforge.files.digest import canonical_json
 from coldforge.progress import say
-from coldforge.trust.envelope import Envelope
+from coldforge.trust.envelope import Envelope, Signature, read_strict
 from coldforge.trust.rotation import document, steps
 from coldforge.trust.trust import Trust, check, read_trust
 
@@ -97,3 +97,29 @@ def _by_signatures(bundle: str, copies: Copies, known: Trust) -> Admitted:
         index = read_index(copies.data)
         return Admitted(bundle, index, copies.data, signatures.encode(), rotations)
     raise refusal
+
+
+class Signatures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """signatures.json: the signatures of an index, and key rotations that a receiver may lack."""
+
+    signatures: list[Signature]
+    trust: list[Envelope] = []
+    """Newer trust documents, each signed by the keys it replaces."""
+
+    def encode(self) -> bytes:
+        """Encode in canonical form."""
+        return canonical_json(msgspec.to_builtins(self))
+
+
+def read_signatures(data: bytes) -> Signatures:
+    """Decode signatures.json; raise ColdforgeError if it is malformed."""
+    return read_strict(data, Signatures, "signatures.json")
+
+
+def merged(read: Iterable[Signatures]) -> Signatures:
+    """Merge several, each signature and rotation once."""
+    signed, rotated = dict[Signature, None](), dict[bytes, Envelope]()
+    for one in read:
+        signed |= dict.fromkeys(one.signatures)
+        rotated |= {msgspec.json.encode(envelope): envelope for envelope in one.trust}
+    return Signatures(list(signed), list(rotated.values()))

@@ -13,7 +13,7 @@ from coldforge.paths import Workspace
 FORMAT = 1
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LedgerEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A bundle that was received completely."""
 
     id: str
@@ -31,13 +31,13 @@ class Ledger(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of received.json."""
 
     format: int
-    bundles: list[Entry]
+    bundles: list[LedgerEntry]
 
     def has_complete(self, bundle: str) -> bool:
         """Tell whether a bundle was received completely, names included."""
         return any(entry.id == bundle and entry.whole for entry in self.bundles)
 
-    def newest(self, index: Index) -> Entry | None:
+    def newest(self, index: Index) -> LedgerEntry | None:
         """Find the newest bundle of the same stack and kind."""
         same = [entry for entry in self.bundles if _same_series(entry, index) and entry.whole]
         return max(same, key=lambda entry: entry.serial, default=None)
@@ -83,7 +83,7 @@ def read_ledger(path: Path) -> Ledger:
 def record(path: Path, bundle: str, index: Index, whole: bool) -> None:
     """Add a complete bundle, replacing an earlier entry of it."""
     before = [entry for entry in read_ledger(path).bundles if entry.id != bundle]
-    entry = Entry(
+    entry = LedgerEntry(
         bundle, index.kind, index.stack, index.serial, index.image, index.tool.revision, whole
     )
     ledger = Ledger(FORMAT, [*before, entry])
@@ -95,7 +95,7 @@ def format_time(serial: int) -> str:
     return f"{datetime.fromtimestamp(serial, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _same_series(entry: Entry, index: Index) -> bool:
+def _same_series(entry: LedgerEntry, index: Index) -> bool:
     return (entry.stack, entry.kind) == (index.stack, index.kind)
 
 

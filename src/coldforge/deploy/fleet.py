@@ -22,7 +22,7 @@ Connect = Callable[[str], "docker.DockerClient"]
 Act = Callable[["docker.DockerClient"], Installed]
 
 
-class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+class HostOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """How it went on one host."""
 
     host: str
@@ -34,10 +34,10 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     hint: str = ""
 
 
-def install_on_all(hosts: list[str], connect: Connect, act: Act) -> list[Outcome]:
+def install_on_all(hosts: list[str], connect: Connect, act: Act) -> list[HostOutcome]:
     """Do `act` on each host; try again where it does not answer or stops."""
 
-    def visit(host: str) -> Outcome:
+    def visit(host: str) -> HostOutcome:
         outcome = _attempted(host, connect, act)
         say(f"  {outcome.host}: {outcome.why or outcome.state}")
         return outcome
@@ -46,8 +46,8 @@ def install_on_all(hosts: list[str], connect: Connect, act: Act) -> list[Outcome
         return list(pool.map(visit, hosts))
 
 
-def _attempted(host: str, connect: Connect, act: Act) -> Outcome:
-    def attempt() -> Outcome:
+def _attempted(host: str, connect: Connect, act: Act) -> HostOutcome:
+    def attempt() -> HostOutcome:
         try:
             return _once(host, connect, act)
         except UnreachableError as error:
@@ -61,11 +61,11 @@ def _attempted(host: str, connect: Connect, act: Act) -> Outcome:
         return _failed(host, cast("UnreachableError", error.__cause__))
 
 
-def _failed(host: str, error: ColdforgeError) -> Outcome:
-    return Outcome(host, "failed", why=error.message.removeprefix(f"{host}: "), hint=error.hint)
+def _failed(host: str, error: ColdforgeError) -> HostOutcome:
+    return HostOutcome(host, "failed", why=error.message.removeprefix(f"{host}: "), hint=error.hint)
 
 
-def _once(host: str, connect: Connect, act: Act) -> Outcome:
+def _once(host: str, connect: Connect, act: Act) -> HostOutcome:
     client = connect(host)
     try:
         with docker_errors("the install"):
@@ -73,7 +73,7 @@ def _once(host: str, connect: Connect, act: Act) -> Outcome:
     finally:
         client.close()
     state = "installed" if done.new else "already"
-    return Outcome(host, state, done.generation, done.removed)
+    return HostOutcome(host, state, done.generation, done.removed)
 
 
 SHAPES = {

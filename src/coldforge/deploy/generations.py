@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from coldforge.deploy.image import Image
+from coldforge.deploy.image import StoredImage
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers.docker_engine import image_name, is_image
 
@@ -77,7 +77,7 @@ def read_generations(client: "docker.DockerClient", stack: str) -> Generations:
     return Generations(found.ids | {found.newest + 1: found.latest}, found.latest)
 
 
-def installed_generation(shown: Mapping[str, Any], image: Image) -> int:
+def installed_generation(shown: Mapping[str, Any], image: StoredImage) -> int:
     """Give the generation of `latest`, inspected as `shown`, if it is this image; else 0."""
     if not is_image(shown, image.ids, image.layers):
         return 0

@@ -8,7 +8,7 @@ from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.image.oci.layout import MANIFEST, Descriptor, Layout
 
 
-class Image(NamedTuple):
+class StoredImage(NamedTuple):
     """A stack's image and the layout that holds it."""
 
     stack: str
@@ -25,7 +25,7 @@ class Image(NamedTuple):
         return str(self.document["config"]["digest"]), self.manifest.digest
 
 
-def find_image(layout: Layout, stack: str) -> Image:
+def find_image(layout: Layout, stack: str) -> StoredImage:
     """Read a stack's image; raise ColdforgeError if it is absent or its documents are damaged."""
     tag = layout.tags().get(stack)
     if tag is None:
@@ -35,7 +35,7 @@ def find_image(layout: Layout, stack: str) -> Image:
     manifest = Descriptor(MANIFEST, tag["digest"], tag["size"])
     document = json.loads(read_checked(layout, manifest.digest))
     config = json.loads(read_checked(layout, document["config"]["digest"]))
-    return Image(stack, layout, manifest, document, config["rootfs"]["diff_ids"])
+    return StoredImage(stack, layout, manifest, document, config["rootfs"]["diff_ids"])
 
 
 def read_checked(layout: Layout, digest: str) -> bytes:
@@ -49,7 +49,7 @@ def read_checked(layout: Layout, digest: str) -> bytes:
     return data
 
 
-def check_whole(image: Image) -> None:
+def check_whole(image: StoredImage) -> None:
     """Raise ColdforgeError unless each layer's file is there in its full size."""
     for layer in image.document["layers"]:
         place = image.layout.blob(layer["digest"])

@@ -12,8 +12,8 @@ from coldforge.deploy.generations import (
     remove_old,
     switch_to,
 )
-from coldforge.deploy.image import Image, check_whole
-from coldforge.deploy.target import Target
+from coldforge.deploy.image import StoredImage, check_whole
+from coldforge.deploy.target import PushTarget
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers.docker_engine import image_name, is_image, load
 from coldforge.progress import step
@@ -21,7 +21,7 @@ from coldforge.progress import step
 if TYPE_CHECKING:
     import docker
 
-Bring = Callable[["docker.DockerClient", Image, str], None]
+Bring = Callable[["docker.DockerClient", StoredImage, str], None]
 """Gives an engine an image under a name."""
 
 
@@ -35,7 +35,9 @@ class Installed(NamedTuple):
     """Older generations that were removed."""
 
 
-def install(client: "docker.DockerClient", image: Image, keep: int, bring: Bring) -> Installed:
+def install(
+    client: "docker.DockerClient", image: StoredImage, keep: int, bring: Bring
+) -> Installed:
     """Bring the image as a new generation unless it is in use, switch to it, drop old ones.
 
     Killed at any moment, what was in use is in use; the same call finishes. Raise ColdforgeError.
@@ -53,14 +55,14 @@ def install(client: "docker.DockerClient", image: Image, keep: int, bring: Bring
     return Installed(number, True, remove_old(client, image.stack, keep))
 
 
-def from_layout(client: "docker.DockerClient", image: Image, name: str) -> None:
+def from_layout(client: "docker.DockerClient", image: StoredImage, name: str) -> None:
     """Send the engine the layers it lacks of an image; raise ColdforgeError."""
     with image.layout.held():
         check_whole(image)
         load(client, image.layout, image.manifest, name)
 
 
-def verify(client: "docker.DockerClient", image: Image, name: str) -> None:
+def verify(client: "docker.DockerClient", image: StoredImage, name: str) -> None:
     """Raise ColdforgeError unless what the engine holds under a name is exactly this image."""
     shown = _inspect(client, name)
     if not is_image(shown, image.ids, image.layers):
@@ -105,11 +107,11 @@ if TYPE_CHECKING:
 class FromRegistry:
     """A way to bring an image: each engine fetches the layers it lacks."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: PushTarget) -> None:
         """Take the repository that the image was pushed to."""
         self.target = target
 
-    def __call__(self, client: "docker.DockerClient", image: Image, name: str) -> None:
+    def __call__(self, client: "docker.DockerClient", image: StoredImage, name: str) -> None:
         """Pull by the manifest's digest and name the result; raise ColdforgeError."""
         repository, digest = self.target.name, image.manifest.digest
         exact = f"{repository}@{digest}"

@@ -1,4 +1,8 @@
-"""Push a stack's image, and what refers to it, to a registry: only what it lacks."""
+"""Push a stack's image, and what refers to it, to a registry: only what it lacks.
+
+What refers to it: its SBOMs, provenance and attestations. Source: OCI distribution-spec v1.1,
+"Pushing Manifests with Subject", "Referrers Tag Schema".
+"""
 
 import json
 import signal
@@ -7,20 +11,22 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from coldforge.deploy.image import Image, check_whole, read_checked
-from coldforge.deploy.referrers import put_manifest, put_referrers, referring
-from coldforge.deploy.sessions import Sessions
-from coldforge.deploy.target import Target, endpoint_of
-from coldforge.deploy.upload import Blob, Sent, upload
-from coldforge.image.oci.layout import Layout
+from coldforge.deploy.image import StoredImage, check_whole, read_checked
+from coldforge.deploy.target import PushTarget, endpoint_of
+from coldforge.deploy.upload import Blob, Sent, Sessions, upload
+from coldforge.files.digest import canonical_json
+from coldforge.image.oci.index import INDEX
+from coldforge.image.oci.layout import MANIFEST, Layout
 from coldforge.mirror.http.registry import RegistryClient
 from coldforge.mirror.http.retry import StoppedError
 from coldforge.progress import step
 
 TOGETHER = 3  # blobs at a time
+Descriptor = dict[str, Any]
 
 
 class Pushed(msgspec.Struct, frozen=True):
@@ -41,7 +47,7 @@ class Pushed(msgspec.Struct, frozen=True):
     """Manifests that refer to the image and were new there."""
 
 
-def push(image: Image, target: Target, notes: Path) -> Pushed:
+def push(image: StoredImage, target: PushTarget, notes: Path) -> Pushed:
     """Push to the target; what is left undone goes on from the notes kept under `notes`.
 
     The tag comes last, so that whoever sees it finds everything. Raise ColdforgeError.
@@ -144,3 +150,43 @@ def _interruptible() -> Iterator[None]:
     finally:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
+
+
+def referring(layout: Layout, digest: str) -> dict[str, list[Descriptor]]:
+    """Map each manifest to the descriptors of what refers to it, from `digest` on upwards."""
+    found: dict[str, list[Descriptor]] = {}
+    left = [digest]
+    while left:
+        subject = left.pop()
+        there = layout.referrers(subject)
+        if there and subject not in found:
+            found[subject] = there
+            left += [entry["digest"] for entry in there]
+    return found
+
+
+def put_manifest(client: RegistryClient, layout: Layout, digest: str, tag: str = "") -> bool:
+    """Put a manifest under its digest or a tag; return whether the registry kept its subject."""
+    data = read_checked(layout, digest)
+    return client.put_manifest(tag or digest, data, json.loads(data).get("mediaType", MANIFEST))
+
+
+def put_referrers(
+    client: RegistryClient, layout: Layout, subject: str, entries: list[Descriptor]
+) -> int:
+    """Put what refers to `subject` and is not listed there; return how many were put.
+
+    For a registry that has no referrers API the list is kept as an index under a tag.
+    """
+    listed = client.list_index("referrers", subject)
+    has_api = listed is not None
+    fallback = subject.replace(":", "-")
+    if listed is None:
+        listed = client.list_index("manifests", fallback) or []
+    there = {entry.get("digest") for entry in listed}
+    absent = [entry for entry in entries if entry["digest"] not in there]
+    subjects = [put_manifest(client, layout, entry["digest"]) for entry in absent]
+    if absent and not has_api and not all(subjects):
+        document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*listed, *absent]}
+        client.put_manifest(fallback, canonical_json(document), INDEX)
+    return len(absent)

@@ -9,12 +9,12 @@ import msgspec
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.origins.oci.reference import HOST, LONGEST, REPOSITORY, has_host
-from coldforge.mirror.settings.registries import Containers, Endpoint
+from coldforge.mirror.settings.registries import Containers, RegistryEndpoint
 
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
-class Target(msgspec.Struct, frozen=True):
+class PushTarget(msgspec.Struct, frozen=True):
     """A tag of a repository of a registry."""
 
     host: str
@@ -32,7 +32,7 @@ class Target(msgspec.Struct, frozen=True):
         return f"{self.name}:{self.tag}"
 
 
-def endpoint_of(target: Target, containers: Containers) -> Endpoint:
+def endpoint_of(target: PushTarget, containers: Containers) -> RegistryEndpoint:
     """Find a target's API; raise ColdforgeError if the user's configuration blocks it."""
     endpoint = containers.own(target.host, target.repository)
     if endpoint is None:
@@ -41,7 +41,7 @@ def endpoint_of(target: Target, containers: Containers) -> Endpoint:
     return endpoint
 
 
-def parse_target(text: str) -> Target:
+def parse_target(text: str) -> PushTarget:
     """Read host[:port]/repository[:tag]; raise ColdforgeError on any other form."""
     hint = "write HOST[:PORT]/REPOSITORY[:TAG], e.g. registry.example.org/team/cpu:1"
     if "@" in text:
@@ -55,4 +55,4 @@ def parse_target(text: str) -> Target:
         raise ColdforgeError(f"'{repository}' is not the name of a repository", hint)
     if colon and not TAG.fullmatch(tag):
         raise ColdforgeError(f"'{tag}' is not a tag", hint)
-    return Target(host, repository, tag or "latest")
+    return PushTarget(host, repository, tag or "latest")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from coldforge.errors import ColdforgeError
 from coldforge.evidence import generate, provenance
 from coldforge.evidence.generate import ATTESTATION
-from coldforge.evidence.subject import Subject
+from coldforge.evidence.subject import ImageSubject
 from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import Layout
 from coldforge.trust.envelope import Envelope, Signature, read_envelope, seal, sign
@@ -27,7 +27,7 @@ class Attested(NamedTuple):
     new: bool
 
 
-def attest(context: BuildContext, subject: Subject, key: Path) -> Attested:
+def attest(context: BuildContext, subject: ImageSubject, key: Path) -> Attested:
     """Sign the provenance of an image that was built here.
 
     A key signs once. Raise ColdforgeError if the image was not built here, or was
@@ -47,7 +47,7 @@ def attest(context: BuildContext, subject: Subject, key: Path) -> Attested:
     return _kept(context.layout, subject, envelope, signature.keyid)
 
 
-def _kept(layout: Layout, subject: Subject, envelope: Envelope, keyid: str) -> Attested:
+def _kept(layout: Layout, subject: ImageSubject, envelope: Envelope, keyid: str) -> Attested:
     import msgspec
 
     data = msgspec.json.encode(envelope)

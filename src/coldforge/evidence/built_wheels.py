@@ -21,7 +21,7 @@ LOCK = "coldforge.lock"
 
 
 @dataclass(frozen=True)
-class Wheel:
+class BuiltWheel:
     """A wheel that a layer takes and that no lock names."""
 
     path: Path
@@ -33,7 +33,7 @@ class Wheel:
 
 
 @contextmanager
-def made(context: BuildContext, manifest: str) -> Iterator[list[Wheel]]:
+def made(context: BuildContext, manifest: str) -> Iterator[list[BuiltWheel]]:
     """Yield the wheels made for the image `manifest` (digest); they are files meanwhile.
 
     Raise ColdforgeError unless the checkout and the cache are those the image was built from.
@@ -45,7 +45,7 @@ def made(context: BuildContext, manifest: str) -> Iterator[list[Wheel]]:
         takers = [name for name, recipe in context.stack.layers.items() if recipe.inputs.project]
         if takers:
             path = build_project(context.space, folder)
-            wheels.append(Wheel(path, "project", tuple(takers), ()))
+            wheels.append(BuiltWheel(path, "project", tuple(takers), ()))
         for layer in context.stack.layers:
             wheels += _extracted(context, layer, held)
         yield wheels
@@ -82,7 +82,7 @@ def labels_of(layout: Layout, manifest: str) -> dict[str, str]:
     return labels
 
 
-def _built(context: BuildContext, manifest: str) -> Iterator[Wheel]:
+def _built(context: BuildContext, manifest: str) -> Iterator[BuiltWheel]:
     """List the wheels built from source, by the cache's records."""
     cache = Cache(context.root / "cache")
     layers = [layer["digest"] for layer in context.layout.read(manifest)["layers"]]
@@ -96,7 +96,7 @@ def _built(context: BuildContext, manifest: str) -> Iterator[Wheel]:
                 raise ColdforgeError(f"wheel {name} was not built here", hint)
             path = wheel_folder(context, description) / record["file"]
             entries = context.lock.of(f"wheel/{name}")
-            yield Wheel(path, name, (layer,), tuple(sorted({e.sha256 for e in entries})))
+            yield BuiltWheel(path, name, (layer,), tuple(sorted({e.sha256 for e in entries})))
 
 
 def _compilers(context: BuildContext) -> list[str]:
@@ -105,7 +105,7 @@ def _compilers(context: BuildContext) -> list[str]:
     return [layer["digest"] for layer in context.layout.read(built.manifest.digest)["layers"]]
 
 
-def _extracted(context: BuildContext, layer: str, held: ExitStack) -> Iterator[Wheel]:
+def _extracted(context: BuildContext, layer: str, held: ExitStack) -> Iterator[BuiltWheel]:
     """Take out the wheels that `layer` installs from inside its hand-carried archives."""
     entries = [entry for entry in context.lock.of(layer) if entry.origin == "file"]
     recipe = carried.with_versions(
@@ -116,4 +116,4 @@ def _extracted(context: BuildContext, layer: str, held: ExitStack) -> Iterator[W
             brought = [(entry.name, entry.path, context.blob(entry))]
             inside = carried.wheels_inside(recipe.packages, brought, context.stack.file.python)
             for _, path in held.enter_context(inside):
-                yield Wheel(path, entry.name, (layer,), (entry.sha256,))
+                yield BuiltWheel(path, entry.name, (layer,), (entry.sha256,))

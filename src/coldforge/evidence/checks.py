@@ -139,19 +139,19 @@ INSTALLED = re.compile(r".*/(?:dist|site)-packages/[^/]+\.dist-info/METADATA")
 Package = tuple[str, str]
 
 
-class Inventory(NamedTuple):
+class InstalledPackages(NamedTuple):
     """Names and versions of what is installed."""
 
     debs: set[Package]
     wheels: set[Package]
 
 
-def inventory(layout: Layout, layers: list[str]) -> Inventory:
+def inventory(layout: Layout, layers: list[str]) -> InstalledPackages:
     """Read the package lists of an image of `layers` (digests, from the bottom up).
 
     The uppermost list of dpkg counts. Raise ColdforgeError if a layer is not there or no tar.
     """
-    found = Inventory(set(), set())
+    found = InstalledPackages(set(), set())
     for digest in layers:
         try:
             with tarfile.open(layout.blob(digest), mode="r:") as archive:

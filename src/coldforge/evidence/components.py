@@ -1,18 +1,62 @@
 """What an image is made of: its components, by its locks and by what was built for it."""
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from coldforge.evidence.built_wheels import Wheel
-from coldforge.evidence.component import Component, joined, of_entry
+from coldforge.evidence.built_wheels import BuiltWheel
 from coldforge.evidence.licences.licence import UNKNOWN, Declared, Licence, licence
 from coldforge.files.digest import sha256_file
 from coldforge.image.layers.context import BuildContext
 from coldforge.mirror.missing import entries_read
-from coldforge.mirror.origins.identity import generic_url, package_url
-from coldforge.mirror.origins.python.filename import project_of, pypi_url
-from coldforge.stack.lock import Lock
+from coldforge.mirror.origins.origin import Kind, generic_url, origin_of, package_url
+from coldforge.mirror.origins.python.simple_index import project_of, pypi_url
+from coldforge.stack.lock import Entry, Lock
 from coldforge.stack.stack import Stack
+
+NOT_IN_REF = re.compile(r"[^A-Za-z0-9.]+")
+
+
+@dataclass(frozen=True)
+class Component:
+    """A thing by its bytes: what it is, where it was used, and whether the image holds it."""
+
+    kind: Kind
+    name: str
+    version: str
+    purl: str
+    sha256: str
+    """Of its file; empty for a commit inside a source tree, which its version names."""
+    file: str
+    uses: tuple[str, ...]
+    """Layers and wheels that took it, a builder stack's with that stack's name."""
+    inside: bool
+    """Whether it is in the image; else it was needed only to make what is."""
+    locked: bool = True
+    """Whether the lock names it; else the build made it or the checkout holds it."""
+    sources: tuple[str, ...] = ()
+    """sha256 of what it was built from, and with."""
+    licence: Licence = UNKNOWN
+
+    @property
+    def ref(self) -> str:
+        """Name it inside a document, the same in each."""
+        short = self.sha256[:16] or self.version[:16]
+        return f"{self.kind}-{NOT_IN_REF.sub('-', self.name).strip('-')}-{short}"
+
+
+def of_entry(entry: Entry, use: str, inside: bool) -> Component:
+    """Describe an input that the lock names; `use` says what took it."""
+    kind, name, purl = origin_of(entry).identify(entry)
+    file = entry.path.rpartition("/")[2]
+    return Component(kind, name, entry.version, purl, entry.sha256, file, (use,), inside)
+
+
+def joined(one: Component, other: Component) -> Component:
+    """Make one of two findings of the same bytes: in the image if either is."""
+    uses = tuple(sorted({*one.uses, *other.uses}))
+    first = one if one.inside or not other.inside else other
+    return replace(first, uses=uses, locked=one.locked or other.locked)
 
 
 def locked(context: BuildContext) -> list[Component]:
@@ -23,7 +67,7 @@ def locked(context: BuildContext) -> list[Component]:
     return _once(found)
 
 
-def components(context: BuildContext, wheels: Iterable[Wheel]) -> list[Component]:
+def components(context: BuildContext, wheels: Iterable[BuiltWheel]) -> list[Component]:
     """List everything in the image and everything it was made with, each thing once."""
     made = [_made(wheel) for wheel in wheels]
     return _once([*locked(context), *made, *checked_out(context), *_nested(context.stack)])
@@ -65,7 +109,7 @@ def _once(found: Iterable[Component]) -> list[Component]:
     return sorted(by_key.values(), key=lambda one: (one.kind, one.name, one.version, one.ref))
 
 
-def _made(wheel: Wheel) -> Component:
+def _made(wheel: BuiltWheel) -> Component:
     name, version = project_of(wheel.path.name)
     return Component(
         kind="wheel",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from coldforge import __version__
-from coldforge.evidence.component import Component
+from coldforge.evidence.components import Component
 from coldforge.evidence.licences.licence import NOASSERTION
-from coldforge.evidence.subject import Subject
+from coldforge.evidence.subject import ImageSubject
 
 if TYPE_CHECKING:
     from cyclonedx.model import HashType
@@ -22,14 +22,14 @@ MEDIA_TYPE = "application/vnd.cyclonedx+json"
 TYPES = {"file": "file", "image": "container"}
 
 
-def sbom(subject: Subject, components: Iterable[Component]) -> bytes:
+def sbom(subject: ImageSubject, components: Iterable[Component]) -> bytes:
     """Write the SBOM of an image; equal images and components give equal bytes."""
     from cyclonedx.output.json import JsonV1Dot6
 
     return JsonV1Dot6(_bom(subject, list(components))).output_as_string(indent=1).encode()
 
 
-def _bom(subject: Subject, components: list[Component]) -> "Bom":
+def _bom(subject: ImageSubject, components: list[Component]) -> "Bom":
     from cyclonedx.model.bom import Bom, BomMetaData
     from cyclonedx.model.component import Component as Part
     from cyclonedx.model.component import ComponentType

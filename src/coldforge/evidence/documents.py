@@ -7,7 +7,7 @@ from typing import Any
 from coldforge.errors import ColdforgeError
 from coldforge.evidence import cyclonedx, generate, provenance, spdx
 from coldforge.evidence.generate import KINDS, Artifact
-from coldforge.evidence.subject import Subject
+from coldforge.evidence.subject import ImageSubject
 from coldforge.image.layers.context import BuildContext
 
 Document = dict[str, Any]
@@ -19,7 +19,7 @@ class Evidence:
     """The evidence of one image; each document is there once, or ColdforgeError is raised."""
 
     context: BuildContext
-    subject: Subject
+    subject: ImageSubject
 
     @cached_property
     def artifacts(self) -> list[Artifact]:

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from coldforge.errors import ColdforgeError
 from coldforge.evidence import components, cyclonedx, licence_facts, provenance, spdx
-from coldforge.evidence.built_wheels import Wheel, made
-from coldforge.evidence.component import Component
+from coldforge.evidence.built_wheels import BuiltWheel, made
+from coldforge.evidence.components import Component
 from coldforge.evidence.provenance import BuildRecord
-from coldforge.evidence.subject import Subject
+from coldforge.evidence.subject import ImageSubject
 from coldforge.files.digest import sha256_file
 from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import Layout
@@ -54,7 +54,7 @@ def lacks(layout: Layout, manifest: str) -> bool:
     return not there.issuperset(KINDS)
 
 
-def write(context: BuildContext, subject: Subject) -> bool:
+def write(context: BuildContext, subject: ImageSubject) -> bool:
     """Make the evidence of an image that was just built here; tell whether any was lacking.
 
     Raise ColdforgeError if the image was not built here, or its inputs are gone.
@@ -65,7 +65,7 @@ def write(context: BuildContext, subject: Subject) -> bool:
     return lacking
 
 
-def renew(context: BuildContext, subject: Subject) -> None:
+def renew(context: BuildContext, subject: ImageSubject) -> None:
     """Make the evidence of an image that was built here; other documents are replaced.
 
     That happens in a checkout with changes of its own: their revision tells no two apart.
@@ -78,7 +78,7 @@ def renew(context: BuildContext, subject: Subject) -> None:
     layout.forget({p.manifest for p in old if p.manifest != made[p.media_type]})
 
 
-def documents(context: BuildContext, subject: Subject) -> dict[str, bytes]:
+def documents(context: BuildContext, subject: ImageSubject) -> dict[str, bytes]:
     """Write both SBOMs and the provenance: media type -> bytes."""
     with made(context, subject.manifest.digest) as wheels:
         found = licensed(context, wheels)
@@ -88,7 +88,7 @@ def documents(context: BuildContext, subject: Subject) -> dict[str, bytes]:
     return {**sboms, provenance.MEDIA_TYPE: statement}
 
 
-def licensed(context: BuildContext, wheels: list[Wheel]) -> list[Component]:
+def licensed(context: BuildContext, wheels: list[BuiltWheel]) -> list[Component]:
     """List the components of an image with their licences."""
     found = components.components(context, wheels)
     own: Mapping[str, Path] = {sha256_file(wheel.path): wheel.path for wheel in wheels}

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import msgspec
 
-from coldforge.evidence.component import Component
-from coldforge.evidence.licences import debcopyright, metadata
+from coldforge.evidence.components import Component
+from coldforge.evidence.licences.declared import read_copyright, read_metadata
 from coldforge.evidence.licences.licence import Declared
 from coldforge.files.atomic import write_file
 from coldforge.files.code import code_digest
 from coldforge.progress import step
 
 Find = Callable[[Component], Path]
-READERS = {"deb": debcopyright.read, "wheel": metadata.read, "source": metadata.read}
+READERS = {"deb": read_copyright, "wheel": read_metadata, "source": read_metadata}
 CODE = ("evidence/licences", "image/filesystem")
 """Our code that decides what is read of a package."""
 

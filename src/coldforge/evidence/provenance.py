@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from coldforge import __version__
-from coldforge.evidence.built_wheels import REVISION, Wheel, labels_of
-from coldforge.evidence.component import Component
-from coldforge.evidence.subject import Subject, find
+from coldforge.evidence.built_wheels import REVISION, BuiltWheel, labels_of
+from coldforge.evidence.components import Component
+from coldforge.evidence.subject import ImageSubject, find
 from coldforge.files.code import code_digest
 from coldforge.files.digest import canonical_json, sha256_file
 from coldforge.image.build.cache_key import LAYER_CODE
 from coldforge.image.layers.context import BuildContext
-from coldforge.mirror.origins.identity import package_url
+from coldforge.mirror.origins.origin import package_url
 from coldforge.stack.recipe import layer_folder, layer_script, wheel_folder
 
 MEDIA_TYPE = "application/vnd.in-toto+json"
@@ -35,9 +35,9 @@ class BuildRecord:
     """A finished build: the image, its components and wheels, and its SBOMs."""
 
     context: BuildContext
-    subject: Subject
+    subject: ImageSubject
     components: list[Component]
-    wheels: list[Wheel]
+    wheels: list[BuiltWheel]
     sboms: Mapping[str, bytes]
     """File name -> document."""
 
@@ -84,7 +84,7 @@ def lock_name(context: BuildContext) -> str:
     return context.space.lock(context.stack.name).relative_to(context.space.root).as_posix()
 
 
-def _checkout(context: BuildContext, subject: Subject) -> Resource:
+def _checkout(context: BuildContext, subject: ImageSubject) -> Resource:
     """Name the commit the recipes are of; a checkout that differs from it has no digest."""
     revision = labels_of(context.layout, subject.manifest.digest).get(REVISION, "")
     told: Resource = {"name": "checkout", "uri": package_url("generic", "coldforge", revision)}

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from coldforge import __version__
-from coldforge.evidence.component import Component
+from coldforge.evidence.components import Component
 from coldforge.evidence.licences.licence import NOASSERTION
-from coldforge.evidence.subject import Subject
+from coldforge.evidence.subject import ImageSubject
 from coldforge.files.digest import canonical_json
 
 MEDIA_TYPE = "application/spdx+json"
@@ -19,7 +19,7 @@ IMAGE = "SPDXRef-image"
 Document = dict[str, Any]
 
 
-def sbom(subject: Subject, components: Iterable[Component]) -> bytes:
+def sbom(subject: ImageSubject, components: Iterable[Component]) -> bytes:
     """Write the SBOM of an image; equal images and components give equal bytes."""
     parts = list(components)
     document = {
@@ -48,7 +48,7 @@ def sbom(subject: Subject, components: Iterable[Component]) -> bytes:
     return canonical_json(document)
 
 
-def _image(subject: Subject) -> Document:
+def _image(subject: ImageSubject) -> Document:
     told = _common(subject.name, subject.manifest.digest, subject.purl, subject.sha256)
     return told | {"SPDXID": IMAGE, "primaryPackagePurpose": "CONTAINER"}
 

@@ -6,11 +6,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 from coldforge.errors import ColdforgeError
 from coldforge.image.oci.layout import MANIFEST, Descriptor, Layout
-from coldforge.mirror.origins.identity import package_url
+from coldforge.mirror.origins.origin import package_url
 
 
 @dataclass(frozen=True)
-class Subject:
+class ImageSubject:
     """An image by its stack's name, its manifest, and the time that it shows."""
 
     name: str
@@ -38,7 +38,7 @@ class Subject:
         return str(uuid5(NAMESPACE_URL, self.purl))
 
 
-def find(layout: Layout, name: str) -> Subject:
+def find(layout: Layout, name: str) -> ImageSubject:
     """Find a built image by its stack's name; raise ColdforgeError."""
     tag = layout.tags().get(name)
     if tag is None:
@@ -47,4 +47,4 @@ def find(layout: Layout, name: str) -> Subject:
     manifest = Descriptor(MANIFEST, tag["digest"], tag["size"])
     config = layout.read(layout.read(manifest.digest)["config"]["digest"])
     epoch = int(datetime.fromisoformat(config["created"]).timestamp())
-    return Subject(name, manifest, epoch)
+    return ImageSubject(name, manifest, epoch)

@@ -11,7 +11,7 @@ from coldforge.evidence import cyclonedx, generate, provenance, spdx
 from coldforge.evidence.attest import attesters, signatures
 from coldforge.evidence.checks import SkipCheck
 from coldforge.evidence.documents import Evidence, shortened
-from coldforge.evidence.subject import Subject
+from coldforge.evidence.subject import ImageSubject
 from coldforge.files.digest import sha256_file
 from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import blobs_of
@@ -22,7 +22,7 @@ Run = Callable[[Evidence], str]
 """Say what was found; raise Skip, or ColdforgeError where something is wrong."""
 
 
-class Check(NamedTuple):
+class EvidenceCheck(NamedTuple):
     """One check: what about, how it ended, and what was found or why it was not run."""
 
     name: str
@@ -30,7 +30,7 @@ class Check(NamedTuple):
     said: str
 
 
-def verify(context: BuildContext, subject: Subject) -> list[Check]:
+def verify(context: BuildContext, subject: ImageSubject) -> list[EvidenceCheck]:
     """Run every check on the image and its evidence; one that fails stops no other."""
     checks: dict[str, Run] = {
         "bytes": _bytes,
@@ -47,15 +47,15 @@ def verify(context: BuildContext, subject: Subject) -> list[Check]:
     return [_run(name, check, evidence) for name, check in checks.items()]
 
 
-def _run(name: str, check: Run, evidence: Evidence) -> Check:
+def _run(name: str, check: Run, evidence: Evidence) -> EvidenceCheck:
     try:
-        return Check(name, "passed", check(evidence))
+        return EvidenceCheck(name, "passed", check(evidence))
     except SkipCheck as why:
-        return Check(name, "skipped", str(why))
+        return EvidenceCheck(name, "skipped", str(why))
     except ColdforgeError as error:
-        return Check(name, "FAILED", error.message)
+        return EvidenceCheck(name, "FAILED", error.message)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        return Check(name, "FAILED", f"a document lacks a required field: {error!r}")
+        return EvidenceCheck(name, "FAILED", f"a document lacks a required field: {error!r}")
 
 
 def _bytes(evidence: Evidence) -> str:

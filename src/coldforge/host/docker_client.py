@@ -11,7 +11,7 @@ from coldforge.host import daemon
 from coldforge.host.endpoint import (
     ANSWER_SECONDS,
     DockerAbsentError,
-    Endpoint,
+    DockerEndpoint,
     check_socket,
     find_endpoint,
 )
@@ -60,7 +60,7 @@ def connect(url: str = "") -> "docker.DockerClient":
     import docker.errors
     import requests.exceptions
 
-    endpoint = Endpoint(url, chosen=True) if url else find_endpoint()
+    endpoint = DockerEndpoint(url, chosen=True) if url else find_endpoint()
     check_socket(endpoint.url)
     tunnel = Tunnel(endpoint.url) if endpoint.url.startswith("ssh://") else None
     try:
@@ -84,7 +84,9 @@ def connect(url: str = "") -> "docker.DockerClient":
     return client
 
 
-def _open(endpoint: Endpoint, tunnel: Tunnel | None, by_environment: bool) -> "docker.DockerClient":
+def _open(
+    endpoint: DockerEndpoint, tunnel: Tunnel | None, by_environment: bool
+) -> "docker.DockerClient":
     """Connect, with the TLS settings of the environment or of the context."""
     import docker
 

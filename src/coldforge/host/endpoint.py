@@ -20,7 +20,7 @@ class DockerAbsentError(UnreachableError):
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class DockerEndpoint:
     """The address of a Docker Engine."""
 
     url: str
@@ -29,24 +29,24 @@ class Endpoint:
     tls: Any = None
 
 
-def find_endpoint() -> Endpoint:
+def find_endpoint() -> DockerEndpoint:
     """Name the user's engine: DOCKER_HOST, then DOCKER_CONTEXT, then the context in use."""
     if host := os.environ.get("DOCKER_HOST"):
-        return Endpoint(host, chosen=True)
+        return DockerEndpoint(host, chosen=True)
     if _follows_no_context():
-        return Endpoint(DEFAULT_SOCKET, chosen=False)
+        return DockerEndpoint(DEFAULT_SOCKET, chosen=False)
     from docker.context import ContextAPI
     from docker.context.config import get_current_context_name
 
     name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
     if name == "default":
-        return Endpoint(DEFAULT_SOCKET, chosen=False)
+        return DockerEndpoint(DEFAULT_SOCKET, chosen=False)
     context = ContextAPI.get_context(name)
     if context is None or not context.Host:
         raise ColdforgeError(
             f"Docker context '{name}' names no Docker Engine", "see: docker context ls"
         )
-    return Endpoint(context.Host, chosen=True, tls=context.TLSConfig)
+    return DockerEndpoint(context.Host, chosen=True, tls=context.TLSConfig)
 
 
 def _follows_no_context() -> bool:

@@ -19,8 +19,7 @@ from coldforge.mirror.settings import apt
 from coldforge.mirror.status import needs_fetch
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
-from coldforge.stack.chain import chain
-from coldforge.stack.lock import Lock, read_lock
+from coldforge.stack.lock import Lock, chain, read_lock
 from coldforge.stack.stack import Stack, read_stack
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

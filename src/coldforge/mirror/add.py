@@ -8,18 +8,16 @@ import msgspec
 
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.files.digest import sha256_file
-from coldforge.mirror.carried.kind import CarriedFile, WantedFile
-from coldforge.mirror.carried.recognise import examine, recognise
+from coldforge.mirror.carried.kind import CarriedFile, WantedFile, examine, recognise
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.missing import carried_inputs
 from coldforge.mirror.origins.origin import Locator, check_origins
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.progress import say, step
-from coldforge.stack.chain import Link, chain
-from coldforge.stack.lock import Entry, check_lock, write_lock
+from coldforge.stack.lock import Entry, LockedStack, chain, check_lock, write_lock
 
-Pin = tuple[Link, Entry]
+Pin = tuple[LockedStack, Entry]
 
 
 class Added(msgspec.Struct, frozen=True):
@@ -114,7 +112,7 @@ def _check_file(file: Path) -> None:
         raise ColdforgeError(f"{file.name} is empty", "copy it again")
 
 
-def _known(file: Path, links: list[Link]) -> Entry | None:
+def _known(file: Path, links: list[LockedStack]) -> Entry | None:
     """Find the entry that pins exactly these bytes; a file of another size is not even read."""
     size = file.stat().st_size
     entries = [entry for link in links for entry in link.lock.entries if entry.size == size]
@@ -125,7 +123,7 @@ def _known(file: Path, links: list[Link]) -> Entry | None:
     return next((entry for entry in entries if entry.sha256 == digest), None)
 
 
-def _recognised(file: Path, links: list[Link]) -> tuple[Entry, tuple[str, ...]]:
+def _recognised(file: Path, links: list[LockedStack]) -> tuple[Entry, tuple[str, ...]]:
     """Tell what a file is by its content, as an entry of no layer yet."""
     wants = [
         WantedFile(link.stack.name, name, about, link.stack.file.platform, link.stack.file.python)
@@ -140,7 +138,7 @@ def _recognised(file: Path, links: list[Link]) -> tuple[Entry, tuple[str, ...]]:
     return entry, found.notes
 
 
-def _pins(entry: Entry, links: list[Link]) -> list[Pin]:
+def _pins(entry: Entry, links: list[LockedStack]) -> list[Pin]:
     """List the pins that are missing; refuse if a layer has another file pinned."""
     pins = []
     for link in links:
@@ -155,7 +153,7 @@ def _pins(entry: Entry, links: list[Link]) -> list[Pin]:
     return pins
 
 
-def _pinned_otherwise(held: Entry, entry: Entry, links: list[Link]) -> ColdforgeError:
+def _pinned_otherwise(held: Entry, entry: Entry, links: list[LockedStack]) -> ColdforgeError:
     message = (
         f"{entry.name} is pinned to other bytes: {held.version}, sha256 {held.sha256[:12]}…; "
         f"this file is {entry.version}, sha256 {entry.sha256[:12]}…"

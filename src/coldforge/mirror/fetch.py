@@ -20,8 +20,7 @@ from coldforge.mirror.status import fetchable, to_bring
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
 from coldforge.progress import Step, amount, say, step
-from coldforge.stack.chain import chain
-from coldforge.stack.lock import Entry, check_lock
+from coldforge.stack.lock import Entry, chain, check_lock
 
 if TYPE_CHECKING:
     import httpx

@@ -13,7 +13,7 @@ from coldforge.stack.stack import Stack
 ALL = "*"
 
 
-class Change(msgspec.Struct, frozen=True):
+class LockChange(msgspec.Struct, frozen=True):
     """One package of one use that differs between two locks; a version is empty where absent."""
 
     use: str
@@ -58,19 +58,19 @@ def _held(space: Workspace, stack: Stack, previous: Lock | None) -> list[Entry]:
     return held
 
 
-def changes(before: Lock | None, after: Lock) -> list[Change]:
+def changes(before: Lock | None, after: Lock) -> list[LockChange]:
     """List what was added, removed or moved, by use and name."""
     old, new = _by_key(before.entries if before else []), _by_key(after.entries)
-    found: list[Change] = []
+    found: list[LockChange] = []
     for key in sorted(old.keys() | new.keys()):
         use, _, name = key
         was, now = old.get(key), new.get(key)
         if was and now and (was.version, was.sha256) != (now.version, now.sha256):
-            found.append(Change(use, "moved", name, was.version, now.version))
+            found.append(LockChange(use, "moved", name, was.version, now.version))
         elif now and not was:
-            found.append(Change(use, "added", name, "", now.version))
+            found.append(LockChange(use, "added", name, "", now.version))
         elif was and not now:
-            found.append(Change(use, "removed", name, was.version, ""))
+            found.append(LockChange(use, "removed", name, was.version, ""))
     return found
 
 

@@ -1,13 +1,20 @@
-"""Which files of a stack are in the mirror, which are missing, and where they would come from."""
+"""Which files of a stack are in the mirror, which are missing or damaged, and their sources."""
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock as Mutex
 
 import msgspec
 
+from coldforge.files.digest import sha256_file
 from coldforge.mirror.missing import FileToBring, all_files_to_bring, entries_read
 from coldforge.mirror.origins.origin import Locators, locators
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
-from coldforge.stack.chain import Link
-from coldforge.stack.lock import Entry, Lock
+from coldforge.progress import amount, step
+from coldforge.stack.lock import Entry, Lock, LockedStack
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -53,12 +60,12 @@ def missing(store: Store, lock: Lock, places: Locators) -> list[Missing]:
     ]
 
 
-def fetchable(link: Link) -> list[Entry]:
+def fetchable(link: LockedStack) -> list[Entry]:
     """List the entries of a lock that an origin offers and a build reads."""
     return [entry for entry in entries_read(link.stack, link.lock) if entry.origin != "file"]
 
 
-def count_uses(store: Store, links: list[Link]) -> list[Use]:
+def count_uses(store: Store, links: list[LockedStack]) -> list[Use]:
     """Count present and missing files by use; uses of a builder stack have its name as prefix."""
     found = []
     for link in links:
@@ -68,7 +75,7 @@ def count_uses(store: Store, links: list[Link]) -> list[Use]:
     return found
 
 
-def missing_entries(space: Workspace, store: Store, links: list[Link]) -> list[Missing]:
+def missing_entries(space: Workspace, store: Store, links: list[LockedStack]) -> list[Missing]:
     """List each missing file that an origin offers, and the place it would come from."""
     found = []
     for link in links:
@@ -77,13 +84,13 @@ def missing_entries(space: Workspace, store: Store, links: list[Link]) -> list[M
     return found
 
 
-def needs_fetch(store: Store, links: list[Link]) -> bool:
+def needs_fetch(store: Store, links: list[LockedStack]) -> bool:
     """Tell whether files are missing that an origin offers."""
     entries = [entry for link in links for entry in fetchable(link)]
     return not all(store.has(entry.sha256, entry.size) for entry in entries)
 
 
-def to_bring(store: Store, links: list[Link]) -> list[FileToBring]:
+def to_bring(store: Store, links: list[LockedStack]) -> list[FileToBring]:
     """List the files that a person must bring for any of the stacks."""
     return [item for link in links for item in all_files_to_bring(link.stack, link.lock, store)]
 
@@ -96,3 +103,54 @@ def _count(use: str, entries: list[Entry], store: Store) -> Use:
 
 def _has(store: Store, entry: Entry) -> bool:
     return store.has(entry.sha256, entry.size)
+
+
+class Damaged(msgspec.Struct, frozen=True):
+    """A blob whose bytes were wrong, where it is now, and what needs it."""
+
+    sha256: str
+    aside: str
+    needed_by: list[str]
+    """`cpu.lock: torch 2.13.0 (python)`; empty when no lock names it."""
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """What a verification read and found."""
+
+    blobs: int
+    size: int
+    damaged: list[Damaged]
+
+
+def verify(store: Store, locks: Iterable[Lock], only: set[str] | None = None) -> Verified:
+    """Hash every visible blob (or those in `only`), in parallel; move the wrong ones aside."""
+    paths = [path for path in store.blobs() if only is None or path.name in only]
+    sizes = {path: path.stat().st_size for path in paths}
+    paths.sort(key=lambda path: -sizes[path])
+    total = sum(sizes.values())
+    with step(f"Verifying {len(paths)} blobs", total) as current:
+        mutex = Mutex()
+
+        def advance(count: int) -> None:
+            with mutex:
+                current.advance(count)
+
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            digests = list(pool.map(lambda path: sha256_file(path, advance), paths))
+        wrong = [path for path, digest in zip(paths, digests, strict=True) if digest != path.name]
+        current.result = f"{amount(total)}, {len(wrong)} damaged"
+    uses = _uses(locks)
+    return Verified(len(paths), total, [_aside(store, path, uses) for path in sorted(wrong)])
+
+
+def _aside(store: Store, path: Path, uses: dict[str, list[str]]) -> Damaged:
+    return Damaged(path.name, str(store.quarantine(path.name)), uses.get(path.name, []))
+
+
+def _uses(locks: Iterable[Lock]) -> dict[str, list[str]]:
+    uses: dict[str, list[str]] = {}
+    for lock in locks:
+        for entry in lock.entries:
+            line = f"{lock.stack}.lock: {entry.name} {entry.version} ({entry.use})"
+            uses.setdefault(entry.sha256, []).append(line)
+    return uses

@@ -3,13 +3,15 @@
 import json
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from coldforge.errors import ColdforgeError
 from coldforge.files.atomic import write_file
 from coldforge.files.digest import sha256_file
-from coldforge.stack.stack import Stack
+from coldforge.paths import Workspace
+from coldforge.stack.stack import Stack, read_stack
 from coldforge.tomlfile import read_toml
 
 FORMAT = 1
@@ -129,3 +131,28 @@ def _toml(value: object) -> str:
     # TOML's strings, integers and arrays are JSON's, but for DEL, which TOML wants escaped,
     # and surrogate pairs, which it does not take: other characters are written as they are.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+class LockedStack(NamedTuple):
+    """A stack with its lock."""
+
+    stack: Stack
+    lock: Lock
+
+
+def chain(space: Workspace, name: str) -> list[LockedStack]:
+    """Read a stack, its builder stack, and so on; the stack itself last.
+
+    Raise ColdforgeError if one is its own builder, is unknown or has no lock.
+    """
+    links: list[LockedStack] = []
+    seen: list[str] = []
+    while name:
+        if name in seen:
+            message = f"stack {name} is its own builder: {' → '.join([*seen, name])}"
+            raise ColdforgeError(message, f"correct builder = ... in docker/stacks/{name}.toml")
+        seen.append(name)
+        stack = read_stack(space, name)
+        links.insert(0, LockedStack(stack, read_lock(space.lock(name))))
+        name = stack.file.builder
+    return links

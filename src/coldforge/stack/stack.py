@@ -33,7 +33,7 @@ class Python(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Publishers' own indexes, tried after the user's pip configuration."""
 
 
-class Image(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ImageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the finished image runs as."""
 
     user: str = ""
@@ -58,7 +58,7 @@ class StackFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """CUDA architectures of what is compiled, as CMake names them: 80-real."""
     debian: Debian | None = None
     python: Python | None = None
-    image: Image = Image()
+    image: ImageSettings = ImageSettings()
     platform: str = "linux/amd64"
 
 

@@ -20,7 +20,7 @@ from coldforge.files.jsonlines import read_lines
 from coldforge.tasks._verdicts import Candidate, tally, verdicts
 
 if TYPE_CHECKING:
-    from coldforge.image.containers.sandbox import Verdict
+    from coldforge.image.containers.sandbox import SandboxVerdict
 
 
 @dataclass(frozen=True)
@@ -121,13 +121,13 @@ def _of_file(run: Run, asked: list[Problem], completions: Path) -> dict[str, Any
 def _judged(run: Run, candidates: list[Candidate], results: Path) -> dict[str, Any]:
     """Run the candidates without a verdict, and count."""
     from coldforge.image.containers.docker_engine import image_name
-    from coldforge.image.containers.sandbox import Limits, run_programs
+    from coldforge.image.containers.sandbox import SandboxLimits, run_programs
     from coldforge.tasks._command import docker_engine
     from coldforge.tasks.image import build_and_load
 
-    limits = Limits()
+    limits = SandboxLimits()
 
-    def in_sandbox(programs: Mapping[str, str]) -> Iterator[tuple[str, "Verdict"]]:
+    def in_sandbox(programs: Mapping[str, str]) -> Iterator[tuple[str, "SandboxVerdict"]]:
         build_and_load("cpu", run.yes)
         with docker_engine(run.yes) as connect:
             yield from run_programs(connect(), image_name("cpu"), programs, limits)

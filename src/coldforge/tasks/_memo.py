@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from coldforge.image.build.builder import Built
+    from coldforge.image.build.builder import BuiltImage
 
 Result = dict[str, Any]
 
@@ -29,7 +29,7 @@ class Seconds:
 class CachedTasks:
     """Runs tasks on the folders of one home, unless their results are cached."""
 
-    def __init__(self, home: Path, built: "Built", yes: bool) -> None:
+    def __init__(self, home: Path, built: "BuiltImage", yes: bool) -> None:
         """Keep results and models in `home`."""
         from coldforge.image.build.cache import Cache
 

@@ -12,9 +12,9 @@ from coldforge.files.jsonlines import appending, read_lines
 from coldforge.progress import step
 
 if TYPE_CHECKING:
-    from coldforge.image.containers.sandbox import Verdict
+    from coldforge.image.containers.sandbox import SandboxVerdict
 
-Judge = Callable[[Mapping[str, str]], Iterator[tuple[str, "Verdict"]]]
+Judge = Callable[[Mapping[str, str]], Iterator[tuple[str, "SandboxVerdict"]]]
 """Runs programs, given by name; yields a verdict for each."""
 
 

@@ -83,7 +83,7 @@ def pack(  # noqa: PLR0913, PLR0917 - one flag each
 
     Example: invoke mirror.bundle --out /media/usb --split 4G --parity 10% --sign ~/keys/anna
     """
-    from coldforge.bundle.format.sizes import parse_share, parse_size
+    from coldforge.bundle.format.volume import parse_share, parse_size
     from coldforge.bundle.packing.bundle import PackOptions
     from coldforge.bundle.packing.bundle import bundle as make
     from coldforge.bundle.qr import read_inventory

@@ -10,8 +10,8 @@ from coldforge.errors import ColdforgeError
 from coldforge.tasks._command import YES, docker_engine, emit, task
 
 if TYPE_CHECKING:
-    from coldforge.deploy.fleet import Outcome
-    from coldforge.deploy.image import Image
+    from coldforge.deploy.fleet import HostOutcome
+    from coldforge.deploy.image import StoredImage
     from coldforge.deploy.install import Bring, Installed
     from coldforge.deploy.push import Pushed
 
@@ -102,7 +102,7 @@ def push(context: Context, ref: str, stack: str = "cpu", json: bool = False) -> 
     emit(msgspec.to_builtins(done), json, _pushed_text(done))
 
 
-def _image(stack: str) -> "Image":
+def _image(stack: str) -> "StoredImage":
     from coldforge.deploy.image import find_image
     from coldforge.image.oci.layout import Layout
     from coldforge.paths import Workspace
@@ -110,7 +110,7 @@ def _image(stack: str) -> "Image":
     return find_image(Layout(Workspace.find().build / "oci"), stack)
 
 
-def _check_quorum(image: "Image", quorum: int) -> None:
+def _check_quorum(image: "StoredImage", quorum: int) -> None:
     """Check that enough trusted keys attested the image, if a quorum is required."""
     if not quorum:
         return
@@ -124,7 +124,7 @@ def _check_quorum(image: "Image", quorum: int) -> None:
     check_quorum(image.stack, quorum, signed, trust.names)
 
 
-def _up_to_date(image: "Image") -> "Installed | None":
+def _up_to_date(image: "StoredImage") -> "Installed | None":
     """Return the generation if the image is installed already, by one request without the SDK.
 
     An install with the same `keep` has already removed older generations.
@@ -138,7 +138,7 @@ def _up_to_date(image: "Image") -> "Installed | None":
     return Installed(number, False, []) if number else None
 
 
-def _install(image: "Image", keep: int, registry: str, yes: bool) -> "Installed":
+def _install(image: "StoredImage", keep: int, registry: str, yes: bool) -> "Installed":
     from coldforge.deploy.install import install as run
     from coldforge.image.containers.step import docker_errors
 
@@ -147,7 +147,7 @@ def _install(image: "Image", keep: int, registry: str, yes: bool) -> "Installed"
         return run(connect(), image, keep, bring)
 
 
-def _bring(image: "Image", registry: str) -> "Bring":
+def _bring(image: "StoredImage", registry: str) -> "Bring":
     """Choose how Docker Engines get the image: from here, or from a registry after a push."""
     from coldforge.deploy.install import FromRegistry, from_layout
     from coldforge.deploy.target import parse_target
@@ -158,7 +158,7 @@ def _bring(image: "Image", registry: str) -> "Bring":
     return FromRegistry(parse_target(registry))
 
 
-def _push(image: "Image", ref: str) -> "Pushed":
+def _push(image: "StoredImage", ref: str) -> "Pushed":
     from coldforge.deploy.push import push as run
     from coldforge.deploy.target import parse_target
     from coldforge.paths import Workspace
@@ -166,7 +166,7 @@ def _push(image: "Image", ref: str) -> "Pushed":
     return run(image, parse_target(ref), Workspace.find().build / "push")
 
 
-def _roll_out(image: "Image", hosts: Path, keep: int, registry: str, json: bool) -> None:
+def _roll_out(image: "StoredImage", hosts: Path, keep: int, registry: str, json: bool) -> None:
     import msgspec
 
     from coldforge.deploy.fleet import install_on_all, read_hosts
@@ -191,14 +191,14 @@ def _facts(done: "Installed") -> dict[str, Any]:
     return {"state": state, "generation": done.generation, "removed": done.removed}
 
 
-def _installed_text(image: "Image", done: "Installed") -> str:
+def _installed_text(image: "StoredImage", done: "Installed") -> str:
     verb = "installed as" if done.new else "already installed as"
     text = f"{image.stack}: {verb} generation {done.generation}  {image.manifest.digest}"
     removed = ", ".join(map(str, done.removed))
     return text + (f"\nremoved: generation {removed}" if removed else "")
 
 
-def _fleet_text(outcomes: list["Outcome"]) -> str:
+def _fleet_text(outcomes: list["HostOutcome"]) -> str:
     wide = max(len(one.host) for one in outcomes)
     lines = []
     for one in outcomes:

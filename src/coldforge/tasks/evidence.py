@@ -9,7 +9,7 @@ from invoke.context import Context
 from coldforge.tasks._command import emit, task
 
 if TYPE_CHECKING:
-    from coldforge.evidence.verify import Check
+    from coldforge.evidence.verify import EvidenceCheck
     from coldforge.image.layers.context import BuildContext
 
 STACK = "Name of docker/stacks/NAME.toml."
@@ -96,6 +96,6 @@ def kept(place: "BuildContext") -> None:
         say(f"note: no evidence of {place.stack.name}: {error.message}; {error.hint}")
 
 
-def _line(check: "Check") -> str:
+def _line(check: "EvidenceCheck") -> str:
     mark = "skipped:" if check.outcome == "skipped" else f"{check.outcome:<8}"
     return f"{check.name:<22} {mark} {check.said}"

@@ -21,8 +21,7 @@ def doctor(context: Context, stack: str = "cpu", online: bool = False, json: boo
 
     Example: invoke doctor --stack cpu --online
     """
-    from coldforge.host.check import healthy, table
-    from coldforge.host.doctor import examine
+    from coldforge.host.doctor import examine, healthy, table
     from coldforge.paths import Workspace
 
     checks = examine(Workspace.find(), stack, online)

@@ -12,9 +12,9 @@ from coldforge.tasks.deploy import install, push, rollback
 from coldforge.tasks.evidence import attest, evidence, kept
 
 if TYPE_CHECKING:
-    from coldforge.image.build.builder import Built
+    from coldforge.image.build.build import RebuildVerdict
+    from coldforge.image.build.builder import BuiltImage
     from coldforge.image.build.plan import Planned
-    from coldforge.image.build.verify import Verdict
 
 STACK = "Name of docker/stacks/NAME.toml."
 JSON = "Print the result for programs."
@@ -30,7 +30,7 @@ def build(context: Context, stack: str = "cpu", yes: bool = False, json: bool = 
     emit(built.json(), json, _built_text(built))
 
 
-def build_and_load(stack: str, yes: bool) -> "Built":
+def build_and_load(stack: str, yes: bool) -> "BuiltImage":
     """Build what is not cached, and load the layers that Docker Engine lacks."""
     from coldforge.host.endpoint import inspect_local_image
     from coldforge.image.build import build as image_build
@@ -71,7 +71,7 @@ def verify(context: Context, stack: str = "cpu", yes: bool = False, json: bool =
     """
     from dataclasses import asdict
 
-    from coldforge.image.build.verify import verify as rebuild
+    from coldforge.image.build.build import verify as rebuild
     from coldforge.paths import Workspace
 
     with docker_engine(yes) as connect:
@@ -116,14 +116,14 @@ def shell(context: Context, stack: str = "cpu", yes: bool = False) -> None:
 
     Example: invoke image.shell
     """
-    from coldforge.image.containers.shell import shell as open_shell
+    from coldforge.image.containers.launch import shell as open_shell
 
     built = build_and_load(stack, yes)
     with docker_engine(yes) as connect:
         raise SystemExit(open_shell(connect(), built.stack, Path.cwd()))
 
 
-def _built_text(built: "Built") -> str:
+def _built_text(built: "BuiltImage") -> str:
     from coldforge.image.containers.docker_engine import image_name
     from coldforge.progress import amount
 
@@ -144,7 +144,7 @@ def _planned_line(item: "Planned") -> str:
     return f"{item.name:<20} to make  {'; '.join(item.why[:6])}"
 
 
-def _verdict_line(verdict: "Verdict") -> str:
+def _verdict_line(verdict: "RebuildVerdict") -> str:
     if verdict.same:
         return f"{verdict.name:<12} same     {verdict.was}"
     lines = [f"{verdict.name:<12} differs  {verdict.was} became {verdict.rebuilt}"]

@@ -118,7 +118,7 @@ def rotate(  # noqa: PLR0913, PLR0917 - one flag each
     """
     from coldforge.paths import Workspace
     from coldforge.trust.keys import read_public
-    from coldforge.trust.rotation import Change, missing_signatures
+    from coldforge.trust.rotation import KeyChange, missing_signatures
     from coldforge.trust.rotation import rotate as run
     from coldforge.trust.trust import read_trust
 
@@ -126,7 +126,7 @@ def rotate(  # noqa: PLR0913, PLR0917 - one flag each
         raise ColdforgeError(f"--threshold {threshold} is less than 1", "give 1 or more")
     place = Workspace.find().trust
     keys = [read_public(Path(name).expanduser()) for name in add]
-    change = Change(keys, remove, threshold)
+    change = KeyChange(keys, remove, threshold)
     envelope = run(place, Path(out), change, [Path(name).expanduser() for name in sign])
     old, new = missing_signatures(read_trust(place), envelope)
     _print_rotation(envelope, (old, new), out, json)

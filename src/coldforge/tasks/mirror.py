@@ -14,9 +14,8 @@ from coldforge.tasks.bundle import have, inspect, pack, receive, sign
 if TYPE_CHECKING:
     from coldforge.mirror.add import Added
     from coldforge.mirror.fetch import Fetched
-    from coldforge.mirror.status import Missing, Use
+    from coldforge.mirror.status import Missing, Use, Verified
     from coldforge.mirror.store import Store
-    from coldforge.mirror.verify import Verified
     from coldforge.paths import Workspace
     from coldforge.stack.lock import Lock
 
@@ -107,7 +106,7 @@ def status(
     from coldforge.mirror.missing import screen
     from coldforge.mirror.status import count_uses, missing_entries, needs_fetch, to_bring
     from coldforge.paths import Workspace
-    from coldforge.stack.chain import chain
+    from coldforge.stack.lock import chain
 
     space = Workspace.find()
     links, store = chain(space, stack), _store(space)
@@ -136,7 +135,7 @@ def verify(
     """
     import msgspec
 
-    from coldforge.mirror.verify import verify as run
+    from coldforge.mirror.status import verify as run
     from coldforge.paths import Workspace
 
     space = Workspace.find()

@@ -10,7 +10,7 @@ from coldforge.tasks._command import YES, emit, on_host, task
 from coldforge.tasks._memo import CachedTasks, Result, Seconds
 
 if TYPE_CHECKING:
-    from coldforge.image.build.builder import Built
+    from coldforge.image.build.builder import BuiltImage
 
 QUANTISE = ["--bits=4", "--group-size=128"]
 BENCH = ["--grid=32,224;384,64", "--repeats=5"]
@@ -105,9 +105,8 @@ def _engine_lines(engines: dict[str, Result]) -> list[str]:
 
 def _examine(root: Path) -> None:
     from coldforge.errors import ColdforgeError
-    from coldforge.host.check import healthy
-    from coldforge.host.check import table as checks_table
-    from coldforge.host.doctor import examine
+    from coldforge.host.doctor import examine, healthy
+    from coldforge.host.doctor import table as checks_table
     from coldforge.paths import Workspace
     from coldforge.progress import say
 
@@ -123,7 +122,7 @@ def _fetch() -> None:
     fetch_stack("cpu")
 
 
-def _image(yes: bool) -> "Built":
+def _image(yes: bool) -> "BuiltImage":
     from coldforge.tasks.image import build_and_load
 
     return build_and_load("cpu", yes)
@@ -167,7 +166,9 @@ def _measured(bench: Result) -> dict[str, Result]:
     }
 
 
-def _result(built: "Built", demo: Result, int4: Result, before: Result, after: Result) -> Result:
+def _result(
+    built: "BuiltImage", demo: Result, int4: Result, before: Result, after: Result
+) -> Result:
     """Select what the table shows of the tasks' results."""
     sides = {
         name: {key: found[key] for key in ("disk_bytes", "linear_bytes", "perplexity", "digest")}

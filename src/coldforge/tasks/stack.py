@@ -9,7 +9,7 @@ from invoke.context import Context
 from coldforge.tasks._command import emit, on_host, task
 
 if TYPE_CHECKING:
-    from coldforge.mirror.resolve import Change
+    from coldforge.mirror.resolve import LockChange
     from coldforge.stack.lock import Lock
 
 SIGNS = {"added": "+", "removed": "-", "moved": "~"}
@@ -64,7 +64,7 @@ def _uses(lock: "Lock") -> dict[str, dict[str, int]]:
     }
 
 
-def _text(name: str, changed: bool, moves: list["Change"], after: "Lock") -> str:
+def _text(name: str, changed: bool, moves: list["LockChange"], after: "Lock") -> str:
     from coldforge.progress import amount
 
     lines = []
@@ -79,7 +79,7 @@ def _text(name: str, changed: bool, moves: list["Change"], after: "Lock") -> str
     return "\n".join([*lines, f"{name}: {text}; {total}"])
 
 
-def _builtin(move: "Change") -> dict[str, str]:
+def _builtin(move: "LockChange") -> dict[str, str]:
     import msgspec
 
     built: dict[str, str] = msgspec.to_builtins(move)

@@ -32,7 +32,7 @@ FOLDER = "rotations"
 
 
 @dataclass(frozen=True)
-class Change:
+class KeyChange:
     """What a rotation changes; a threshold of 0 leaves it as it is."""
 
     add: list[Key]
@@ -40,7 +40,7 @@ class Change:
     threshold: int
 
 
-def rotate(present: Path, out: Path, change: Change, keys: list[Path]) -> Envelope:
+def rotate(present: Path, out: Path, change: KeyChange, keys: list[Path]) -> Envelope:
     """Sign, at `out`, the document that is to replace the trust file `present`.
 
     People sign one after another: an `out` that exists gets the signatures of `keys` added.
@@ -61,7 +61,7 @@ def rotate(present: Path, out: Path, change: Change, keys: list[Path]) -> Envelo
     return envelope
 
 
-def _standing(trust: Trust, out: Path, change: Change) -> Envelope | None:
+def _standing(trust: Trust, out: Path, change: KeyChange) -> Envelope | None:
     """Read the proposal that others signed before; raise ColdforgeError if it is another one."""
     if not out.exists():
         return None
@@ -83,7 +83,7 @@ def read_rotation(path: Path) -> Envelope:
         raise ColdforgeError(f"cannot read {path}: {error.strerror}") from error
 
 
-def propose(trust: Trust, change: Change) -> Trust:
+def propose(trust: Trust, change: KeyChange) -> Trust:
     """Describe the successor of `trust`; raise ColdforgeError if it is inconsistent."""
     known = {key.name for key in trust.keys}
     for name in change.remove:

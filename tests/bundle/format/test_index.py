@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.bundle.format.index import FORMAT, Index, Item, Piece, Tool, Volume, decode, encode
+from coldforge.bundle.format.index import (
+    FORMAT,
+    Index,
+    Item,
+    ItemPart,
+    Tool,
+    Volume,
+    decode,
+    encode,
+)
 from coldforge.errors import ColdforgeError
 
 A, B = "a" * 64, "b" * 64
@@ -17,8 +26,8 @@ TOOL = Tool("0.1.0", "abc", "3.11", [A], {B: "demo-1-py3-none-any.whl"}, A)
 def index(**changes: Any) -> Index:
     """An index of two items in one volume."""
     items = [
-        Item(A, 3, "mirror", "demo 1", [Piece(1, 0, 3)]),
-        Item(B, 9, "layout", "layer top", [Piece(1, 3, 4)], "zstd"),
+        Item(A, 3, "mirror", "demo 1", [ItemPart(1, 0, 3)]),
+        Item(B, 9, "layout", "layer top", [ItemPart(1, 3, 4)], "zstd"),
     ]
     fields: dict[str, Any] = {
         "format": FORMAT,

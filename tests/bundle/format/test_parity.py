@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coldforge.bootstrap.grid import Grid, choose_grid, first_shards, shard_count
+from coldforge.bootstrap.grid import ParityGrid, choose_grid, first_shards, shard_count
 from coldforge.bundle.format.parity import Readback, add_parity, make, rebuild
 from coldforge.bundle.format.payload import ShardHashes
 from coldforge.errors import ColdforgeError
@@ -15,19 +15,21 @@ SHARD = 64
 
 
 @st.composite
-def broken_groups(draw: st.DrawFn) -> tuple[Grid, list[bytes], set[int]]:
+def broken_groups(draw: st.DrawFn) -> tuple[ParityGrid, list[bytes], set[int]]:
     """A group's data, and the rows of it that are lost: never more than its parity."""
     rows = draw(st.integers(1, 40))
     parity = draw(st.integers(1, 20))
     lost = draw(st.sets(st.integers(0, rows + parity - 1), max_size=parity))
     seed = draw(st.integers(0, 2**32))
     random = Random(seed)
-    return Grid(SHARD, rows, parity, 1), [random.randbytes(SHARD) for _ in range(rows)], lost
+    return ParityGrid(SHARD, rows, parity, 1), [random.randbytes(SHARD) for _ in range(rows)], lost
 
 
 @given(broken_groups())
 @settings(max_examples=200)
-def test_any_loss_within_the_parity_is_rebuilt(case: tuple[Grid, list[bytes], set[int]]) -> None:
+def test_any_loss_within_the_parity_is_rebuilt(
+    case: tuple[ParityGrid, list[bytes], set[int]],
+) -> None:
     grid, data, lost = case
     shards = dict(enumerate([*data, *make(grid, data)]))
     left = {row: shard for row, shard in shards.items() if row not in lost}
@@ -36,7 +38,7 @@ def test_any_loss_within_the_parity_is_rebuilt(case: tuple[Grid, list[bytes], se
 
 @given(broken_groups())
 @settings(max_examples=50)
-def test_more_loss_than_parity_is_refused(case: tuple[Grid, list[bytes], set[int]]) -> None:
+def test_more_loss_than_parity_is_refused(case: tuple[ParityGrid, list[bytes], set[int]]) -> None:
     grid, data, _lost = case
     shards = dict(enumerate([*data, *make(grid, data)]))
     for row in range(grid.parity + 1):
@@ -46,7 +48,7 @@ def test_more_loss_than_parity_is_refused(case: tuple[Grid, list[bytes], set[int
 
 
 def test_the_widest_group_works() -> None:
-    grid = Grid(SHARD, 200, 56, 1)
+    grid = ParityGrid(SHARD, 200, 56, 1)
     data = [bytes([row]) * SHARD for row in range(200)]
     parity = make(grid, data)
     shards = dict(enumerate(parity, 200)) | {row: data[row] for row in range(144)}
@@ -54,14 +56,14 @@ def test_the_widest_group_works() -> None:
 
 
 def test_rows_that_cannot_be_are_refused() -> None:
-    grid = Grid(SHARD, 2, 1, 1)
+    grid = ParityGrid(SHARD, 2, 1, 1)
     with pytest.raises(ValueError, match="no row 3"):
         rebuild(grid, {0: bytes(SHARD), 3: bytes(SHARD)})
     with pytest.raises(ValueError, match="another size"):
         rebuild(grid, {0: bytes(SHARD), 1: b"short"})
 
 
-def written(folder: Path, sizes: list[int], grid: Grid) -> Readback:
+def written(folder: Path, sizes: list[int], grid: ParityGrid) -> Readback:
     files = {}
     for number, size in enumerate(sizes):
         path = folder / f"data-{number}"
@@ -72,7 +74,7 @@ def written(folder: Path, sizes: list[int], grid: Grid) -> Readback:
     return Readback(files, grid.shard)
 
 
-def padded(folder: Path, sizes: list[int], grid: Grid) -> list[bytes]:
+def padded(folder: Path, sizes: list[int], grid: ParityGrid) -> list[bytes]:
     """All shards as the format numbers them, zeros after the last."""
     found = []
     for number, size in enumerate(sizes):
@@ -83,7 +85,7 @@ def padded(folder: Path, sizes: list[int], grid: Grid) -> list[bytes]:
     return found + [bytes(grid.shard)] * (grid.rows * grid.groups - len(found))
 
 
-def payloads(grid: Grid, most: int) -> list[int]:
+def payloads(grid: ParityGrid, most: int) -> list[int]:
     left, found = grid.parity * grid.groups, []
     while left:
         found.append(min(left, most))
@@ -91,7 +93,7 @@ def payloads(grid: Grid, most: int) -> list[int]:
     return [count * grid.shard for count in found]
 
 
-def parities(folder: Path, grid: Grid, most: int) -> dict[Path, int]:
+def parities(folder: Path, grid: ParityGrid, most: int) -> dict[Path, int]:
     sizes = payloads(grid, most)
     return {folder / f"parity-{number}": size for number, size in enumerate(sizes)}
 
@@ -113,7 +115,7 @@ def test_parity_volumes_hold_each_group_where_the_format_says(
     folder = tmp_path_factory.mktemp("parity")
     count = sum(shard_count(size, SHARD) for size in sizes)
     rows = -(-count // groups)
-    grid = Grid(SHARD, rows, max(1, int(rows * share)), groups)
+    grid = ParityGrid(SHARD, rows, max(1, int(rows * share)), groups)
     parts = parities(folder, grid, most)
     with written(folder, sizes, grid) as data:
         volumes = add_parity(data, grid, parts, 0, lambda _: None)
@@ -143,7 +145,7 @@ def test_a_killed_run_goes_on_with_the_groups_it_lacks(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_gives_other_bytes_back_is_named(tmp_path: Path) -> None:
-    grid = Grid(SHARD, 3, 1, 1)
+    grid = ParityGrid(SHARD, 3, 1, 1)
     data = written(tmp_path, [100, 64], grid)
     (tmp_path / "data-1").write_bytes(bytes(64))
     with data, pytest.raises(ColdforgeError, match="data-1 reads back damaged"):
@@ -151,7 +153,7 @@ def test_a_disk_that_gives_other_bytes_back_is_named(tmp_path: Path) -> None:
 
 
 def test_reading_past_the_end_gives_zeros(tmp_path: Path) -> None:
-    grid = Grid(SHARD, 3, 1, 1)
+    grid = ParityGrid(SHARD, 3, 1, 1)
     with written(tmp_path, [100, 1], grid) as data:
         found = data.read(1, 4)
     assert found[36:64] == bytes(28)
@@ -162,7 +164,7 @@ def test_reading_past_the_end_gives_zeros(tmp_path: Path) -> None:
 def test_groups_are_on_disk_before_they_are_said_to_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grid = Grid(SHARD, 3, 2, 1)
+    grid = ParityGrid(SHARD, 3, 2, 1)
     parts = parities(tmp_path, grid, 1)
     events = record_syncs(monkeypatch)
     with written(tmp_path, [100, 64], grid) as data:

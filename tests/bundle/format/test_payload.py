@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.bundle.format.payload import Payload
+from coldforge.bundle.format.payload import PayloadWriter
 from tests.synced import record_syncs
 
 
@@ -17,7 +17,7 @@ def test_bytes_and_hashes_are_those_of_what_was_written(
     path = tmp_path_factory.mktemp("payload") / "volume"
     path.write_bytes(left)
     data = b"".join(chunks)
-    with Payload(path, shard) as payload:
+    with PayloadWriter(path, shard) as payload:
         for chunk in chunks:
             payload.write(chunk)
         volume = payload.finish()
@@ -33,7 +33,7 @@ def test_a_payload_is_on_disk_when_it_is_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = record_syncs(monkeypatch)
-    with Payload(tmp_path / "volume", 64) as payload:
+    with PayloadWriter(tmp_path / "volume", 64) as payload:
         payload.write(b"data")
         payload.finish()
         assert events == ["sync volume"]

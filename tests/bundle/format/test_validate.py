@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from coldforge.bootstrap.grid import Grid, shard_count, shard_size
+from coldforge.bootstrap.grid import ParityGrid, shard_count, shard_size
 from coldforge.bundle.format.index import Volume, encode
 from coldforge.bundle.format.validate import read_index
 from coldforge.errors import RefusedError
@@ -211,7 +211,9 @@ def grouped(rows: int) -> dict[str, Any]:
         Volume(count * 65536, A, base64.b64encode(bytes(8 * count)).decode())
         for count in (rows, 56)
     ]
-    return changed(volumes=volumes[:1], parity_volumes=volumes[1:], parity=Grid(65536, rows, 56, 1))
+    return changed(
+        volumes=volumes[:1], parity_volumes=volumes[1:], parity=ParityGrid(65536, rows, 56, 1)
+    )
 
 
 LIMITS: dict[str, tuple[Any, int]] = {

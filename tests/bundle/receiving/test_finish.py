@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from coldforge.bootstrap import toolkit
-from coldforge.bootstrap.index import Tool as Carried
+from coldforge.bootstrap.index import InstalledTool as Carried
 from coldforge.bundle.format.index import Tool
 from coldforge.bundle.packing.items import BundleItem
 from coldforge.bundle.receiving.finish import tool_folder

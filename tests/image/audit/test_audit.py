@@ -1,9 +1,9 @@
 import pytest
 
 from coldforge.image.audit.audit import (
-    Binary,
+    AuditedLibrary,
     DeviceCode,
-    Wheel,
+    WheelLibraries,
     audit_binaries,
     device_code_faults,
     expected,
@@ -33,9 +33,9 @@ class Image:
         return Elf(defines=["GLIBC_2.2.5", "GLIBC_2.34"] if "libc" in place else [])
 
 
-def judged(elf: Elf, device: DeviceCode | None = None) -> Binary:
+def judged(elf: Elf, device: DeviceCode | None = None) -> AuditedLibrary:
     (binary,) = audit_binaries(
-        Wheel(ROOT, {LIBRARY: elf}, {LIBRARY: device} if device else {}), THREE, Image()
+        WheelLibraries(ROOT, {LIBRARY: elf}, {LIBRARY: device} if device else {}), THREE, Image()
     )
     return binary
 
@@ -98,7 +98,7 @@ def test_a_library_that_is_nowhere_is_named() -> None:
 
 
 def test_a_library_of_the_wheel_itself_is_found_beside_it() -> None:
-    wheel = Wheel(
+    wheel = WheelLibraries(
         ROOT,
         {"demo/ext.so": Elf(needed=["libdemo.so"], search=["$ORIGIN/libs"]), LIBRARY: Elf()},
         {},

@@ -11,9 +11,8 @@ from unittest.mock import MagicMock
 import pytest
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.image.build.build import build, build_context
-from coldforge.image.build.builder import Built
-from coldforge.image.build.verify import verify
+from coldforge.image.build.build import build, build_context, verify
+from coldforge.image.build.builder import BuiltImage
 from coldforge.image.filesystem.member import Member
 from coldforge.image.layers.context import BuildContext
 from coldforge.image.oci.layout import Descriptor
@@ -25,7 +24,7 @@ def unwanted() -> NoReturn:
     raise AssertionError("an engine was asked for")
 
 
-def built(space: Workspace, scratch: Path | None = None) -> Built:
+def built(space: Workspace, scratch: Path | None = None) -> BuiltImage:
     return build(build_context(space, "tiny", scratch), unwanted)
 
 

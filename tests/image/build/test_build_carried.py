@@ -9,7 +9,7 @@ from invoke.context import Context
 
 from coldforge.errors import MissingInputError
 from coldforge.image.build.build import build, build_context
-from coldforge.image.build.builder import Built
+from coldforge.image.build.builder import BuiltImage
 from coldforge.image.build.cache import Cache
 from coldforge.image.build.plan import plan
 from coldforge.mirror.add import add
@@ -27,7 +27,7 @@ def unwanted() -> NoReturn:
     raise AssertionError("an engine was asked for")
 
 
-def built(space: Workspace) -> Built:
+def built(space: Workspace) -> BuiltImage:
     return build(build_context(space, "top"), unwanted)
 
 

@@ -10,7 +10,13 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers import sandbox
 from coldforge.image.containers.attached_stream import ContainerLostError
-from coldforge.image.containers.sandbox import Limits, Verdict, options, run_programs, shown
+from coldforge.image.containers.sandbox import (
+    SandboxLimits,
+    SandboxVerdict,
+    options,
+    run_programs,
+    shown,
+)
 from coldforge.image.containers.sandbox_program import READY, TOKEN
 
 Say = Callable[[bytes], bytes | None]
@@ -36,7 +42,7 @@ def client() -> MagicMock:
     return found
 
 
-def judged(client: Any, monkeypatch: pytest.MonkeyPatch, say: Say) -> Verdict:
+def judged(client: Any, monkeypatch: pytest.MonkeyPatch, say: Say) -> SandboxVerdict:
     @contextmanager
     def attached(_: object) -> Iterator[FakeWire]:
         yield FakeWire(say)
@@ -83,7 +89,7 @@ def test_a_container_lost_twice_is_a_failure(client: Any, monkeypatch: pytest.Mo
         raise ContainerLostError
 
     verdict = judged(client, monkeypatch, lost)
-    assert verdict == Verdict(False, "its container ended without a verdict", 0.0)
+    assert verdict == SandboxVerdict(False, "its container ended without a verdict", 0.0)
 
 
 def test_every_container_is_removed(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +118,7 @@ def test_a_container_that_does_not_get_ready_is_no_verdict(
 
 
 def test_a_container_gets_the_least() -> None:
-    given = options(Limits(memory=1 << 20, processes=7, disk=99))
+    given = options(SandboxLimits(memory=1 << 20, processes=7, disk=99))
     assert given["network_mode"] == given["ipc_mode"] == "none"
     assert given["user"] == "65534:65534"
     assert (given["cap_drop"], given["security_opt"]) == (["ALL"], ["no-new-privileges"])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.filesystem.flatten import Packed, flatten, layers_of
+from coldforge.image.filesystem.flatten import PackedLayer, flatten, layers_of
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
 from coldforge.image.filesystem.tree import read_tree, union
@@ -25,15 +25,15 @@ def file(path: str, content: bytes = b"", mode: int = 0o644) -> tuple[Member, by
     return Member(path, "file", mode, size=len(content)), content
 
 
-def packed(tar: Path, number: int = 1, squeeze: Callable[[bytes], bytes] = bytes) -> Packed:
+def packed(tar: Path, number: int = 1, squeeze: Callable[[bytes], bytes] = bytes) -> PackedLayer:
     data = tar.read_bytes()
     place = tar.with_suffix(f".{number}")
     place.write_bytes(squeeze(data))
     diff_id = f"sha256:{hashlib.sha256(data).hexdigest()}"
-    return Packed(f"layer {number} of a/b", place, diff_id)
+    return PackedLayer(f"layer {number} of a/b", place, diff_id)
 
 
-def flat(layers: list[Packed], scratch: Path) -> Path:
+def flat(layers: list[PackedLayer], scratch: Path) -> Path:
     out = scratch / "flat.tar"
     with out.open("wb") as stream:
         writer = LayerWriter(stream, 0)
@@ -106,7 +106,7 @@ def test_a_link_to_what_the_layer_leaves_out_is_a_file(tar_of: TarOf, tmp_path: 
 
 
 def test_devices_under_dev_are_passed_over_and_elsewhere_refused(tmp_path: Path) -> None:
-    def layer(name: str) -> Packed:
+    def layer(name: str) -> PackedLayer:
         raw = tmp_path / "raw.tar"
         with tarfile.open(raw, "w") as archive:
             info = tarfile.TarInfo(name)

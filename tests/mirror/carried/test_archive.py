@@ -5,8 +5,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.carried.archive import KIND
-from coldforge.mirror.carried.kind import Recognised, WantedFile
-from coldforge.mirror.carried.recognise import examine
+from coldforge.mirror.carried.kind import Recognised, WantedFile, examine
 from coldforge.stack.profile import Carried
 from tests.mirror.handmade import ARM, X86, elf, tar
 

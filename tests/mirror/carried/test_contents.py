@@ -10,22 +10,22 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.carried.contents import Contents
-from coldforge.mirror.carried.reading import Limits
-from coldforge.mirror.carried.recognise import examine
+from coldforge.mirror.carried.kind import examine
+from coldforge.mirror.carried.reading import ReadLimits
 from tests.mirror.handmade import ARM, X86, elf, packed, tar
 
 FILES: dict[str, bytes | str] = {"top/a": b"a" * 700, "top/lib/libx.so.1": elf(), "top/l": "a"}
 
 
-def surveyed(path: Path, limits: Limits | None = None) -> Contents:
-    facts = examine(path, None, limits or Limits()).facts
+def surveyed(path: Path, limits: ReadLimits | None = None) -> Contents:
+    facts = examine(path, None, limits or ReadLimits()).facts
     assert isinstance(facts, Contents)
     return facts
 
 
-def refused(path: Path, limits: Limits | None = None) -> str:
+def refused(path: Path, limits: ReadLimits | None = None) -> str:
     with pytest.raises(ColdforgeError) as caught:
-        examine(path, None, limits or Limits())
+        examine(path, None, limits or ReadLimits())
     assert "\n" not in caught.value.message
     assert caught.value.hint
     return caught.value.message
@@ -129,7 +129,7 @@ def test_a_bomb_is_refused_before_it_is_read_to_its_end(tmp_path: Path) -> None:
     info = member("top/zeros")
     info.size = 4_000_000
     path = holding(tmp_path / "x.tgz", info)
-    limits = Limits(free=1_000_000)
+    limits = ReadLimits(free=1_000_000)
     assert refused(path, limits).endswith("a bomb")
 
 
@@ -147,12 +147,12 @@ def test_a_gigabyte_of_zeros_stops_within_what_is_free(tmp_path: Path) -> None:
         stream.write(member("top/a").tobuf())
         for _ in range(160):
             stream.write(bytes(1 << 20))
-    assert refused(path, Limits(ratio=20)).endswith("a bomb")
+    assert refused(path, ReadLimits(ratio=20)).endswith("a bomb")
 
 
 def test_too_many_files_are_refused(tmp_path: Path) -> None:
     path = packed(tmp_path / "x.tgz", {f"top/{number}": b"" for number in range(20)})
-    assert refused(path, Limits(members=10)) == "x.tgz holds more than 10 files"
+    assert refused(path, ReadLimits(members=10)) == "x.tgz holds more than 10 files"
 
 
 def test_something_compressed_that_is_no_tar_is_refused(tmp_path: Path) -> None:

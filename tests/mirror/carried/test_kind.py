@@ -7,8 +7,7 @@ import pytest
 from coldforge.errors import ColdforgeError
 from coldforge.mirror import carried as package
 from coldforge.mirror.carried import kind as door
-from coldforge.mirror.carried.kind import Recognised, WantedFile
-from coldforge.mirror.carried.recognise import examine, recognise
+from coldforge.mirror.carried.kind import Recognised, WantedFile, examine, recognise
 from coldforge.stack.profile import Carried
 
 DISK = '''
@@ -17,10 +16,10 @@ DISK = '''
 from coldforge.mirror.carried.kind import (
     CarriedFile, CarriedKind, FileFormat, Recognised, WantedFile, fitting, renamed,
 )
-from coldforge.mirror.carried.reading import HashedFile, Limits
+from coldforge.mirror.carried.reading import HashedFile, ReadLimits
 
 
-def read_disk(source: HashedFile, first: bytes, name: str, limits: Limits) -> str:
+def read_disk(source: HashedFile, first: bytes, name: str, limits: ReadLimits) -> str:
     return first.split()[1].decode()
 
 

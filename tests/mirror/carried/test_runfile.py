@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.carried.kind import Recognised, WantedFile
-from coldforge.mirror.carried.recognise import examine
+from coldforge.mirror.carried.kind import Recognised, WantedFile, examine
 from coldforge.mirror.carried.runfile import KIND, Header, Runfile, parse_header
 from coldforge.stack.profile import Carried
 from tests.mirror.handmade import ARM, made_runfile, runfile

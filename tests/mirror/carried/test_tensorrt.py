@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.carried.kind import Recognised, WantedFile
-from coldforge.mirror.carried.recognise import examine
+from coldforge.mirror.carried.kind import Recognised, WantedFile, examine
 from coldforge.mirror.carried.tensorrt import KIND, Name, parse_header, parse_name
 from coldforge.stack.profile import Carried
 from tests.mirror.handmade import ARM, NAME, VERSION, header, packed, tensorrt, tree

@@ -4,9 +4,8 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.carried.kind import Recognised, WantedFile
-from coldforge.mirror.carried.reading import Limits
-from coldforge.mirror.carried.recognise import examine
+from coldforge.mirror.carried.kind import Recognised, WantedFile, examine
+from coldforge.mirror.carried.reading import ReadLimits
 from coldforge.mirror.carried.wheel import KIND
 from coldforge.stack.profile import Carried
 from coldforge.stack.stack import Python
@@ -94,4 +93,4 @@ def test_a_zip_bomb_is_refused_by_what_it_declares(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros", bytes(4_000_000))
     with pytest.raises(ColdforgeError, match="a bomb"):
-        examine(path, None, Limits(free=1_000_000))
+        examine(path, None, ReadLimits(free=1_000_000))

@@ -10,14 +10,14 @@ from coldforge.mirror.http import registry
 from coldforge.mirror.http.client import INDEX
 from coldforge.mirror.http.registry import AnswerError, RegistryClient, error_text
 from coldforge.mirror.http.retry import ATTEMPTS, StoppedError
-from coldforge.mirror.settings.registries import Endpoint
+from coldforge.mirror.settings.registries import RegistryEndpoint
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
 def client(answer: Answer) -> RegistryClient:
     http = httpx.Client(transport=httpx.MockTransport(answer))
-    return RegistryClient(http, Endpoint("registry.example.org", "demo"))
+    return RegistryClient(http, RegistryEndpoint("registry.example.org", "demo"))
 
 
 def test_what_is_no_registry_is_said() -> None:

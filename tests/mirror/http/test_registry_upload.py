@@ -5,7 +5,7 @@ from coldforge.errors import ColdforgeError
 from coldforge.mirror.http.registry import RegistryClient
 from coldforge.mirror.http.registry_upload import UploadState, append, begin, finish, state
 from coldforge.mirror.http.retry import TransientError
-from coldforge.mirror.settings.registries import Endpoint
+from coldforge.mirror.settings.registries import RegistryEndpoint
 
 PLACE = "https://registry.example.org/v2/demo/blobs/uploads/1"
 
@@ -13,7 +13,7 @@ PLACE = "https://registry.example.org/v2/demo/blobs/uploads/1"
 def client(*answers: httpx.Response) -> RegistryClient:
     left = list(answers)
     http = httpx.Client(transport=httpx.MockTransport(lambda _: left.pop(0)))
-    return RegistryClient(http, Endpoint("registry.example.org", "demo"))
+    return RegistryClient(http, RegistryEndpoint("registry.example.org", "demo"))
 
 
 def answer(status: int, **headers: str) -> httpx.Response:
@@ -82,7 +82,7 @@ def test_the_digest_is_added_to_a_signed_location() -> None:
         return httpx.Response(201)
 
     http = httpx.Client(transport=httpx.MockTransport(take))
-    there = RegistryClient(http, Endpoint("registry.example.org", "demo"))
+    there = RegistryClient(http, RegistryEndpoint("registry.example.org", "demo"))
     for place in (PLACE, f"{PLACE}?sig=1"):
         assert finish(there, place, "sha256:1", b"").status_code == 201
     assert asked == [f"{PLACE}?digest=sha256:1", f"{PLACE}?sig=1&digest=sha256:1"]

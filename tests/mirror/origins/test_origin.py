@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from coldforge.errors import UnknownNameError
-from coldforge.evidence.component import of_entry
+from coldforge.evidence.components import of_entry
 from coldforge.mirror import origins as package
 from coldforge.mirror.fetch import fetch
 from coldforge.mirror.missing import entries_read
@@ -15,8 +15,7 @@ from coldforge.mirror.resolve import resolve
 from coldforge.mirror.status import fetchable, missing
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
-from coldforge.stack.chain import Link
-from coldforge.stack.lock import Entry, Lock, check_lock, read_lock, write_lock
+from coldforge.stack.lock import Entry, Lock, LockedStack, check_lock, read_lock, write_lock
 from coldforge.stack.recipe import LayerRecipe
 from coldforge.stack.stack import Stack, StackFile
 
@@ -27,8 +26,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from coldforge.files.digest import sha256_file
-from coldforge.mirror.origins.identity import Identity, generic_url
-from coldforge.mirror.origins.origin import Locator, Origin, Request, Resolved
+from coldforge.mirror.origins.origin import Identity, Locator, Origin, Request, Resolved
+from coldforge.mirror.origins.origin import generic_url
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry
 from coldforge.stack.stack import Stack
@@ -91,7 +90,7 @@ def test_an_origin_is_added_by_its_own_file_alone(shelf: Workspace) -> None:
     check_origins(lock)
     (entry,) = lock.entries
     assert (entry.use, entry.origin, entry.name, entry.size) == ("tools", "shelf", "make", 4)
-    assert entries_read(STACK, lock) == fetchable(Link(STACK, lock)) == [entry]
+    assert entries_read(STACK, lock) == fetchable(LockedStack(STACK, lock)) == [entry]
 
     store, places = Store(shelf.mirror / "blobs"), locators(STACK, shelf)
     (absent,) = missing(store, lock, places)

@@ -7,9 +7,9 @@ from docker import auth
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.settings.registries import (
     Containers,
-    Endpoint,
     Mirror,
     Registry,
+    RegistryEndpoint,
     read_containers,
 )
 
@@ -22,7 +22,7 @@ def configured(root: Path, files: dict[str, str], **environ: str) -> Containers:
     return read_containers(root, {"HOME": str(root / "home"), **environ})
 
 
-def hosts(found: list[Endpoint]) -> list[str]:
+def hosts(found: list[RegistryEndpoint]) -> list[str]:
     return [f"{end.host}/{end.repository}" for end in found]
 
 
@@ -73,8 +73,8 @@ def test_the_longest_prefix_counts_and_ends_at_a_slash() -> None:
     config = Containers(search=["example.org", "sub.example.net"], registries=tables)
     assert hosts(config.endpoints("team/a"))[0] == "team.example.org/a"
     assert config.endpoints("teams/a") == [
-        Endpoint("example.org", "teams/a", insecure=True),
-        Endpoint("sub.example.net", "teams/a", insecure=True),
+        RegistryEndpoint("example.org", "teams/a", insecure=True),
+        RegistryEndpoint("sub.example.net", "teams/a", insecure=True),
     ]
 
 

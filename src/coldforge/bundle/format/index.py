@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from coldforge.bootstrap.grid import HASH_SIZE, MAX_GROUP, Grid, shard_count, shard_size
+from coldforge.bootstrap.grid import HASH_SIZE, MAX_GROUP, ParityGrid, shard_count, shard_size
 from coldforge.errors import RefusedError
 from coldforge.files.digest import canonical_json
 
@@ -17,7 +17,7 @@ StoreName = Literal["mirror", "layout"]
 Encoding = Literal["raw", "zstd", "delta"]
 
 
-class Piece(msgspec.Struct, frozen=True, array_like=True):
+class ItemPart(msgspec.Struct, frozen=True, array_like=True):
     """A range of an item's encoded bytes: data volume (from 1), offset in its payload, size."""
 
     volume: int
@@ -33,7 +33,7 @@ class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     store: StoreName
     name: str
     """For display: `torch 2.13.0`, `layer python`."""
-    parts: list[Piece]
+    parts: list[ItemPart]
     encoding: Encoding = "raw"
     base: str = ""
     """Of a delta: sha256 of its base, a blob in the same store."""
@@ -87,7 +87,7 @@ class Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     items: list[Item]
     volumes: list[Volume]
     parity_volumes: list[Volume]
-    parity: Grid | None = None
+    parity: ParityGrid | None = None
 
     @property
     def shard(self) -> int:

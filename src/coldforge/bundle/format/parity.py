@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from coldforge.bootstrap.grid import HASH_SIZE, Grid, first_shards
+from coldforge.bootstrap.grid import HASH_SIZE, ParityGrid, first_shards
 from coldforge.bundle.format.index import Volume
 from coldforge.bundle.format.payload import BLOCK, ShardHashes, short_hash
 from coldforge.errors import ColdforgeError
@@ -69,14 +69,14 @@ BATCH = 1 << 20  # bytes per read: a row of several groups
 Buffer = bytes | memoryview
 
 
-def make(grid: Grid, data: Sequence[Buffer]) -> list[bytes]:
+def make(grid: ParityGrid, data: Sequence[Buffer]) -> list[bytes]:
     """Compute the parity shards of a group from its `grid.rows` data shards."""
     numbers = tuple(range(grid.rows, grid.rows + grid.parity))
     encoded: list[bytes] = _encoder(grid).encode(tuple(data), numbers)
     return encoded
 
 
-def rebuild(grid: Grid, shards: Mapping[int, bytes]) -> list[bytes]:
+def rebuild(grid: ParityGrid, shards: Mapping[int, bytes]) -> list[bytes]:
     """Rebuild all data shards of a group from any `grid.rows` intact shards of it.
 
     `shards`: row -> bytes; data rows first (0 … rows - 1), then parity. Every shard has
@@ -102,7 +102,11 @@ def rebuild(grid: Grid, shards: Mapping[int, bytes]) -> list[bytes]:
 
 
 def add_parity(
-    data: Readback, grid: Grid, parts: Mapping[Path, int], done: int, mark: Callable[[int], object]
+    data: Readback,
+    grid: ParityGrid,
+    parts: Mapping[Path, int],
+    done: int,
+    mark: Callable[[int], object],
 ) -> list[Volume]:
     """Write the parity of `data` into `parts` (file -> size of its payload), in order.
 
@@ -136,7 +140,7 @@ def add_parity(
 
 
 def _parity_rows(
-    pool: ThreadPoolExecutor, data: Readback, grid: Grid, first: int, count: int
+    pool: ThreadPoolExecutor, data: Readback, grid: ParityGrid, first: int, count: int
 ) -> list[bytes]:
     """Compute each parity row of `count` groups from `first`: their shards, concatenated."""
 
@@ -171,7 +175,7 @@ def _hashed(path: Path, shard: int) -> Volume:
 
 
 @cache
-def _encoder(grid: Grid) -> Any:  # noqa: ANN401 - zfec has no types
+def _encoder(grid: ParityGrid) -> Any:  # noqa: ANN401 - zfec has no types
     import zfec
 
     return zfec.Encoder(grid.rows, grid.rows + grid.parity)

@@ -13,7 +13,7 @@ from coldforge.files.atomic import write_at
 BLOCK = 1 << 20
 
 
-class Payload:
+class PayloadWriter:
     """A payload being written; its last shard may be short."""
 
     def __init__(self, path: Path, shard: int) -> None:
@@ -25,7 +25,7 @@ class Payload:
         self._pool = ThreadPoolExecutor(1)
         self._hashing: Future[None] | None = None
 
-    def __enter__(self) -> "Payload":
+    def __enter__(self) -> "PayloadWriter":
         """Return self."""
         return self
 

@@ -15,8 +15,7 @@ from coldforge.mirror.origins.origin import check_origins
 from coldforge.mirror.status import to_bring
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace
-from coldforge.stack.chain import chain
-from coldforge.stack.lock import Entry, check_lock, lock_digest
+from coldforge.stack.lock import Entry, chain, check_lock, lock_digest
 
 LAYER = "coldforge layer "  # prefix of an entry in a config's history, then the layer's name
 SHOWN = 5  # missing names in an error

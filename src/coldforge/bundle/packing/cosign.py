@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from coldforge.bootstrap.folder import scan
+from coldforge.bundle.admission import Signatures, merged, read_signatures
 from coldforge.bundle.format.index import TYPE
-from coldforge.bundle.format.signatures import Signatures, merged, read_signatures
 from coldforge.bundle.inspect import check_volumes, only_index
 from coldforge.bundle.packing.readme import readme
 from coldforge.errors import RefusedError

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import msgspec
 
-from coldforge.bootstrap.grid import HASH_SIZE, Grid, choose_grid, shard_count, shard_size
-from coldforge.bundle.format.index import FORMAT, Index, Item, Piece, Volume, encode
+from coldforge.bootstrap.grid import HASH_SIZE, ParityGrid, choose_grid, shard_count, shard_size
+from coldforge.bundle.format.index import FORMAT, Index, Item, ItemPart, Volume, encode
 from coldforge.bundle.format.volume import FOOTER
 from coldforge.bundle.packing.items import BundleContents, BundleItem
 from coldforge.errors import ColdforgeError
@@ -36,16 +36,16 @@ def arrange(contents: BundleContents, split: int, share: float, signatures: int)
             raise ColdforgeError(message, f"give --split of {amount(4 * reserve)} or more")
 
 
-def place_items(sizes: Sequence[int], capacity: int) -> list[list[Piece]]:
+def place_items(sizes: Sequence[int], capacity: int) -> list[list[ItemPart]]:
     """Place items one after the other in volumes of `capacity` bytes (0: one volume for all).
 
     An item that fits an empty volume is not split: if the current one has too little space, it
     starts another.
     """
-    found: list[list[Piece]] = []
+    found: list[list[ItemPart]] = []
     volume, used = 1, 0
     for size in sizes:
-        pieces: list[Piece] = []
+        pieces: list[ItemPart] = []
         if used and size <= capacity < used + size:
             volume, used = volume + 1, 0
         left = size
@@ -53,7 +53,7 @@ def place_items(sizes: Sequence[int], capacity: int) -> list[list[Piece]]:
             if capacity and used == capacity:
                 volume, used = volume + 1, 0
             count = min(left, capacity - used) if capacity else left
-            pieces.append(Piece(volume, used, count))
+            pieces.append(ItemPart(volume, used, count))
             used, left = used + count, left - count
         found.append(pieces)
     return found
@@ -71,7 +71,7 @@ def without_hashes(index: Index) -> Index:
 
 
 def _index(
-    contents: BundleContents, pieces: list[list[Piece]], share: float, capacity: int
+    contents: BundleContents, pieces: list[list[ItemPart]], share: float, capacity: int
 ) -> Index:
     payloads: dict[int, int] = {}
     for piece in (piece for parts in pieces for piece in parts):
@@ -95,11 +95,11 @@ def _index(
     )
 
 
-def _item(item: BundleItem, pieces: list[Piece]) -> Item:
+def _item(item: BundleItem, pieces: list[ItemPart]) -> Item:
     return Item(item.sha256, item.size, item.store, item.name, pieces, item.encoding, item.base)
 
 
-def _parity_sizes(grid: Grid | None, capacity: int) -> list[int]:
+def _parity_sizes(grid: ParityGrid | None, capacity: int) -> list[int]:
     """Split the parity into payloads at shard boundaries."""
     if grid is None:
         return []

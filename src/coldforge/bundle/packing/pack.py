@@ -10,7 +10,7 @@ import msgspec
 
 from coldforge.bundle.format.index import TYPE, Index, Volume, decode, encode
 from coldforge.bundle.format.parity import Readback, add_parity
-from coldforge.bundle.format.payload import Payload
+from coldforge.bundle.format.payload import PayloadWriter
 from coldforge.bundle.format.volume import VolumeKind, trailer, volume_name
 from coldforge.bundle.packing.items import BundleContents, BundleItem, ItemReader
 from coldforge.bundle.packing.journal import Journal, begin, exclusive, finish
@@ -84,7 +84,7 @@ def _written(out: Path, plan: Index, items: list[BundleItem], journal: Journal) 
 def _payload(
     path: Path, plan: Index, readers: list[ItemReader], number: int, current: Step
 ) -> Volume:
-    with Payload(path, plan.shard) as payload:
+    with PayloadWriter(path, plan.shard) as payload:
         for item, reader in zip(plan.items, readers, strict=True):
             start = 0
             for piece in item.parts:

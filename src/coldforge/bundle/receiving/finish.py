@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from coldforge.bootstrap import toolkit
-from coldforge.bootstrap.index import Tool as InstalledTool
+from coldforge.bootstrap.index import InstalledTool
 from coldforge.bundle.format.index import Index
 from coldforge.bundle.format.validate import DIGEST
 from coldforge.bundle.stores import Stores

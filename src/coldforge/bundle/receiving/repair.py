@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from coldforge.bootstrap.grid import Grid
+from coldforge.bootstrap.grid import ParityGrid
 from coldforge.bundle.format import parity
 from coldforge.bundle.format.volume import VolumeKind
 from coldforge.bundle.receiving.staging import Staging
@@ -69,7 +69,7 @@ class Repair:
         place = self.volumes.locate(kind, shard)
         return place is not None and self.volumes.readers[kind][place[0]].present
 
-    def _count_present(self, grid: Grid, group: int) -> int:
+    def _count_present(self, grid: ParityGrid, group: int) -> int:
         """Count the shards of a group that are present, without reading any."""
         count = 0
         for row in range(grid.rows):
@@ -79,14 +79,16 @@ class Repair:
             count += self._present("parity", row * grid.groups + group)
         return count
 
-    def _rebuild_groups(self, grid: Grid, groups: list[int]) -> Iterator[tuple[int, list[bytes]]]:
+    def _rebuild_groups(
+        self, grid: ParityGrid, groups: list[int]
+    ) -> Iterator[tuple[int, list[bytes]]]:
         """Rebuild groups, several at a time: zfec releases the GIL."""
         with ThreadPoolExecutor(WORKERS) as pool:
             for start in range(0, len(groups), WORKERS):
                 some = groups[start : start + WORKERS]
                 yield from zip(some, pool.map(self._rebuild, [grid] * len(some), some), strict=True)
 
-    def _rebuild(self, grid: Grid, group: int) -> list[bytes]:
+    def _rebuild(self, grid: ParityGrid, group: int) -> list[bytes]:
         """Rebuild a group's data shards; if too few are intact, [] and note how many."""
         count, found = self._count_present(grid, group), {}
         if count >= grid.rows:
@@ -97,7 +99,7 @@ class Repair:
             return []
         return parity.rebuild(grid, found)
 
-    def _stage(self, grid: Grid, group: int, rows: list[bytes]) -> None:
+    def _stage(self, grid: ParityGrid, group: int, rows: list[bytes]) -> None:
         """Stage the rebuilt shards that were lost."""
         for row, padded in enumerate(rows):
             shard = row * grid.groups + group
@@ -114,7 +116,7 @@ class Repair:
         self.repaired[volume + 1] += 1
         return True
 
-    def _collect(self, grid: Grid, group: int) -> dict[int, bytes]:
+    def _collect(self, grid: ParityGrid, group: int) -> dict[int, bytes]:
         """Read intact shards of a group, padded, until there are enough: row -> bytes."""
         found: dict[int, bytes] = {}
         for row in range(grid.rows + grid.parity):

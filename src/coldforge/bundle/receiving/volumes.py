@@ -7,8 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
 
-from coldforge.bootstrap.grid import HASH_SIZE, Grid, first_shards, shard_count
-from coldforge.bundle.format.index import Index, Piece, Volume
+from coldforge.bootstrap.grid import HASH_SIZE, ParityGrid, first_shards, shard_count
+from coldforge.bundle.format.index import Index, ItemPart, Volume
 from coldforge.bundle.format.payload import short_hash
 from coldforge.bundle.format.volume import VolumeKind
 from coldforge.files.digest import CHUNK
@@ -72,7 +72,7 @@ class VolumeSet:
     def __init__(self, index: Index) -> None:
         """Start with the volumes of `index`, without a file."""
         self.shard = index.shard
-        self.grid: Grid | None = index.parity
+        self.grid: ParityGrid | None = index.parity
         expected: dict[VolumeKind, list[Volume]] = {
             "data": index.volumes,
             "parity": index.parity_volumes,
@@ -94,7 +94,7 @@ class VolumeSet:
         volume = bisect_right(first, shard) - 1
         return volume, shard - first[volume]
 
-    def shards(self, parts: list[Piece]) -> set[int]:
+    def shards(self, parts: list[ItemPart]) -> set[int]:
         """List the numbers of the data shards that some pieces touch."""
         found: set[int] = set()
         for part in parts:
@@ -109,7 +109,7 @@ class VolumeSet:
         place = self.locate(kind, shard)
         return None if place is None else self.readers[kind][place[0]].read_shard(place[1])
 
-    def stream(self, parts: list[Piece], verified: bool) -> "ItemStream":
+    def stream(self, parts: list[ItemPart], verified: bool) -> "ItemStream":
         """Read pieces in order; `verified`: shard by shard, from any intact copy."""
         of = self.readers["data"]
         verified = verified or not all(of[part.volume - 1].single_file for part in parts)
@@ -119,7 +119,7 @@ class VolumeSet:
 class ItemStream(io.RawIOBase):
     """The encoded bytes of an item; reading damaged bytes raises DamageError."""
 
-    def __init__(self, pieces: list[tuple[VolumeReader, Piece]], verified: bool) -> None:
+    def __init__(self, pieces: list[tuple[VolumeReader, ItemPart]], verified: bool) -> None:
         """Start at the first piece."""
         super().__init__()
         self._pieces = iter(pieces)

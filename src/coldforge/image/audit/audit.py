@@ -21,7 +21,7 @@ class DeviceCode(msgspec.Struct, frozen=True):
     ptx: list[str] = []
 
 
-class Binary(msgspec.Struct, frozen=True):
+class AuditedLibrary(msgspec.Struct, frozen=True):
     """A shared library of a wheel: what it needs, and its faults."""
 
     file: str
@@ -41,7 +41,7 @@ class Audit(msgspec.Struct, frozen=True):
     wheel: str
     sha256: str
     architectures: list[str]
-    binaries: list[Binary]
+    binaries: list[AuditedLibrary]
     faults: list[str] = []
     """Each names the file."""
 
@@ -62,7 +62,7 @@ class ImageLibraries(Protocol):
         """Read a library found."""
 
 
-class Wheel(NamedTuple):
+class WheelLibraries(NamedTuple):
     """A wheel's shared libraries as they lie in the image: path -> content, device code."""
 
     root: str
@@ -71,7 +71,9 @@ class Wheel(NamedTuple):
     device: Mapping[str, DeviceCode]
 
 
-def audit_binaries(wheel: Wheel, asked: list[str], image: ImageLibraries) -> list[Binary]:
+def audit_binaries(
+    wheel: WheelLibraries, asked: list[str], image: ImageLibraries
+) -> list[AuditedLibrary]:
     """Audit every library of a wheel; `asked`: architectures as CMake names them, 80-real."""
     return [
         _binary(wheel, file, wheel.device.get(file, DeviceCode()), asked, image)
@@ -113,8 +115,8 @@ def device_code_faults(held: DeviceCode, asked: list[str]) -> list[str]:
 
 
 def _binary(
-    wheel: Wheel, file: str, device: DeviceCode, asked: list[str], image: ImageLibraries
-) -> Binary:
+    wheel: WheelLibraries, file: str, device: DeviceCode, asked: list[str], image: ImageLibraries
+) -> AuditedLibrary:
     elf = wheel.elves[file]
     origin = f"{wheel.root}/{file}".rpartition("/")[0]
     search = [
@@ -131,10 +133,10 @@ def _binary(
     for folder in elf.search:
         if not folder.startswith("$") and not image.has(folder):
             notes.append(f"searches {folder}, which the image does not have")
-    return Binary(file, device, highest(elf.needs), elf.search, libraries, faults, notes)
+    return AuditedLibrary(file, device, highest(elf.needs), elf.search, libraries, faults, notes)
 
 
-def _library(wheel: Wheel, name: str, search: list[str], image: ImageLibraries) -> str:
+def _library(wheel: WheelLibraries, name: str, search: list[str], image: ImageLibraries) -> str:
     own = {f"{wheel.root}/{file}" for file in wheel.elves}
     for folder in search:
         if (place := _clean(f"{folder}/{name}")) in own:
@@ -147,7 +149,7 @@ def _library(wheel: Wheel, name: str, search: list[str], image: ImageLibraries) 
 
 
 def _versions(
-    wheel: Wheel, name: str, versions: list[str], place: str, image: ImageLibraries
+    wheel: WheelLibraries, name: str, versions: list[str], place: str, image: ImageLibraries
 ) -> list[str]:
     if not place.startswith("/") or place.removeprefix(f"/{wheel.root}/") in wheel.elves:
         return []

@@ -10,7 +10,13 @@ import msgspec
 
 from coldforge.errors import ColdforgeError
 from coldforge.files.digest import sha256_file
-from coldforge.image.audit.audit import Audit, DeviceCode, ImageLibraries, Wheel, audit_binaries
+from coldforge.image.audit.audit import (
+    Audit,
+    DeviceCode,
+    ImageLibraries,
+    WheelLibraries,
+    audit_binaries,
+)
 from coldforge.image.audit.elf import MAGIC, Elf, read_elf
 from coldforge.image.containers.step import ContainerStep, finished
 from coldforge.image.layers.context import BuildContext
@@ -33,7 +39,9 @@ def audit_wheel(
     asked, python = context.stack.file.architectures, context.stack.file.python
     root = f"usr/local/lib/python{python.version if python else '3'}/dist-packages"
     binary = elf_files(wheel)
-    found = Wheel(root, binary, device_code(build_env, context, name, wheel) if binary else {})
+    found = WheelLibraries(
+        root, binary, device_code(build_env, context, name, wheel) if binary else {}
+    )
     binaries = audit_binaries(found, asked, image)
     faults = [f"{binary.file} {fault}" for binary in binaries for fault in binary.faults]
     if context.stack.wheels[name].release and not found.device:

@@ -31,7 +31,7 @@ Connect = Callable[[], "docker.DockerClient"]
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltImage:
     """A finished image: its manifest and the layers it is made of."""
 
     stack: str
@@ -65,7 +65,7 @@ class Builder:
         self._builder: Builder | None = None
         self._trees: dict[str, Tree] = {}
 
-    def build(self) -> Built:
+    def build(self) -> BuiltImage:
         """Make every layer from the bottom up, check it, and write config and manifest.
 
         Raise MissingInputError, after making all that can be made, if files must be brought.
@@ -75,10 +75,10 @@ class Builder:
         self._refuse()
         return self._finished()
 
-    def _finished(self) -> Built:
+    def _finished(self) -> BuiltImage:
         config, manifest = self._describe(self._labels())
         self.context.layout.tag(self.context.stack.name, manifest)
-        return Built(self.context.stack.name, manifest, config, self.layers)
+        return BuiltImage(self.context.stack.name, manifest, config, self.layers)
 
     def wheel(self, name: str) -> Path:
         """Make the wheel of one recipe, audited against the layers it is for.

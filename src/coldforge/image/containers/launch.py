@@ -1,13 +1,24 @@
-"""Run a finished image on the user's files: their own user, no network, nothing else writable."""
+"""Run a finished image on the user's files: their own user, no network, nothing else writable.
 
+A shell runs on the user's terminal.
+"""
+
+import fcntl
 import os
+import select
+import shutil
+import socket
+import sys
+import termios
+import tty
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coldforge.errors import ColdforgeError
+from coldforge.image.containers.docker_engine import image_name
 from coldforge.image.containers.step import (
     STEP_LABEL,
     bind,
@@ -117,3 +128,51 @@ def _folder(path: Path) -> Path:
 def _outermost(reads: list[Path], writes: list[Path]) -> list[Path]:
     """Drop what is mounted already: a Docker Engine refuses two mounts at one place."""
     return [path for path in dict.fromkeys(reads) if path not in writes]
+
+
+def shell(client: "docker.DockerClient", stack: str, folder: Path) -> int:
+    """Open bash in stack `stack`'s image with `folder` writable; return its exit status.
+
+    Raise ColdforgeError where there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise ColdforgeError("a shell needs a terminal", "for one command: docker run --rm IMAGE …")
+    work = Launch(image_name(stack), ["/bin/bash"], writes=[folder])
+    with created(client, work, tty=True) as container:
+        wire = container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+        with closing(wire), closing(wire._sock):  # the SDK's object holds the socket open
+            container.start()
+            size = shutil.get_terminal_size()
+            container.resize(size.lines, size.columns)
+            with _raw(sys.stdin.fileno()):
+                _carry(wire._sock, sys.stdin.fileno(), sys.stdout.fileno())
+        status: int = container.wait()["StatusCode"]
+        return status
+
+
+@contextmanager
+def _raw(terminal: int) -> Iterator[None]:
+    """Put the terminal into raw mode; restore it at the end."""
+    before = termios.tcgetattr(terminal)
+    flags = fcntl.fcntl(terminal, fcntl.F_GETFL)
+    try:
+        tty.setraw(terminal)
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        fcntl.fcntl(terminal, fcntl.F_SETFL, flags)
+
+
+def _carry(wire: socket.socket, keys: int, screen: int) -> None:
+    while True:
+        ready, _, _ = select.select([wire.fileno(), keys], [], [])
+        if wire.fileno() in ready:
+            shown = wire.recv(1 << 16)
+            if not shown:
+                return
+            os.write(screen, shown)
+        if keys in ready:
+            typed = os.read(keys, 1 << 12)
+            if not typed:
+                raise ColdforgeError("the terminal is gone")
+            wire.sendall(typed)

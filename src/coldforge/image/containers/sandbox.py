@@ -35,7 +35,7 @@ WORDS = 200  # bytes of it that are shown
 
 
 @dataclass(frozen=True)
-class Limits:
+class SandboxLimits:
     """What a program may use."""
 
     seconds: float = 3.0
@@ -48,7 +48,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SandboxVerdict:
     """Whether a program ran to its end, why not ('' if it did), and in how many seconds."""
 
     passed: bool
@@ -60,8 +60,8 @@ def run_programs(
     client: "docker.DockerClient",
     image: str,
     programs: Mapping[str, str],
-    limits: Limits | None = None,
-) -> Iterator[tuple[str, Verdict]]:
+    limits: SandboxLimits | None = None,
+) -> Iterator[tuple[str, SandboxVerdict]]:
     """Run each program (by a name of the caller's) in `image`; yield verdicts as they come.
 
     As many run at once as there are cores, memory permitting; as many containers again are brought
@@ -69,7 +69,7 @@ def run_programs(
     A program passes if it runs to its end. Raise ColdforgeError if Docker fails.
     """
     reap(client)
-    allowed = limits or Limits()
+    allowed = limits or SandboxLimits()
     with docker_errors("the sandbox"):
         cores, memory = capacity(client)
     most = jobs(min(MOST, cores), memory, allowed.memory / GIB)
@@ -95,19 +95,19 @@ class Sandbox:
 
     client: "docker.DockerClient"
     image: str
-    limits: Limits
+    limits: SandboxLimits
     running: threading.Semaphore
 
-    def run(self, program: str) -> Verdict:
+    def run(self, program: str) -> SandboxVerdict:
         """Run one program in a fresh container; a container lost once is tried again."""
         try:
             return self._run_once(program)
         except ContainerLostError:
             with suppress(ContainerLostError):
                 return self._run_once(program)
-        return Verdict(False, "its container ended without a verdict", 0.0)
+        return SandboxVerdict(False, "its container ended without a verdict", 0.0)
 
-    def _run_once(self, program: str) -> Verdict:
+    def _run_once(self, program: str) -> SandboxVerdict:
         text = program.encode("utf-8", "replace")
         token = secrets.token_hex(sandbox_program.TOKEN // 2).encode()
         message = b"%d\n%s%s" % (len(text), text, token)
@@ -126,9 +126,9 @@ class Sandbox:
                 said = wire.line(deadline)
                 seconds = round(time.monotonic() - started, 3)
         if said is None:
-            return Verdict(False, f"timed out after {self.limits.seconds:g} s", seconds)
+            return SandboxVerdict(False, f"timed out after {self.limits.seconds:g} s", seconds)
         passed = secrets.compare_digest(said, token)
-        return Verdict(passed, "" if passed else shown(said), seconds)
+        return SandboxVerdict(passed, "" if passed else shown(said), seconds)
 
     @contextmanager
     def _container(self) -> Iterator["Container"]:
@@ -155,7 +155,7 @@ def _attached(container: "Container") -> Any:  # noqa: ANN401 - a context manage
     return closing(AttachedStream(container.attach_socket(params=streams)))
 
 
-def options(limits: Limits) -> dict[str, Any]:
+def options(limits: SandboxLimits) -> dict[str, Any]:
     """Write the limits as options of the Docker SDK."""
     from docker.types import LogConfig, Ulimit
 

@@ -18,17 +18,16 @@ from pathlib import Path
 from typing import IO, BinaryIO, NamedTuple, cast
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.filesystem.excluded import is_excluded
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import BLOCK, CHUNK, LayerWriter
-from coldforge.image.filesystem.tree import Tree, read_members, union
+from coldforge.image.filesystem.tree import Tree, is_excluded, read_members, union
 from coldforge.progress import step
 from coldforge.stack.lock import Entry
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
-class Packed(NamedTuple):
+class PackedLayer(NamedTuple):
     """A layer as a registry serves it."""
 
     name: str
@@ -38,7 +37,7 @@ class Packed(NamedTuple):
     """Digest of the tar itself (`sha256:<hex>`), as the image's config has it."""
 
 
-def layers_of(entries: list[tuple[Entry, Path]]) -> list[Packed]:
+def layers_of(entries: list[tuple[Entry, Path]]) -> list[PackedLayer]:
     """List the layers of a locked image, from the bottom up, by its manifest and config.
 
     Raise ColdforgeError if the lock lacks one of its blobs.
@@ -53,7 +52,7 @@ def layers_of(entries: list[tuple[Entry, Path]]) -> list[Packed]:
         config = json.loads(documents["config"].read_bytes())
         pairs = zip(manifest["layers"], config["rootfs"]["diff_ids"], strict=True)
         return [
-            Packed(f"layer {number} of {repository}", blobs[layer["digest"]], diff_id)
+            PackedLayer(f"layer {number} of {repository}", blobs[layer["digest"]], diff_id)
             for number, (layer, diff_id) in enumerate(pairs, 1)
         ]
     except (KeyError, ValueError, TypeError) as error:
@@ -63,7 +62,7 @@ def layers_of(entries: list[tuple[Entry, Path]]) -> list[Packed]:
         ) from error
 
 
-def flatten(layers: list[Packed], writer: LayerWriter, scratch: Path) -> None:
+def flatten(layers: list[PackedLayer], writer: LayerWriter, scratch: Path) -> None:
     """Write the union of `layers` (from the bottom up), whiteouts applied, sorted.
 
     `scratch`: a folder with room for the unpacked layers. Raise ColdforgeError on a damaged
@@ -78,7 +77,7 @@ def flatten(layers: list[Packed], writer: LayerWriter, scratch: Path) -> None:
         _write(union(trees), spool, writer)
 
 
-def _unpack(layer: Packed, spool: BinaryIO, advance: Callable[[float], None]) -> Tree:
+def _unpack(layer: PackedLayer, spool: BinaryIO, advance: Callable[[float], None]) -> Tree:
     """Append the layer's tar to `spool` and read it there, contents passed over."""
     start, done = spool.seek(0, 2), 0
     digest = hashlib.sha256()
@@ -118,7 +117,7 @@ def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 @contextmanager
-def _sound(layer: Packed) -> Iterator[None]:
+def _sound(layer: PackedLayer) -> Iterator[None]:
     """Name the layer that turns out damaged or unfit."""
     import zstandard
 

@@ -1,7 +1,8 @@
 """A file system as data: path -> member and content digest; read from tars, merged, compared.
 
 Layers are merged as overlayfs and container runtimes do it: a whiteout removes a path of the
-layers below, an opaque whiteout all that a folder had; a non-folder replaces a folder.
+layers below, an opaque whiteout all that a folder had; a non-folder replaces a folder. Traces of
+the build host are left out of every layer.
 Source: OCI image-spec v1.1, layer.md.
 """
 
@@ -9,6 +10,7 @@ import hashlib
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -19,6 +21,27 @@ from coldforge.image.filesystem.member import Member, clean_name
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"  # what it lies in shows nothing of the layers below
 CHUNK = 1 << 20
+EXCLUDED = (
+    "coldforge", "coldforge/*",  # where steps find their inputs
+    ".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/mtab",  # Docker's
+    "dev/*", "proc/*", "sys/*", "run/*", "tmp/*", "var/tmp/*",  # alive only while running
+    "var/log/*", "var/cache/apt/*", "var/lib/apt/lists/*",  # dates, and indexes of the moment
+    "var/cache/ldconfig/aux-cache",  # inode numbers and times
+    "var/cache/debconf/*", "var/lib/dpkg/*-old", "var/lib/dpkg/lock*",  # dates and order of asking
+    "var/lib/systemd/catalog/database", "etc/udev/hwdb.bin", "usr/lib/udev/hwdb.bin",
+    "etc/machine-id", "var/lib/dbus/machine-id",  # unique by intent
+    "etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-",  # backups
+    "etc/subuid-", "etc/subgid-", "etc/.pwd.lock",
+    "etc/ssh/ssh_host_*", "etc/ssl/private/ssl-cert-snakeoil.key",  # secrets of one machine
+    "*/__pycache__", "*/__pycache__/*",  # hold times and FLAG_REF accidents
+    "var/cache/man/*", "var/cache/fontconfig/*", "root/.*",
+)  # fmt: skip
+"""Paths that no layer holds: traces of the clock, the host and the run, each with its reason."""
+
+
+def is_excluded(path: str) -> bool:
+    """Tell whether this path is left out of every layer."""
+    return any(fnmatchcase(path, pattern) for pattern in EXCLUDED)
 
 
 @dataclass(frozen=True, slots=True)

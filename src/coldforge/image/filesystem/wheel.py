@@ -1,10 +1,14 @@
-"""Install wheels into a layer straight from the zip: no pip, no container, no .pyc.
+"""Install wheels into a layer straight from the zip: no pip, no container, no .pyc; normalise them.
 
 The files are those that Debian's pip installs as root: packages in
 /usr/local/lib/python3.X/dist-packages, scripts in /usr/local/bin with their shebang rewritten,
 INSTALLER and a sorted RECORD. pypa/installer reads the wheel.
 
-Sources: the binary distribution format (packaging.python.org), Debian's Python policy.
+A built wheel is normalised so that its bytes depend only on its contents: members are in the order
+of `wheel pack`, sorted, .dist-info last.
+
+Sources: the binary distribution format (packaging.python.org), its "Recommended archiver features"
+too; Debian's Python policy.
 """
 
 import base64
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from coldforge.image.filesystem.tar import LayerWriter
 
 SPOOL = 64 << 20  # bytes of one file kept in memory
+DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold
 
 
 def install_wheel(wheel: Path, filename: str, writer: "LayerWriter", python: str) -> None:
@@ -148,3 +153,27 @@ def _copy(source: BinaryIO, sink: BinaryIO) -> tuple[str, int]:
         sink.write(data)
     sink.seek(0)
     return base64.urlsafe_b64encode(digest.digest()).decode().rstrip("="), size
+
+
+def repack(wheel: Path, out: Path) -> None:
+    """Copy `wheel` to `out`: members sorted, RECORD's folder last, fixed times and modes.
+
+    Members are stored, not deflated: zlib's output differs from host to host.
+    """
+    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(out, "w") as target:
+        for info in sorted(source.infolist(), key=_order):
+            if info.is_dir():
+                continue
+            fresh = zipfile.ZipInfo(info.filename, DATE)
+            fresh.create_system = 3  # Unix, so that modes count
+            executable = (info.external_attr >> 16) & 0o111
+            fresh.external_attr = (0o100755 if executable else 0o100644) << 16
+            data = source.read(info)
+            if info.filename.endswith(".dist-info/RECORD"):
+                data = b"\n".join(sorted(data.replace(b"\r", b"").splitlines())) + b"\n"
+            target.writestr(fresh, data, zipfile.ZIP_STORED)
+
+
+def _order(info: zipfile.ZipInfo) -> tuple[bool, bool, str]:
+    name = info.filename
+    return (".dist-info/" in name, name.endswith("/RECORD"), name)

@@ -9,10 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from coldforge.image.filesystem.excluded import is_excluded
 from coldforge.image.filesystem.member import Member
 from coldforge.image.filesystem.tar import LayerWriter
-from coldforge.image.filesystem.tree import WHITEOUT, Node, Tree, changes, read_members
+from coldforge.image.filesystem.tree import WHITEOUT, Node, Tree, changes, is_excluded, read_members
 
 if TYPE_CHECKING:
     from docker.models.containers import Container

@@ -12,7 +12,7 @@ from typing import IO
 from coldforge.errors import ColdforgeError
 from coldforge.image.containers.step import ContainerStep, finished
 from coldforge.image.filesystem.member import clean_name
-from coldforge.image.filesystem.normalise_wheel import repack
+from coldforge.image.filesystem.wheel import repack
 from coldforge.image.layers.context import BuildContext
 from coldforge.image.layers.release_build import BuildEnvironment, release_step
 from coldforge.stack.lock import Entry

@@ -100,7 +100,7 @@ def built_layer(
         return context.write(write)
 
 
-def _base_image(context: BuildContext, name: str) -> list[flatten.Packed]:
+def _base_image(context: BuildContext, name: str) -> list[flatten.PackedLayer]:
     """List the layers of the base image that layer `name` takes, from the bottom up."""
     entries = [entry for entry in context.lock.of(name) if entry.origin == "registry"]
     return flatten.layers_of([(entry, context.blob(entry)) for entry in entries])

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.filesystem.normalise_wheel import repack
+from coldforge.image.filesystem.wheel import repack
 from coldforge.paths import Workspace
 
 REVISION = "REVISION"

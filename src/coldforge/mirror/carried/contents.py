@@ -16,7 +16,7 @@ from coldforge.mirror.carried.reading import (
     ArchivePart,
     Decompressed,
     HashedFile,
-    Limits,
+    ReadLimits,
     damage,
     reporting,
 )
@@ -131,7 +131,11 @@ def _telling(path: str) -> int:
 
 
 def read_tar(
-    source: HashedFile | ArchivePart, first: bytes, name: str, limits: Limits, whole: bool = True
+    source: HashedFile | ArchivePart,
+    first: bytes,
+    name: str,
+    limits: ReadLimits,
+    whole: bool = True,
 ) -> Contents:
     """Survey the tar in `source`, whose first bytes are `first`; raise ColdforgeError."""
     with reporting(name):

@@ -30,7 +30,7 @@ def damage(name: str, why: str) -> ColdforgeError:
     return ColdforgeError(f"{name} {why}", "copy it again and compare its size with the source's")
 
 
-class Limits(NamedTuple):
+class ReadLimits(NamedTuple):
     """How much a file may hold; the largest known ones hold a tenth of it."""
 
     size: int = 64 << 30
@@ -114,7 +114,7 @@ class Decompressed:
     """The bytes inside a compressed file, counted against limits."""
 
     def __init__(
-        self, source: HashedFile | ArchivePart, first: bytes, name: str, limits: Limits
+        self, source: HashedFile | ArchivePart, first: bytes, name: str, limits: ReadLimits
     ) -> None:
         """Decompress `source`, whose first bytes are `first`."""
         self.size, self.name, self.limits = source.size, name, limits

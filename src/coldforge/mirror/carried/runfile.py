@@ -21,7 +21,7 @@ from coldforge.mirror.carried.kind import (
     refusal,
     renamed,
 )
-from coldforge.mirror.carried.reading import ArchivePart, HashedFile, Limits, damage
+from coldforge.mirror.carried.reading import ArchivePart, HashedFile, ReadLimits, damage
 
 MAGIC = b"#!/bin/sh"
 HEAD = 256 << 10  # bytes within which makeself's script ends
@@ -68,7 +68,7 @@ def parse_header(head: bytes) -> Header | None:
     return Header(len(head) - len(rows[-1]), numbers, md5[1].split() if md5 else [])
 
 
-def read_runfile(source: HashedFile, _: bytes, name: str, limits: Limits) -> Runfile | None:
+def read_runfile(source: HashedFile, _: bytes, name: str, limits: ReadLimits) -> Runfile | None:
     """Read a runfile to its end, comparing its checksums; None if it is another kind of script.
 
     Raise ColdforgeError if it is cut off or damaged.
@@ -95,7 +95,7 @@ def read_runfile(source: HashedFile, _: bytes, name: str, limits: Limits) -> Run
     return Runfile(True, contents)
 
 
-def _looked_into(part: ArchivePart, first: bytes, name: str, limits: Limits) -> Contents | None:
+def _looked_into(part: ArchivePart, first: bytes, name: str, limits: ReadLimits) -> Contents | None:
     """Read an archive that its own script unpacks; None if it is not a tar."""
     try:
         return read_tar(part, first, name, limits, whole=False)

@@ -15,7 +15,7 @@ from coldforge.mirror.carried.kind import (
     refusal,
     renamed,
 )
-from coldforge.mirror.carried.reading import HashedFile, Limits, damage, reporting
+from coldforge.mirror.carried.reading import HashedFile, ReadLimits, damage, reporting
 
 MAGIC = b"PK\x03\x04"
 MOST = 4 << 20  # bytes of metadata
@@ -29,7 +29,7 @@ class Metadata(NamedTuple):
     tags: frozenset[str]
 
 
-def read_wheel(source: HashedFile, _: bytes, name: str, limits: Limits) -> Metadata | None:
+def read_wheel(source: HashedFile, _: bytes, name: str, limits: ReadLimits) -> Metadata | None:
     """Read a zip's wheel metadata, every member's checksum compared; None if it is not a wheel.
 
     Raise ColdforgeError on what no honest wheel holds.

@@ -21,7 +21,7 @@ from coldforge.mirror.http.retry import (
     unless,
 )
 from coldforge.mirror.http.urls import redact
-from coldforge.mirror.settings.registries import Endpoint
+from coldforge.mirror.settings.registries import RegistryEndpoint
 
 if TYPE_CHECKING:
     import httpx
@@ -46,7 +46,7 @@ class AnswerError(ColdforgeError):
 class RegistryClient:
     """Speaks to a repository, with retries; refusals become one line and a hint."""
 
-    def __init__(self, http: "httpx.Client", endpoint: Endpoint) -> None:
+    def __init__(self, http: "httpx.Client", endpoint: RegistryEndpoint) -> None:
         """Use an open client, which authenticates; `stop` ends every request of this one."""
         self.endpoint, self.stop = endpoint, Event()
         self._http = http
@@ -162,7 +162,7 @@ class RegistryClient:
             raise AnswerError(0, redact(str(error)) or type(error).__name__) from error
 
 
-def url_of(endpoint: Endpoint, kind: Kind, reference: str) -> str:
+def url_of(endpoint: RegistryEndpoint, kind: Kind, reference: str) -> str:
     """Give the URL of a manifest or blob."""
     scheme = "http" if endpoint.insecure and not _speaks_tls(endpoint.host) else "https"
     return f"{scheme}://{endpoint.host}/v2/{endpoint.repository}/{kind}/{reference}"

@@ -2,8 +2,14 @@
 
 from collections.abc import Iterable
 
-from coldforge.mirror.origins.identity import Identity, generic_url
-from coldforge.mirror.origins.origin import Locator, Origin, Request, Resolved
+from coldforge.mirror.origins.origin import (
+    Identity,
+    Locator,
+    Origin,
+    Request,
+    Resolved,
+    generic_url,
+)
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry
 from coldforge.stack.stack import Stack

@@ -42,7 +42,7 @@ class Registry(msgspec.Struct, frozen=True):
     mirror: list[Mirror] = []
 
 
-class Endpoint(msgspec.Struct, frozen=True):
+class RegistryEndpoint(msgspec.Struct, frozen=True):
     """A registry's API and the repository's name there; http only if it may be insecure."""
 
     host: str
@@ -61,12 +61,12 @@ class Containers(msgspec.Struct, frozen=True):
     insecure: list[str] = []
     """Docker's: hosts, with their port if they have one, and networks."""
 
-    def endpoints(self, repository: str) -> list[Endpoint]:
+    def endpoints(self, repository: str) -> list[RegistryEndpoint]:
         """List the registries of an unqualified repository, in the order to try."""
         found = [end for host in self.search or [_default()] for end in self._of(host, repository)]
         return list(dict.fromkeys(found))
 
-    def own(self, host: str, repository: str) -> Endpoint | None:
+    def own(self, host: str, repository: str) -> RegistryEndpoint | None:
         """Find where a registry itself is, its mirrors left out; None if it is blocked."""
         table = self._table(f"{host}/{repository}")
         if table and table.blocked:
@@ -83,7 +83,7 @@ class Containers(msgspec.Struct, frozen=True):
         hosts += [name for name in self.insecure if "/" not in name]
         return sorted({host for host in hosts if host and "*" not in host})
 
-    def _of(self, host: str, repository: str) -> Iterator[Endpoint]:
+    def _of(self, host: str, repository: str) -> Iterator[RegistryEndpoint]:
         if host == _default():
             for url in self.mirrors:
                 parts = urlsplit(url)
@@ -107,11 +107,11 @@ class Containers(msgspec.Struct, frozen=True):
         fits = [item for item in self.registries if _covers(item.prefix or item.location, full)]
         return max(fits, key=lambda item: len(item.prefix or item.location), default=None)
 
-    def _endpoint(self, name: str, insecure: bool) -> Endpoint:
+    def _endpoint(self, name: str, insecure: bool) -> RegistryEndpoint:
         host, _, repository = name.partition("/")
         if host == _default():
             host = _api()
-        return Endpoint(host, repository, insecure or self._is_insecure(host))
+        return RegistryEndpoint(host, repository, insecure or self._is_insecure(host))
 
     def _is_insecure(self, host: str) -> bool:
         bare = urlsplit(f"//{host}").hostname or ""

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.origins.debian.packages import (
-    Package,
+    DebianPackage,
     Relation,
     compare,
     matches,
@@ -40,14 +40,14 @@ VERSIONED = st.builds(Relation, NAMES, st.sampled_from(["<<", "<=", "=", ">=", "
 CLAUSES = st.lists(st.lists(PLAIN | VERSIONED, min_size=1, max_size=3).map(tuple), max_size=4)
 
 
-def package(**fields: str) -> Package:
+def package(**fields: str) -> DebianPackage:
     given = {"name": "a", "version": "1.0", "provides": "", **fields}
-    return Package(suite="s", path="p", size=1, sha256=SHA, **given)  # type: ignore[arg-type]
+    return DebianPackage(suite="s", path="p", size=1, sha256=SHA, **given)  # type: ignore[arg-type]
 
 
 def test_an_index_gives_its_fields() -> None:
     assert parse_packages(PARAGRAPH, "bookworm", "amd64") == [
-        Package(
+        DebianPackage(
             name="libfoo1",
             version="1:2.0-1",
             suite="bookworm",

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.origins.debian.packages import Package, parse_relations, satisfies
-from coldforge.mirror.origins.debian.resolver import Pick, Pool, closure
+from coldforge.mirror.origins.debian.packages import DebianPackage, parse_relations, satisfies
+from coldforge.mirror.origins.debian.resolver import PackagePool, Pick, closure
 
 SUITES = ["new", "old"]
 LAYERS = ["base", "tools", "top"]
@@ -15,14 +15,14 @@ LAYERS = ["base", "tools", "top"]
 
 def package(
     name: str, depends: str = "", version: str = "1", suite: str = "new", **fields: object
-) -> Package:
+) -> DebianPackage:
     sha256 = f"{name} {version} {suite}"
     given = {"path": "p", "size": 1, "sha256": sha256, "depends": depends, **fields}
-    return Package(name=name, version=version, suite=suite, **given)  # type: ignore[arg-type]
+    return DebianPackage(name=name, version=version, suite=suite, **given)  # type: ignore[arg-type]
 
 
 def chosen(
-    packages: Iterable[Package],
+    packages: Iterable[DebianPackage],
     asked: dict[str, list[str]] | list[str],
     held: Iterable[Pick] = (),
     essential: bool = True,
@@ -31,7 +31,7 @@ def chosen(
     kept: dict[str, set[tuple[str, str]]] = {}
     for pick in held:
         kept.setdefault(pick.package.name, set()).add((pick.package.version, pick.package.sha256))
-    return closure(Pool(packages, SUITES), uses, kept, essential)
+    return closure(PackagePool(packages, SUITES), uses, kept, essential)
 
 
 def names(picks: Iterable[Pick]) -> list[str]:
@@ -184,7 +184,7 @@ def test_a_locked_version_of_other_bytes_does_not_stay() -> None:
 
 
 @st.composite
-def pools(draw: st.DrawFn) -> tuple[list[Package], dict[str, list[str]]]:
+def pools(draw: st.DrawFn) -> tuple[list[DebianPackage], dict[str, list[str]]]:
     """A few packages with tangled relations, and requests among them."""
     known = [f"p{number}" for number in range(draw(st.integers(2, 9)))]
     relation = st.builds(
@@ -212,7 +212,7 @@ def pools(draw: st.DrawFn) -> tuple[list[Package], dict[str, list[str]]]:
 
 
 def attempt(
-    packages: list[Package], asked: dict[str, list[str]], held: Iterable[Pick] = ()
+    packages: list[DebianPackage], asked: dict[str, list[str]], held: Iterable[Pick] = ()
 ) -> list[Pick] | str:
     try:
         return chosen(packages, asked, held)
@@ -220,7 +220,7 @@ def attempt(
         return error.message
 
 
-def unmet(packages: list[Package], present: list[Package]) -> list[str]:
+def unmet(packages: list[DebianPackage], present: list[DebianPackage]) -> list[str]:
     return [
         f"{package.name}: {clause}"
         for package in packages
@@ -229,7 +229,7 @@ def unmet(packages: list[Package], present: list[Package]) -> list[str]:
     ]
 
 
-def clashing(packages: list[Package]) -> list[str]:
+def clashing(packages: list[DebianPackage]) -> list[str]:
     return [
         f"{package.name}: {other.name}"
         for package in packages
@@ -242,7 +242,7 @@ def clashing(packages: list[Package]) -> list[str]:
 @settings(max_examples=300)
 @given(pools())
 def test_every_layer_is_closed_over_itself_and_those_below(
-    drawn: tuple[list[Package], dict[str, list[str]]],
+    drawn: tuple[list[DebianPackage], dict[str, list[str]]],
 ) -> None:
     packages, asked = drawn
     picks = attempt(packages, asked)
@@ -264,7 +264,7 @@ def test_every_layer_is_closed_over_itself_and_those_below(
 @settings(max_examples=200)
 @given(pools(), st.randoms())
 def test_the_order_of_the_input_does_not_matter(
-    drawn: tuple[list[Package], dict[str, list[str]]], chance: random.Random
+    drawn: tuple[list[DebianPackage], dict[str, list[str]]], chance: random.Random
 ) -> None:
     packages, asked = drawn
     shuffled = chance.sample(packages, len(packages))
@@ -275,7 +275,7 @@ def test_the_order_of_the_input_does_not_matter(
 @settings(max_examples=200)
 @given(pools())
 def test_locking_again_changes_nothing(
-    drawn: tuple[list[Package], dict[str, list[str]]],
+    drawn: tuple[list[DebianPackage], dict[str, list[str]]],
 ) -> None:
     packages, asked = drawn
     picks = attempt(packages, asked)

@@ -11,7 +11,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.origins.git.forge import Commit
-from coldforge.mirror.origins.git.repository import Item, Repository
+from coldforge.mirror.origins.git.repository import Repository, TreeEntry
 from tests.mirror.forge import Forge
 
 
@@ -191,4 +191,4 @@ def test_a_submodule_is_listed_with_its_commit(forge: Forge, copy: Repository) -
     inner = forge.commit("o/inner", {"b": b"b"})
     outer = forge.commit("o/n", {"a": b"a", "third/inner": inner})
     copy.fetch(outer)
-    assert copy.tree(outer)[1] == Item("160000", inner.hex, "third/inner")
+    assert copy.tree(outer)[1] == TreeEntry("160000", inner.hex, "third/inner")

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.origins.oci.reference import PART, Reference, has_host, parse_reference
+from coldforge.mirror.origins.oci.reference import PART, ImageReference, has_host, parse_reference
 
 HEX = "ab" * 32
 parts = st.from_regex(rf"{PART}", fullmatch=True).filter(lambda part: len(part) < 40)
@@ -14,7 +14,7 @@ names = (
 
 @given(names, st.binary(min_size=32, max_size=32).map(bytes.hex))
 def test_what_is_written_is_read(repository: str, digest: str) -> None:
-    reference = Reference(repository, digest)
+    reference = ImageReference(repository, digest)
     assert parse_reference(str(reference)) == reference
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from coldforge.mirror.origins.python import simple_index
 from coldforge.mirror.origins.python.simple_index import (
-    Link,
+    FileLink,
     Pages,
     matching,
     parse_html,
@@ -22,26 +22,30 @@ def test_html_links_are_resolved_and_hashes_taken() -> None:
         f'<a href="../../f/demo-1%2Bcpu.whl#sha256={HASH.upper()}">x</a><a href="demo-1.zip">y</a>'
     )
     assert parse_html(text, BASE) == [
-        Link("demo-1+cpu.whl", "https://example.org/f/demo-1%2Bcpu.whl", HASH),
-        Link("demo-1.zip", f"{BASE}demo-1.zip", ""),
+        FileLink("demo-1+cpu.whl", "https://example.org/f/demo-1%2Bcpu.whl", HASH),
+        FileLink("demo-1.zip", f"{BASE}demo-1.zip", ""),
     ]
 
 
 def test_json_files_are_resolved_and_hashes_taken() -> None:
     text = b'{"meta": {}, "files": [{"filename": "d.whl", "url": "../d.whl", "hashes": {}}]}'
-    assert parse_json(text, BASE) == [Link("d.whl", "https://example.org/simple/d.whl", "")]
+    assert parse_json(text, BASE) == [FileLink("d.whl", "https://example.org/simple/d.whl", "")]
 
 
 def test_a_link_with_another_hash_is_no_match() -> None:
-    links = [Link("d.whl", "one", "b" * 64), Link("d.whl", "two"), Link("e.whl", "three", HASH)]
-    assert matching([*links, Link("d.whl", "four", HASH)], "d.whl", HASH) == ["two", "four"]
+    links = [
+        FileLink("d.whl", "one", "b" * 64),
+        FileLink("d.whl", "two"),
+        FileLink("e.whl", "three", HASH),
+    ]
+    assert matching([*links, FileLink("d.whl", "four", HASH)], "d.whl", HASH) == ["two", "four"]
 
 
 def test_a_folder_of_project_pages_is_an_index(tmp_path: Path) -> None:
     (tmp_path / "simple" / "demo").mkdir(parents=True)
     (tmp_path / "simple" / "demo" / "index.html").write_text('<a href="../../d.whl">d</a>')
     links = Pages(PipConfig()).project((tmp_path / "simple").as_uri(), "demo")
-    assert links == [Link("d.whl", (tmp_path / "d.whl").as_uri())]
+    assert links == [FileLink("d.whl", (tmp_path / "d.whl").as_uri())]
     assert Pages(PipConfig()).project((tmp_path / "simple").as_uri(), "other") == []
 
 
@@ -50,12 +54,12 @@ def test_find_links_may_be_a_folder_a_file_or_a_page(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     (tmp_path / "links.html").write_text('<a href="e-1.whl">e</a>')
     here = Pages(PipConfig())
-    wheel = Link("d-1.whl", (tmp_path / "d-1.whl").as_uri())
+    wheel = FileLink("d-1.whl", (tmp_path / "d-1.whl").as_uri())
     assert here.found(str(tmp_path)) == [wheel]
     assert here.found(tmp_path.as_uri()) == [wheel]
     assert here.found(str(tmp_path / "d-1.whl")) == [wheel]
     page = here.found(str(tmp_path / "links.html"))
-    assert page == [Link("e-1.whl", (tmp_path / "e-1.whl").as_uri())]
+    assert page == [FileLink("e-1.whl", (tmp_path / "e-1.whl").as_uri())]
     assert here.found(str(tmp_path / "none")) == []
 
 
@@ -76,7 +80,9 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: httpx.Response | Exceptio
 def test_a_page_is_read_once_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answering(monkeypatch, httpx.Response(200, html='<a href="d.whl">d</a>'))
     here = Pages(PipConfig())
-    assert here.project("https://example.org/simple/", "demo") == [Link("d.whl", f"{BASE}d.whl")]
+    assert here.project("https://example.org/simple/", "demo") == [
+        FileLink("d.whl", f"{BASE}d.whl")
+    ]
     here.project("https://example.org/simple", "demo")
     assert asked == [BASE]
 
@@ -85,7 +91,7 @@ def test_json_is_told_from_html_by_its_type(monkeypatch: pytest.MonkeyPatch) -> 
     page = {"files": [{"filename": "d.whl", "url": "d.whl", "hashes": {"sha256": HASH}}]}
     answering(monkeypatch, httpx.Response(200, json=page))
     links = Pages(PipConfig()).project("https://example.org/simple", "demo")
-    assert links == [Link("d.whl", f"{BASE}d.whl", HASH)]
+    assert links == [FileLink("d.whl", f"{BASE}d.whl", HASH)]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.origins.python import uv
-from coldforge.mirror.origins.python.uv import File, Package, Resolver, parse, pylock
+from coldforge.mirror.origins.python.uv import File, ResolvedPackage, Resolver, parse, pylock
 from coldforge.mirror.settings.pip import PipConfig
 from coldforge.stack.stack import Python
 
@@ -24,7 +24,7 @@ wheels = [{ url = "https://example.org/demo-1.0%2Bcpu.whl", hashes = { md5 = "x"
     wheel = File("demo-1.0+cpu.whl", "https://example.org/demo-1.0%2Bcpu.whl", "", -1)
     place = (tmp_path / "files" / "demo-1.0.tar.gz").as_uri()
     source = File("demo-1.0.tar.gz", place, "ab", 7)
-    expected = Package("demo", "1.0", [wheel, source], "os_name == 'posix'")
+    expected = ResolvedPackage("demo", "1.0", [wheel, source], "os_name == 'posix'")
     assert parse(tmp_path / "pylock.toml") == [expected]
 
 

@@ -1,7 +1,14 @@
 """The origin `debian`: .deb packages of signed archives, wherever the user's apt finds them."""
 
-from coldforge.mirror.origins.identity import Identity, package_url
-from coldforge.mirror.origins.origin import Locator, Origin, Request, Resolved, no_section
+from coldforge.mirror.origins.origin import (
+    Identity,
+    Locator,
+    Origin,
+    Request,
+    Resolved,
+    no_section,
+    package_url,
+)
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry
 from coldforge.stack.stack import Stack

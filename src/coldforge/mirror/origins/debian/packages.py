@@ -28,7 +28,7 @@ OPERATORS: dict[str, Callable[[int, int], bool]] = {
 PRIORITIES = ("required", "important", "standard", "optional", "extra")
 
 
-class Package(msgspec.Struct, frozen=True, gc=False):
+class DebianPackage(msgspec.Struct, frozen=True, gc=False):
     """One package of an index; relations as written."""
 
     name: str
@@ -66,7 +66,7 @@ Clause = tuple[Relation, ...]
 """Alternatives, the preferred one first."""
 
 
-def parse_packages(text: str, suite: str, architecture: str) -> list[Package]:
+def parse_packages(text: str, suite: str, architecture: str) -> list[DebianPackage]:
     """Parse a Packages index, keeping `architecture` and `all`; raise ColdforgeError."""
     packages = []
     for paragraph in text.replace("\n ", " ").split("\n\n"):
@@ -102,7 +102,7 @@ def matches(version: str, relation: Relation) -> bool:
     return OPERATORS[relation.operator](compare(version, relation.version), 0)
 
 
-def satisfies(package: Package, relation: Relation, architecture: str) -> bool:
+def satisfies(package: DebianPackage, relation: Relation, architecture: str) -> bool:
     """Tell whether a package is, or provides, what the relation names.
 
     Only a versioned Provides answers a versioned relation (Policy 7.5).
@@ -117,7 +117,7 @@ def satisfies(package: Package, relation: Relation, architecture: str) -> bool:
     return False
 
 
-def provided(package: Package) -> set[str]:
+def provided(package: DebianPackage) -> set[str]:
     """Name what a package provides beside itself."""
     pieces = (piece.split("(")[0] for piece in package.provides.split(","))
     return {piece.strip().split(":")[0] for piece in pieces if piece.strip()}
@@ -128,7 +128,7 @@ def rank(priority: str) -> int:
     return PRIORITIES.index(priority) if priority in PRIORITIES else len(PRIORITIES)
 
 
-def _package(fields: dict[str, str], suite: str) -> Package:
+def _package(fields: dict[str, str], suite: str) -> DebianPackage:
     try:
         path = fields["Filename"].removeprefix("./")
         size, sha256 = int(fields["Size"]), fields["SHA256"]
@@ -140,7 +140,7 @@ def _package(fields: dict[str, str], suite: str) -> Package:
         raise ColdforgeError(f"the index of {suite} has a bad path or digest for {name}")
     needs = [fields[key] for key in ("Pre-Depends", "Depends") if fields.get(key)]
     clashes = [fields[key] for key in ("Conflicts", "Breaks") if fields.get(key)]
-    return Package(
+    return DebianPackage(
         name=name,
         version=version,
         suite=suite,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from coldforge.mirror.origins.debian.archive import Get, open_archive
 from coldforge.mirror.origins.debian.inrelease import Rules, by_suite, find_suite, read_index
-from coldforge.mirror.origins.debian.packages import Package, parse_packages
-from coldforge.mirror.origins.debian.resolver import Pick, Pool, closure
+from coldforge.mirror.origins.debian.packages import DebianPackage, parse_packages
+from coldforge.mirror.origins.debian.resolver import PackagePool, Pick, closure
 from coldforge.mirror.origins.origin import Locator
 from coldforge.mirror.settings import apt
 from coldforge.progress import step
@@ -41,9 +41,9 @@ def resolve_debian(
 
 def read_suites(
     debian: Debian, sources: Sequence[apt.AptSource], cache: Path, get: Get, rules: Rules
-) -> tuple[list[Package], list[Release]]:
+) -> tuple[list[DebianPackage], list[Release]]:
     """Read every suite's verified indexes; raise ColdforgeError."""
-    packages: list[Package] = []
+    packages: list[DebianPackage] = []
     releases: list[Release] = []
     for suite in debian.suites:
         with step(f"Reading Debian {suite.name}") as current:
@@ -60,7 +60,7 @@ def read_suites(
 def choose(
     debian: Debian,
     asked: Mapping[str, list[str]],
-    packages: list[Package],
+    packages: list[DebianPackage],
     previous: Sequence[Entry],
     update: set[str],
 ) -> list[Pick]:
@@ -69,7 +69,7 @@ def choose(
     for entry in previous:
         if entry.origin == "debian" and not update & {EVERYTHING, entry.name}:
             held.setdefault(entry.name, set()).add((entry.version, entry.sha256))
-    pool = Pool(packages, [suite.name for suite in debian.suites], debian.architecture)
+    pool = PackagePool(packages, [suite.name for suite in debian.suites], debian.architecture)
     return closure(pool, asked, held)
 
 

@@ -14,7 +14,7 @@ import msgspec
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.origins.debian.packages import (
     Clause,
-    Package,
+    DebianPackage,
     Relation,
     compare,
     parse_relations,
@@ -31,22 +31,22 @@ class Pick(msgspec.Struct, frozen=True):
     """A chosen package, the use that first needs it and the package that requires it."""
 
     use: str
-    package: Package
+    package: DebianPackage
     required_by: str
     """The package that depends on it; empty when requested or essential."""
 
 
-class Pool:
+class PackagePool:
     """Candidates by name and by what they provide, the default suite's first."""
 
     def __init__(
-        self, packages: Iterable[Package], suites: Sequence[str], architecture: str = "amd64"
+        self, packages: Iterable[DebianPackage], suites: Sequence[str], architecture: str = "amd64"
     ) -> None:
         """Sort `packages` into an index; `suites` gives their order, the default one first."""
         self.suites, self.architecture = list(suites), architecture
         self.essential: set[str] = set()
-        self._named: dict[str, list[Package]] = {}
-        self._providers: dict[str, list[Package]] = {}
+        self._named: dict[str, list[DebianPackage]] = {}
+        self._providers: dict[str, list[DebianPackage]] = {}
         for package in packages:
             self._named.setdefault(package.name, []).append(package)
             if package.essential and package.suite == suites[0]:
@@ -54,9 +54,9 @@ class Pool:
             for name in provided(package) if package.provides else ():
                 self._providers.setdefault(name, []).append(package)
 
-    def options(self, clause: Clause) -> list[Package]:
+    def options(self, clause: Clause) -> list[DebianPackage]:
         """List what satisfies a clause: by suite, then alternative, then real before provided."""
-        found: dict[Package, None] = {}
+        found: dict[DebianPackage, None] = {}
         for suite in self.suites:
             for relation in clause:
                 real = sorted(self._named.get(relation.name, ()), key=_newest)
@@ -66,7 +66,7 @@ class Pool:
                         found[package] = None
         return list(found)
 
-    def satisfies(self, package: Package, relation: Relation) -> bool:
+    def satisfies(self, package: DebianPackage, relation: Relation) -> bool:
         """Tell whether a package answers a relation on this architecture."""
         return satisfies(package, relation, self.architecture)
 
@@ -80,7 +80,7 @@ class Pool:
 
 
 def closure(
-    pool: Pool, asked: Mapping[str, Collection[str]], held: Pins, essential: bool = True
+    pool: PackagePool, asked: Mapping[str, Collection[str]], held: Pins, essential: bool = True
 ) -> list[Pick]:
     """Choose the packages each use needs beyond the uses before it; sorted by use, then name.
 
@@ -103,15 +103,15 @@ def closure(
 class _Chooser:
     """What has been chosen so far, across the layers."""
 
-    def __init__(self, pool: Pool, held: Pins) -> None:
+    def __init__(self, pool: PackagePool, held: Pins) -> None:
         self.pool, self.held = pool, held
-        self.chosen: dict[str, Package] = {}
-        self.providing: dict[str, list[Package]] = {}
+        self.chosen: dict[str, DebianPackage] = {}
+        self.providing: dict[str, list[DebianPackage]] = {}
 
     def layer(self, use: str, requests: Iterable[str]) -> list[Pick]:
         """Take every request first, so that they settle alternatives, then what they need."""
         picks: list[Pick] = []
-        queue: deque[Package] = deque()
+        queue: deque[DebianPackage] = deque()
         for request in requests:
             self._take(self._requested(request, use), use, "", picks, queue)
         while queue:
@@ -121,7 +121,7 @@ class _Chooser:
                     self._take(self._needed(package, clause), use, package.name, picks, queue)
         return picks
 
-    def answers(self, clause: Clause) -> Iterator[Package]:
+    def answers(self, clause: Clause) -> Iterator[DebianPackage]:
         """Yield the chosen packages that satisfy a clause."""
         for relation in clause:
             real = self.chosen.get(relation.name)
@@ -130,7 +130,12 @@ class _Chooser:
                     yield package
 
     def _take(
-        self, package: Package, use: str, required_by: str, picks: list[Pick], queue: deque[Package]
+        self,
+        package: DebianPackage,
+        use: str,
+        required_by: str,
+        picks: list[Pick],
+        queue: deque[DebianPackage],
     ) -> None:
         if package.name in self.chosen:
             return
@@ -140,7 +145,7 @@ class _Chooser:
         picks.append(Pick(use, package, required_by))
         queue.append(package)
 
-    def _requested(self, request: str, use: str) -> Package:
+    def _requested(self, request: str, use: str) -> DebianPackage:
         name, _, suite = request.partition("/")
         if suite and suite not in self.pool.suites:
             hint = f"its suites: {', '.join(self.pool.suites)}"
@@ -159,7 +164,7 @@ class _Chooser:
             raise ColdforgeError(f"{use} asks for unknown Debian package '{request}'", hint)
         return self._preferred(options)
 
-    def _needed(self, package: Package, clause: Clause) -> Package:
+    def _needed(self, package: DebianPackage, clause: Clause) -> DebianPackage:
         options = self.pool.options(clause)
         free = [option for option in options if option.name not in self.chosen]
         if free:
@@ -171,7 +176,7 @@ class _Chooser:
         message = f"{package} needs {wish}, but {self.chosen[other.name]} was chosen before"
         raise ColdforgeError(message, f"ask for '{other.name}/{other.suite}' in the lowest layer")
 
-    def _preferred(self, options: list[Package]) -> Package:
+    def _preferred(self, options: list[DebianPackage]) -> DebianPackage:
         """Take the first that an earlier lock holds, else the first."""
         for option in options:
             if (option.version, option.sha256) in self.held.get(option.name, ()):
@@ -179,7 +184,7 @@ class _Chooser:
         return options[0]
 
 
-def _check_conflicts(pool: Pool, chooser: _Chooser) -> None:
+def _check_conflicts(pool: PackagePool, chooser: _Chooser) -> None:
     for _, package in sorted(chooser.chosen.items()):
         for clause in pool.clauses(package.conflicts):
             for other in chooser.answers(clause):
@@ -188,7 +193,7 @@ def _check_conflicts(pool: Pool, chooser: _Chooser) -> None:
                     raise ColdforgeError(message, "ask for another package in layer.toml")
 
 
-def _order(left: Package, right: Package) -> int:
+def _order(left: DebianPackage, right: DebianPackage) -> int:
     if left.name != right.name:
         return -1 if left.name < right.name else 1
     # Equal versions differ in their bytes when two components carry the package.
@@ -198,5 +203,5 @@ def _order(left: Package, right: Package) -> int:
 _newest = cmp_to_key(_order)
 
 
-def _foremost(package: Package) -> tuple[int, object]:
+def _foremost(package: DebianPackage) -> tuple[int, object]:
     return rank(package.priority), _newest(package)

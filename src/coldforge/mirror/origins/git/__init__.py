@@ -1,8 +1,15 @@
 """The origins `git` and `lfs`: a release's source tree, and the large files it points to."""
 
 from coldforge.errors import ColdforgeError
-from coldforge.mirror.origins.identity import Identity, generic_url, package_url
-from coldforge.mirror.origins.origin import Locator, Origin, Request, Resolved
+from coldforge.mirror.origins.origin import (
+    Identity,
+    Locator,
+    Origin,
+    Request,
+    Resolved,
+    generic_url,
+    package_url,
+)
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry
 from coldforge.stack.stack import Stack

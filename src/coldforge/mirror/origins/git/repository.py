@@ -21,7 +21,7 @@ REFUSED = ("not our ref", "unadvertised object", "shallow", "remote ref")
 EVERYTHING = ("+refs/heads/*:refs/all/heads/*", "+refs/tags/*:refs/all/tags/*")
 
 
-class Item(NamedTuple):
+class TreeEntry(NamedTuple):
     """One line of a tree: octal mode, object id, path."""
 
     mode: str
@@ -45,14 +45,14 @@ class Repository:
                 with step(f"Fetching {commit.repository} at {commit.hex[:12]}"):
                     self._bring(commit)
 
-    def tree(self, commit: Commit) -> list[Item]:
+    def tree(self, commit: Commit) -> list[TreeEntry]:
         """List a commit's files, symlinks and submodules; paths keep their bytes."""
         listing = self._git("ls-tree", "-r", "-z", "--full-tree", commit.hex)
         items = []
         for line in listing.split(b"\0")[:-1]:
             about, _, path = line.partition(b"\t")
             mode, _, oid = about.decode().split(" ")
-            items.append(Item(mode, oid, path.decode("utf-8", "surrogateescape")))
+            items.append(TreeEntry(mode, oid, path.decode("utf-8", "surrogateescape")))
         return items
 
     @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from coldforge.errors import ColdforgeError, MissingInputError
 from coldforge.mirror.origins.git.forge import Commit, on_forge, parse_commit
-from coldforge.mirror.origins.git.repository import Item, Repository
+from coldforge.mirror.origins.git.repository import Repository, TreeEntry
 from coldforge.mirror.origins.git.sourcetar import Leaf
 from coldforge.paths import Workspace
 from coldforge.stack.profile import Profile
@@ -102,7 +102,7 @@ class _Walk:
         )
 
 
-def _leaf(item: Item, read: Callable[[str], bytes], source: str) -> Leaf:
+def _leaf(item: TreeEntry, read: Callable[[str], bytes], source: str) -> Leaf:
     content = partial(read, item.oid)
     if item.mode == SYMLINK:
         return Leaf("symlink", content, source)

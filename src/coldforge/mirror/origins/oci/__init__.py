@@ -1,7 +1,13 @@
 """The origin `registry`: base images, on the registries of the user's containers configuration."""
 
-from coldforge.mirror.origins.identity import Identity, package_url
-from coldforge.mirror.origins.origin import Locator, Origin, Request, Resolved
+from coldforge.mirror.origins.origin import (
+    Identity,
+    Locator,
+    Origin,
+    Request,
+    Resolved,
+    package_url,
+)
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry
 from coldforge.stack.stack import Stack

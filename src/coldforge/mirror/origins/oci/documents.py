@@ -38,7 +38,7 @@ class BlobDescriptor(msgspec.Struct, frozen=True, rename="camel"):
         return self.digest.removeprefix("sha256:")
 
 
-class Document(msgspec.Struct, frozen=True, rename="camel"):
+class OciDocument(msgspec.Struct, frozen=True, rename="camel"):
     """An index (it has manifests) or a manifest (it has a config)."""
 
     schema_version: int
@@ -59,10 +59,10 @@ class Config(msgspec.Struct, frozen=True):
     rootfs: _Root
 
 
-def parse_document(data: bytes, what: str) -> Document:
+def parse_document(data: bytes, what: str) -> OciDocument:
     """Read an index or a manifest; raise ColdforgeError on anything else."""
     try:
-        document = msgspec.json.decode(data, type=Document)
+        document = msgspec.json.decode(data, type=OciDocument)
     except msgspec.DecodeError as error:
         raise _strange(what, str(error)) from error
     parts = [*document.manifests, *document.layers, *filter(None, [document.config])]
@@ -92,7 +92,7 @@ def parse_config(data: bytes, what: str) -> Config:
         raise _strange(what, str(error)) from error
 
 
-def choose(index: Document, platform: str, what: str) -> BlobDescriptor:
+def choose(index: OciDocument, platform: str, what: str) -> BlobDescriptor:
     """Pick the manifest for a platform (`linux/amd64`); raise ColdforgeError naming the others."""
     held = [part for part in index.manifests if part.platform]
     fits = [part for part in held if str(part.platform) == platform]

@@ -16,7 +16,7 @@ DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 LONGEST = 255
 
 
-class Reference(msgspec.Struct, frozen=True):
+class ImageReference(msgspec.Struct, frozen=True):
     """A repository, and the digest of a manifest or index in it."""
 
     repository: str
@@ -27,7 +27,7 @@ class Reference(msgspec.Struct, frozen=True):
         return f"{self.repository}@sha256:{self.sha256}"
 
 
-def parse_reference(text: str) -> Reference:
+def parse_reference(text: str) -> ImageReference:
     """Read `repository@sha256:<hex>`; raise ColdforgeError on a tag, a host or another form."""
     name, mark, digest = text.partition("@")
     if not mark:
@@ -46,7 +46,7 @@ def parse_reference(text: str) -> Reference:
     if not found or not REPOSITORY.fullmatch(name) or len(name) > LONGEST:
         hint = "write repository@sha256:<64 hex digits>, in lower case"
         raise ColdforgeError(f"'{text}' is not an image by digest", hint)
-    return Reference(name, found[1])
+    return ImageReference(name, found[1])
 
 
 def has_host(name: str) -> bool:

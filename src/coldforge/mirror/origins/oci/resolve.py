@@ -8,8 +8,8 @@ from coldforge.errors import ColdforgeError
 from coldforge.mirror.http.registry import DENIED, AnswerError, Kind, RegistryClient, url_of
 from coldforge.mirror.http.retry import TransientError
 from coldforge.mirror.origins.oci import documents
-from coldforge.mirror.origins.oci.documents import BlobDescriptor, Document
-from coldforge.mirror.origins.oci.reference import Reference, parse_reference
+from coldforge.mirror.origins.oci.documents import BlobDescriptor, OciDocument
+from coldforge.mirror.origins.oci.reference import ImageReference, parse_reference
 from coldforge.mirror.origins.origin import Locator
 from coldforge.mirror.settings.registries import HINT, Containers, read_containers
 from coldforge.stack.lock import Entry
@@ -54,7 +54,7 @@ class RegistryLocator(Locator):
 class _Reading:
     """One image being read: every document is checked against its digest."""
 
-    def __init__(self, http: "httpx.Client", asked: Reference, containers: Containers) -> None:
+    def __init__(self, http: "httpx.Client", asked: ImageReference, containers: Containers) -> None:
         self.asked = asked
         self.clients = [RegistryClient(http, at) for at in containers.endpoints(asked.repository)]
 
@@ -74,7 +74,9 @@ class _Reading:
         found |= self._content(document, platform)
         return [self._entry(use, platform, *item) for item in found.items()]
 
-    def _content(self, document: Document, platform: str) -> dict[str, tuple[str, BlobDescriptor]]:
+    def _content(
+        self, document: OciDocument, platform: str
+    ) -> dict[str, tuple[str, BlobDescriptor]]:
         """List config and layers, the config fitting both layers and platform."""
         what, part = str(self.asked), document.config
         if part is None:
@@ -124,11 +126,11 @@ class _Reading:
         raise ColdforgeError(message, HINT + login)
 
 
-def _version(asked: Reference, platform: str) -> str:
+def _version(asked: ImageReference, platform: str) -> str:
     return f"{platform}@{asked.sha256[:12]}"
 
 
-def _is_of(entry: Entry, asked: Reference, platform: str) -> bool:
+def _is_of(entry: Entry, asked: ImageReference, platform: str) -> bool:
     same = entry.version == _version(asked, platform)
     return same and entry.path.startswith(
         (f"{asked.repository}/manifests/", f"{asked.repository}/blobs/")

@@ -1,8 +1,15 @@
 """The origin `python`: wheels and sdists of indexes and folders, wherever the user's pip looks."""
 
-from coldforge.mirror.origins.identity import Identity, Kind
-from coldforge.mirror.origins.origin import Locator, Origin, Request, Resolved, no_section
-from coldforge.mirror.origins.python.filename import pypi_url
+from coldforge.mirror.origins.origin import (
+    Identity,
+    Kind,
+    Locator,
+    Origin,
+    Request,
+    Resolved,
+    no_section,
+)
+from coldforge.mirror.origins.python.simple_index import pypi_url
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry
 from coldforge.stack.stack import Stack

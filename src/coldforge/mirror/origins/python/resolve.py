@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.http.urls import redact
 from coldforge.mirror.origins.python.probe import answering, measure
-from coldforge.mirror.origins.python.uv import ALL, File, Package, Resolver
+from coldforge.mirror.origins.python.uv import ALL, File, ResolvedPackage, Resolver
 from coldforge.mirror.settings.pip import PipConfig, read_pip
 from coldforge.progress import step
 from coldforge.stack.lock import Entry
@@ -28,7 +28,7 @@ class Choice(NamedTuple):
     """The one file of a package that serves a use."""
 
     use: str
-    package: Package
+    package: ResolvedPackage
     file: File
 
 
@@ -120,7 +120,10 @@ def _of_image(entry: Entry) -> bool:
 
 
 def _deal(
-    resolver: Resolver, asked: dict[str, list[str]], packages: list[Package], sdists: set[str]
+    resolver: Resolver,
+    asked: dict[str, list[str]],
+    packages: list[ResolvedPackage],
+    sdists: set[str],
 ) -> dict[str, str]:
     """Give each package to the first layer that needs it."""
     *earlier, last = asked
@@ -195,7 +198,7 @@ def _entry(choice: Choice, file: File) -> Entry:
     )
 
 
-def _applying(packages: list[Package], python: Python) -> list[Package]:
+def _applying(packages: list[ResolvedPackage], python: Python) -> list[ResolvedPackage]:
     environment = markers(python)
     return [
         package
@@ -204,11 +207,11 @@ def _applying(packages: list[Package], python: Python) -> list[Package]:
     ]
 
 
-def _names(package: Package) -> list[str]:
+def _names(package: ResolvedPackage) -> list[str]:
     return [file.name for file in package.files]
 
 
-def _wheel(package: Package, name: str | None) -> File:
+def _wheel(package: ResolvedPackage, name: str | None) -> File:
     for file in package.files:
         if file.name == name:
             return file
@@ -217,7 +220,7 @@ def _wheel(package: Package, name: str | None) -> File:
     raise ColdforgeError(message, hint)
 
 
-def _sdist(package: Package) -> File:
+def _sdist(package: ResolvedPackage) -> File:
     for file in package.files:
         if not file.name.endswith(".whl"):
             return file

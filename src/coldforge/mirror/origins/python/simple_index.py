@@ -1,6 +1,11 @@
-"""The files that indexes and find-links offer, by name and digest; each page is read once a run."""
+"""The files that indexes and find-links offer, by name and digest; each page is read once a run.
+
+And what the file name of a wheel or sdist says: project, version and package URL.
+Sources: the binary and source distribution formats of the PyPA specifications.
+"""
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 from coldforge.mirror.http.client import client
 from coldforge.mirror.http.urls import local, redact
-from coldforge.mirror.origins.origin import Locator
+from coldforge.mirror.origins.origin import Locator, package_url
 from coldforge.mirror.settings.pip import PipConfig
 from coldforge.stack.lock import Entry
 
@@ -26,7 +31,7 @@ ARCHIVES = (".whl", ".tar.gz", ".zip", ".tar.bz2")
 log = logging.getLogger(__name__)
 
 
-class Link(msgspec.Struct, frozen=True):
+class FileLink(msgspec.Struct, frozen=True):
     """A file on offer; `sha256` is empty where the page gives none."""
 
     name: str
@@ -50,18 +55,18 @@ class Pages:
     def __init__(self, pip: PipConfig) -> None:
         """Use the certificates, proxy and credentials of `pip`."""
         self._pip = pip
-        self._read: dict[str, list[Link]] = {}
+        self._read: dict[str, list[FileLink]] = {}
 
     @cached_property
     def http(self) -> "httpx.Client":
         """Open the client on the first page that is not a local file."""
         return client(self._pip)
 
-    def project(self, index: str, name: str) -> list[Link]:
+    def project(self, index: str, name: str) -> list[FileLink]:
         """List the files an index offers for a project (normalised name)."""
         return self._listing(f"{index.rstrip('/')}/{name}/")
 
-    def found(self, place: str) -> list[Link]:
+    def found(self, place: str) -> list[FileLink]:
         """List the files of a find-links place: a folder, a file or an HTML page."""
         path = local(place)
         if path is None:
@@ -72,7 +77,7 @@ class Pages:
             return [_file(path)] if path.is_file() else []
         return self._listing(path.as_uri())
 
-    def _listing(self, url: str) -> list[Link]:
+    def _listing(self, url: str) -> list[FileLink]:
         if url not in self._read:
             try:
                 self._read[url] = self._fetch(url)
@@ -81,7 +86,7 @@ class Pages:
                 self._read[url] = []
         return self._read[url]
 
-    def _fetch(self, url: str) -> list[Link]:
+    def _fetch(self, url: str) -> list[FileLink]:
         path = local(url)
         if path is not None:
             page = path / "index.html" if path.is_dir() else path
@@ -122,46 +127,60 @@ class PythonLocator(Locator):
                     yield url
 
 
-def parse_html(text: str, base: str) -> list[Link]:
+def parse_html(text: str, base: str) -> list[FileLink]:
     """Read the links of an HTML project page or find-links page."""
     from pypi_simple import parse_links_stream
 
     return [_link(item.url, base) for item in parse_links_stream([text], base_url=base)]
 
 
-def parse_json(content: bytes, base: str) -> list[Link]:
+def parse_json(content: bytes, base: str) -> list[FileLink]:
     """Read the files of a JSON project page."""
     return [
-        Link(file.filename, urljoin(base, file.url), file.hashes.get("sha256", ""))
+        FileLink(file.filename, urljoin(base, file.url), file.hashes.get("sha256", ""))
         for file in msgspec.json.decode(content, type=_Page).files
     ]
 
 
-def matching(links: Iterable[Link], name: str, sha256: str) -> list[str]:
+def matching(links: Iterable[FileLink], name: str, sha256: str) -> list[str]:
     """Pick the URLs of the links with this file name whose hash, where given, is this."""
     return [link.url for link in links if link.name == name and link.sha256 in ("", sha256)]
 
 
-def _link(url: str, base: str) -> Link:
+def _link(url: str, base: str) -> FileLink:
     address, fragment = urldefrag(urljoin(base, url))
     name = unquote(urlsplit(address).path.rpartition("/")[2])
     kind, _, value = fragment.partition("=")
-    return Link(name, address, value.lower() if kind == "sha256" else "")
+    return FileLink(name, address, value.lower() if kind == "sha256" else "")
 
 
-def _file(path: Path) -> Link:
-    return Link(path.name, path.absolute().as_uri())
+def _file(path: Path) -> FileLink:
+    return FileLink(path.name, path.absolute().as_uri())
 
 
 def _archive(name: str) -> bool:
     return name.endswith(ARCHIVES)
 
 
-def _with_credentials(link: Link, page: str) -> Link:
+def _with_credentials(link: FileLink, page: str) -> FileLink:
     """Give a file on its index's own host the index's credentials, as pip does."""
     asked, got = urlsplit(page), urlsplit(link.url)
     if not asked.username or got.username or asked.hostname != got.hostname:
         return link
     user, password = (quote(unquote(part or ""), "") for part in (asked.username, asked.password))
     url = got._replace(netloc=f"{user}:{password}@{got.netloc}").geturl()
-    return Link(link.name, url, link.sha256)
+    return FileLink(link.name, url, link.sha256)
+
+
+def pypi_url(file: str) -> str:
+    """Write the package URL of a wheel or sdist by its file name."""
+    name, version = project_of(file)
+    return package_url("pypi", name, version, {"file_name": file})
+
+
+def project_of(file: str) -> tuple[str, str]:
+    """Read name (normalised) and version off the file name of a wheel or sdist."""
+    stem = re.sub(r"\.(whl|zip|tar\.[a-z0-9]+)$", "", file)
+    parts = stem.split("-") if file.endswith(".whl") else stem.rsplit("-", 1)
+    name = re.sub(r"[-_.]+", "-", parts[0]).lower()
+    return name, parts[1] if len(parts) > 1 else ""

@@ -31,7 +31,7 @@ class File(msgspec.Struct, frozen=True):
     size: int
 
 
-class Package(msgspec.Struct, frozen=True):
+class ResolvedPackage(msgspec.Struct, frozen=True):
     """A package the resolver chose, with the files it may be installed from."""
 
     name: str
@@ -56,7 +56,7 @@ class Resolver(msgspec.Struct, frozen=True):
         update: set[str],
         sdists: set[str] = frozenset(),  # type: ignore[assignment]
         constraints: dict[str, str] | None = None,
-    ) -> list[Package]:
+    ) -> list[ResolvedPackage]:
         """Resolve to wheels, and to sdists for the packages in `sdists`; raise ColdforgeError.
 
         `pins` are kept where they still fit, save for the names in `update` ("*" for all);
@@ -129,16 +129,18 @@ def pylock(pins: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def parse(path: Path) -> list[Package]:
+def parse(path: Path) -> list[ResolvedPackage]:
     """Read a pylock.toml (PEP 751)."""
     packages = tomllib.loads(path.read_text("utf-8")).get("packages", [])
     return [_package(item, path.parent) for item in packages]
 
 
-def _package(item: dict[str, Any], folder: Path) -> Package:
+def _package(item: dict[str, Any], folder: Path) -> ResolvedPackage:
     offered = [*item.get("wheels", []), *([item["sdist"]] if "sdist" in item else [])]
     files = [_file(entry, folder) for entry in offered]
-    return Package(item["name"], str(item.get("version", "")), files, item.get("marker", ""))
+    return ResolvedPackage(
+        item["name"], str(item.get("version", "")), files, item.get("marker", "")
+    )
 
 
 def _file(entry: dict[str, Any], folder: Path) -> File:

@@ -2,7 +2,7 @@ import pytest
 
 from coldforge.errors import ColdforgeError
 from coldforge.paths import Workspace
-from coldforge.stack.chain import chain
+from coldforge.stack.lock import chain
 from tests.mirror.handmade import checkout
 
 

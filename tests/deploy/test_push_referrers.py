@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.deploy.image import Image
+from coldforge.deploy.image import StoredImage
 from coldforge.deploy.push import push
-from coldforge.deploy.target import Target
+from coldforge.deploy.target import PushTarget
 from coldforge.errors import ColdforgeError
 from coldforge.image.oci.layout import Layout
 from tests.deploy.conftest import Make, digest_of
@@ -15,7 +15,7 @@ from tests.deploy.registry_server import INDEX, Shelf
 SBOM = "application/vnd.cyclonedx+json"
 
 
-def with_evidence(layout: Layout, made: Image) -> list[str]:
+def with_evidence(layout: Layout, made: StoredImage) -> list[str]:
     """Refer to an image twice, and once to what refers to it; return the manifests."""
     sbom = layout.refer(made.manifest, SBOM, SBOM, b'{"bom": 1}')
     note = layout.refer(made.manifest, "text/plain", "text/plain", b"note", {"by": "anna"})
@@ -24,7 +24,7 @@ def with_evidence(layout: Layout, made: Image) -> list[str]:
 
 
 def test_what_refers_to_the_image_goes_along_and_before_the_tag(
-    shelf: Shelf, image: Make, layout: Layout, target: Target, notes: Path
+    shelf: Shelf, image: Make, layout: Layout, target: PushTarget, notes: Path
 ) -> None:
     made = image(SMALL)
     evidence = with_evidence(layout, made)
@@ -38,7 +38,7 @@ def test_what_refers_to_the_image_goes_along_and_before_the_tag(
 
 
 def test_a_registry_without_referrers_gets_them_as_an_index_under_a_tag(
-    shelf: Shelf, image: Make, layout: Layout, target: Target, notes: Path
+    shelf: Shelf, image: Make, layout: Layout, target: PushTarget, notes: Path
 ) -> None:
     shelf.refers = False
     made = image(SMALL)
@@ -61,7 +61,7 @@ def test_a_registry_without_referrers_gets_them_as_an_index_under_a_tag(
 
 
 def test_a_tag_that_is_no_list_of_referrers_is_left_alone(
-    shelf: Shelf, image: Make, layout: Layout, target: Target, notes: Path
+    shelf: Shelf, image: Make, layout: Layout, target: PushTarget, notes: Path
 ) -> None:
     shelf.refers = False
     made = image(SMALL)

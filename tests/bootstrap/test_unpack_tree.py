@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from coldforge.bootstrap.tree import Tree, resolve_link
+from coldforge.bootstrap.unpack import Tree, resolve_link
 from coldforge.errors import RefusedError
 
 NAMES = some.text("ab./\0\\", max_size=8)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coldforge.bundle.format.sizes import parse_share, parse_size
+from coldforge.bundle.format.volume import parse_share, parse_size
 from coldforge.errors import ColdforgeError
 
 

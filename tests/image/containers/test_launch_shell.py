@@ -5,7 +5,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from coldforge.errors import ColdforgeError
-from coldforge.image.containers.shell import shell
+from coldforge.image.containers.launch import shell
 
 
 def test_without_a_terminal_there_is_no_shell(

@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError, UnknownNameError
-from coldforge.mirror.carried.kind import WantedFile
-from coldforge.mirror.carried.recognise import examine, recognise
+from coldforge.mirror.carried.kind import WantedFile, examine, recognise
 from coldforge.mirror.missing import carried_inputs
 from coldforge.paths import Workspace
 from coldforge.stack.profile import Carried

@@ -1,4 +1,4 @@
-from coldforge.host.check import Check, at_least, healthy, table
+from coldforge.host.doctor import Check, at_least, healthy, table
 
 
 def test_a_remedy_stays_only_where_something_is_to_do() -> None:

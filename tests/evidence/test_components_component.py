@@ -1,7 +1,7 @@
 import pytest
 from packageurl import PackageURL
 
-from coldforge.evidence.component import joined, of_entry
+from coldforge.evidence.components import joined, of_entry
 from coldforge.stack.lock import Entry
 
 SHA = "ab" * 32

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.image.build.verify import compare
+from coldforge.image.build.build import compare
 from coldforge.image.filesystem.member import Member
 
 TarOf = Callable[[Iterable[tuple[Member, bytes]]], Path]

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from coldforge.errors import ColdforgeError
+from coldforge.evidence.licences.declared import metadata_licences, read_metadata
 from coldforge.evidence.licences.licence import Declared
-from coldforge.evidence.licences.metadata import names_in, read
 from tests.evidence.packages import core, sdist, wheel
 
 OSI = "Classifier: License :: OSI Approved ::"
@@ -25,7 +25,7 @@ OSI = "Classifier: License :: OSI Approved ::"
     ],
 )
 def test_the_most_exact_field_counts(fields: str, names: list[str]) -> None:
-    assert names_in(fields.encode() + b"\nLicense: of the body\n") == names
+    assert metadata_licences(fields.encode() + b"\nLicense: of the body\n") == names
 
 
 def test_a_wheel_and_an_sdist_are_read(tmp_path: Path) -> None:
@@ -34,14 +34,14 @@ def test_a_wheel_and_an_sdist_are_read(tmp_path: Path) -> None:
         "a-1.tar.gz": sdist("a", "1", "License-Expression: MIT\n"),
     }.items():
         (tmp_path / "blob").write_bytes(data)
-        assert read(tmp_path / "blob", "a", file) == Declared(["MIT"])
+        assert read_metadata(tmp_path / "blob", "a", file) == Declared(["MIT"])
 
 
 @pytest.mark.parametrize("file", ["a-1-py3-none-any.whl", "a-1.tar.gz"])
 def test_a_damaged_file_is_named(tmp_path: Path, file: str) -> None:
     (tmp_path / "blob").write_bytes(b"damaged")
     with pytest.raises(ColdforgeError, match=file):
-        read(tmp_path / "blob", "a", file)
+        read_metadata(tmp_path / "blob", "a", file)
 
 
 @pytest.mark.parametrize(("size", "names"), [(8 << 20, ["MIT"]), ((8 << 20) + 1, [])])
@@ -52,7 +52,7 @@ def test_metadata_of_more_than_8_mib_is_not_read(
     more = f"License-Expression: MIT\nX: {'x' * (size - plain - 4)}\n"
     assert len(core("a", "1", more)) == size
     (tmp_path / "blob").write_bytes(wheel("a", "1", more))
-    assert read(tmp_path / "blob", "a", "a-1-py3-none-any.whl") == Declared(names)
+    assert read_metadata(tmp_path / "blob", "a", "a-1-py3-none-any.whl") == Declared(names)
 
 
 @pytest.mark.parametrize(("size", "names"), [((8 << 20) + 1, ["MIT"]), ((8 << 20) + 2, ["MI"])])
@@ -63,4 +63,4 @@ def test_of_an_sdist_s_metadata_the_first_8_mib_are_read(
     more = f"X: {'x' * (size - plain - 4)}\nLicense-Expression: MIT"
     assert len(core("a", "1", more)) == size
     (tmp_path / "blob").write_bytes(sdist("a", "1", more))
-    assert read(tmp_path / "blob", "a", "a-1.tar.gz") == Declared(names)
+    assert read_metadata(tmp_path / "blob", "a", "a-1.tar.gz") == Declared(names)

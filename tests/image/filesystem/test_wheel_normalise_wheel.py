@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.image.filesystem.normalise_wheel import repack
+from coldforge.image.filesystem.wheel import repack
 
 FILES = {
     "demo/__init__.py": b"print()\n" * 500,

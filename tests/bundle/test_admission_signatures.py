@@ -1,4 +1,4 @@
-from coldforge.bundle.format.signatures import Signatures, merged, read_signatures
+from coldforge.bundle.admission import Signatures, merged, read_signatures
 from coldforge.trust.envelope import Envelope, Signature
 
 ONE, OTHER = Signature("a", "1"), Signature("b", "2")

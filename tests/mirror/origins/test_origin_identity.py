@@ -3,8 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packageurl import PackageURL
 
-from coldforge.mirror.origins.identity import generic_url, package_url
-from coldforge.mirror.origins.origin import origin_of
+from coldforge.mirror.origins.origin import generic_url, origin_of, package_url
 from coldforge.stack.lock import Entry
 
 SHA = "ab" * 32

@@ -1,6 +1,6 @@
 import pytest
 
-from coldforge.mirror.origins.python.filename import project_of
+from coldforge.mirror.origins.python.simple_index import project_of
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from coldforge.image.filesystem.excluded import is_excluded
+from coldforge.image.filesystem.tree import is_excluded
 
 
 @pytest.mark.parametrize(

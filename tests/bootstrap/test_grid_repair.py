@@ -6,15 +6,14 @@ import zfec
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from coldforge.bootstrap.grid import Grid
-from coldforge.bootstrap.repair import rebuild
+from coldforge.bootstrap.grid import ParityGrid, rebuild
 from coldforge.bundle.format import parity
 
 
 def group(rows: int, more: int, size: int, seed: int) -> list[bytes]:
     """All shards of a group, as the library makes them."""
     data = [random.Random(seed + row).randbytes(size) for row in range(rows)]
-    return [*data, *parity.make(Grid(size, rows, more, 1), data)]
+    return [*data, *parity.make(ParityGrid(size, rows, more, 1), data)]
 
 
 @settings(max_examples=60)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from coldforge.deploy.push import push
-from coldforge.deploy.target import Target
+from coldforge.deploy.target import PushTarget
 from coldforge.errors import ColdforgeError
 from tests.deploy.conftest import Make, digest_of
 from tests.deploy.pushing import BIG, SMALL, blobs_of, cut_off, unfinished
@@ -18,7 +18,7 @@ from tests.deploy.registry_server import Shelf
 
 
 def test_a_connection_that_breaks_in_a_piece_costs_no_byte_twice(
-    shelf: Shelf, image: Make, target: Target, notes: Path
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path
 ) -> None:
     made = image(BIG)
     shelf.patience = 2345
@@ -28,7 +28,7 @@ def test_a_connection_that_breaks_in_a_piece_costs_no_byte_twice(
 
 
 def test_a_killed_push_goes_on_where_the_registry_says_it_stopped(
-    shelf: Shelf, image: Make, target: Target, notes: Path
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path
 ) -> None:
     made = image(BIG)
     cut_off(shelf, made, target, notes)
@@ -40,7 +40,7 @@ def test_a_killed_push_goes_on_where_the_registry_says_it_stopped(
 
 
 def test_an_upload_that_the_registry_forgot_begins_at_zero(
-    shelf: Shelf, image: Make, target: Target, notes: Path
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path
 ) -> None:
     made = image(BIG)
     cut_off(shelf, made, target, notes)
@@ -50,7 +50,7 @@ def test_an_upload_that_the_registry_forgot_begins_at_zero(
 
 
 def test_a_spoilt_resumption_is_tried_once_from_zero(
-    shelf: Shelf, image: Make, target: Target, notes: Path
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path
 ) -> None:
     made = image(BIG)
     cut_off(shelf, made, target, notes)
@@ -62,7 +62,7 @@ def test_a_spoilt_resumption_is_tried_once_from_zero(
 
 @pytest.mark.parametrize("note", [b"", b"[]", b"{", b'{"location": 3}', b'{"location": "/v2/"}'])
 def test_a_spoilt_note_is_no_hindrance(
-    shelf: Shelf, image: Make, target: Target, notes: Path, note: bytes
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path, note: bytes
 ) -> None:
     made = image(BIG)
     cut_off(shelf, made, target, notes)
@@ -73,9 +73,9 @@ def test_a_spoilt_note_is_no_hindrance(
 
 
 def test_two_pushes_to_one_repository_exclude_each_other(
-    image: Make, target: Target, notes: Path
+    image: Make, target: PushTarget, notes: Path
 ) -> None:
-    from coldforge.deploy.sessions import Sessions
+    from coldforge.deploy.upload import Sessions
 
     with (
         Sessions(notes, target).held(),
@@ -84,7 +84,7 @@ def test_two_pushes_to_one_repository_exclude_each_other(
         push(image(SMALL), target, notes)
 
 
-def test_notes_are_nobody_elses(shelf: Shelf, image: Make, target: Target, notes: Path) -> None:
+def test_notes_are_nobody_elses(shelf: Shelf, image: Make, target: PushTarget, notes: Path) -> None:
     cut_off(shelf, image(BIG), target, notes)
     (left,) = unfinished(notes)
     assert stat.S_IMODE(left.stat().st_mode) == 0o600
@@ -93,7 +93,7 @@ def test_notes_are_nobody_elses(shelf: Shelf, image: Make, target: Target, notes
 
 @pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])
 def test_a_hangup_interrupts_at_the_end_of_a_piece_unless_it_is_ignored(
-    shelf: Shelf, image: Make, target: Target, notes: Path,
+    shelf: Shelf, image: Make, target: PushTarget, notes: Path,
     monkeypatch: pytest.MonkeyPatch, before: signal.Handlers,
 ) -> None:  # fmt: skip
     send = shelf.RequestHandlerClass._go_on

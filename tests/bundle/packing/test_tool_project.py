@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from coldforge.bundle.packing.project import checkout_files, pack_project
+from coldforge.bundle.packing.tool import checkout_files, pack_project
 from coldforge.errors import ColdforgeError
 from coldforge.mirror.store import Store
 from coldforge.paths import Workspace

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from coldforge.bootstrap.folder import Copies
-from coldforge.bootstrap.staging import keep_index, keep_shards, open_staged
+from coldforge.bootstrap.items import keep_index, keep_shards, open_staged
 from tests.synced import record_syncs
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from coldforge.mirror.status import verify
 from coldforge.mirror.store import Store
-from coldforge.mirror.verify import verify
 from coldforge.stack.lock import Entry, Lock
 
 
