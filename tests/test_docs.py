@@ -227,6 +227,37 @@ def test_contributing_has_a_recipe_for_each_change() -> None:
         assert all((CHECKOUT / name).exists() for name in tests)
 
 
+FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def fences() -> list[ast.Module]:
+    """Parse the Python code of CONTRIBUTING."""
+    text = (CHECKOUT / "CONTRIBUTING.md").read_text("utf-8")
+    return [ast.parse(code) for code in FENCE.findall(text)]
+
+
+def test_what_the_code_of_contributing_imports_exists() -> None:
+    imports = [node for tree in fences() for node in ast.walk(tree)]
+    ours = {
+        f"{node.module}.{alias.name}".removeprefix("coldforge.")
+        for node in imports
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("coldforge")
+        for alias in node.names
+    }
+    assert len(ours) > 20
+    assert {name for name in ours if not is_defined(name)} == set()
+
+
+def test_the_code_of_contributing_imports_the_classes_that_it_uses() -> None:
+    for tree in fences():
+        nodes = list(ast.walk(tree))
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        given = {node.name for node in nodes if isinstance(node, ast.alias | ast.ClassDef)}
+        given |= {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        used = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+        assert {name for name in used - given if name[0].isupper()} <= {"None"}
+
+
 def test_the_levels_of_contributing_are_those_of_the_style_test() -> None:
     text = " ".join((CHECKOUT / "CONTRIBUTING.md").read_text("utf-8").split())
     assert " → ".join(", ".join(row) for row in LEVELS) in text

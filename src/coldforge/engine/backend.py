@@ -114,7 +114,7 @@ class Backend(Protocol):
         """Tell whether its logits differ from the checkpoint's by the order of sums alone."""
 
     def logits(self, engine: "Engine") -> Any:  # noqa: ANN401 - a BaseRunner of Polygraphy
-        """Return what computes an engine's logits; fed as agreement/feeds says."""
+        """Return what computes an engine's logits; `engine.agreement.logits.feeds` feeds it."""
 
     def not_compared(self) -> str:
         """Say why it is left out where an engine of another backend is compared."""

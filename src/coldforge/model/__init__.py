@@ -1,1 +1,1 @@
-"""Train, quantise, evaluate and run language models; runs inside the runtime image."""
+"""Language models: families, loading, tokens, generation; runs inside the runtime image."""

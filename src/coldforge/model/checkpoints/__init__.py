@@ -1,1 +1,1 @@
-"""What a user does with checkpoints: convert, inspect, join, diff."""
+"""What a user does with checkpoints: convert, join, inspect, diff."""
