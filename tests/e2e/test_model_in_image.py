@@ -17,7 +17,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.network]
 # Pure Python, so the image's interpreter runs the host's copy.
 RUNNER = ("pytest", "pluggy", "iniconfig", "pytest-timeout", "hypothesis", "sortedcontainers",
           "pytest-xdist", "execnet")  # fmt: skip
-FOLDERS = ("checkpoint", "model", "quantize", "evaluate", "engine", "experiments", "demo")
+FOLDERS = ("checkpoint", "model", "quantize", "evaluate", "engine", "experiments", "demo",
+           "tasks/test_quantize_method.py")  # fmt: skip
 
 
 @pytest.mark.timeout(900)

@@ -62,7 +62,8 @@ def test_what_is_no_archive_at_all_is_refused(
     path = tmp_path / "download"
     path.write_bytes(data)
     message = refused(path, wants).message
-    assert message == "download has no known format (installer, tar, wheel)"
+    assert message.startswith("download has no known format (")
+    assert all(known in message for known in ("installer", "tar", "wheel"))
 
 
 def test_a_page_saved_under_the_right_name_is_refused(

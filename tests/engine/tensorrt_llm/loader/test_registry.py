@@ -19,16 +19,18 @@ class V9_10(V1_2):
 LOADER = V9_10()
 """
 
+OURS = ["0.5.0", "0.10", "1.2"]  # in the order of their versions
+
 
 def test_a_release_is_found_by_its_name(checkout: Path) -> None:
     assert [loader.name for loader in loaders().values()] == list(loaders())
-    assert release_names() == ["0.5.0", "0.10", "1.2"]
+    assert [name for name in release_names() if name in OURS] == OURS
     assert set(loaders()) == set(release_names())
     assert all((Workspace(checkout).releases / f"{name}.toml").is_file() for name in loaders())
     assert find_loader("0.5.0").one_file
     with pytest.raises(UnknownNameError) as caught:
         find_loader("2.0")
-    assert caught.value.hint == "known: 0.10, 0.5.0, 1.2"
+    assert caught.value.hint == f"known: {', '.join(sorted(release_names()))}"
 
 
 def test_a_file_is_a_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +38,7 @@ def test_a_file_is_a_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     place.mkdir()
     (place / "v9_10.py").write_text(LATER, "utf-8")
     monkeypatch.setattr(loader, "__path__", [*loader.__path__, str(place)])
-    assert release_names() == ["0.5.0", "0.10", "1.2", "9.10"]
+    assert [name for name in release_names() if name in {*OURS, "9.10"}] == [*OURS, "9.10"]
     write_model(tmp_path / "model", PLAIN)
     (tmp_path / "model" / "model.safetensors").unlink()
     try:
