@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from coldforge.errors import ColdforgeError
-from coldforge.files.code import code_digest
+from coldforge.files.code import code_digest, files_below
 from coldforge.files.digest import canonical_json, sha256_file, sha256_json
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Lock
@@ -103,12 +103,7 @@ def differences(old: Description, new: Description) -> list[str]:
 
 def project_files(space: Workspace) -> list[str]:
     """List the files that the project's own wheel is made of."""
-    found = []
-    for name in PROJECT:
-        path = space.root / name
-        found += sorted(path.rglob("*")) if path.is_dir() else [path]
-    found = [path for path in found if path.is_file() and "__pycache__" not in path.parts]
-    return [str(path.relative_to(space.root)) for path in found]
+    return [file for name in PROJECT for file in files_below(space.root, name)]
 
 
 def _common(stack: Stack) -> dict[str, str]:
