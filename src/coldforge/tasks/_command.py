@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from invoke.collection import Collection
@@ -29,6 +30,16 @@ class Registered(NamedTuple):
     items: tuple[Item, ...]
     on_host: bool = True
     in_image: bool = True
+
+
+def asked_for(task: str) -> bool:
+    """Tell whether a task may run or show its help.
+
+    What it takes from a door, such as its flags, is looked up then: other tasks save the time.
+    """
+    program = Path(sys.argv[0])
+    invoked = {"invoke", "inv"} & {program.name, program.parent.name}
+    return not invoked or any(word.endswith(task) for word in sys.argv[1:])
 
 
 def everywhere(*items: Item) -> Registered:

@@ -20,7 +20,7 @@ from coldforge.engine.backend import (
     find_backend,
 )
 from coldforge.errors import ColdforgeError
-from coldforge.tasks._command import docker_engine, emit, task
+from coldforge.tasks._command import asked_for, docker_engine, emit, task
 from coldforge.tasks._in_image import HELP, MODEL, flags, full, given, hand_over, making, outside
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from coldforge.paths import Workspace
     from coldforge.stack.lock import Entry
 
+KNOWN = backends() if asked_for("engine.build") else {}
 OFFLINE = {
     "HF_DATASETS_OFFLINE": "1",
     "HF_HUB_OFFLINE": "1",
@@ -118,11 +119,11 @@ def taking(body: Callable[..., None], known: Mapping[str, Backend]) -> Callable[
         **HELP,
         "checkpoint": MODEL,
         "out": "Folder to make.",
-        "backend": f"{choices(BUILT)}.",
-        **help_of(backends()),
+        "backend": f"{choices(BUILT) if KNOWN else BUILT}.",
+        **help_of(KNOWN),
     },
 )
-@partial(taking, known=backends())
+@partial(taking, known=KNOWN)
 def build(
     context: Context,
     checkpoint: str,

@@ -8,13 +8,16 @@ from typing import Any
 
 from invoke.context import Context
 
-from coldforge.engine.tensorrt_llm.loader.registry import release_names
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import asked_for, emit, task
 from coldforge.tasks._in_image import HELP, MODEL, flags, full, given, hand_over, outside
 
 
-def _either(names: list[str]) -> str:
-    *first, last = names
+def _releases() -> str:
+    if not asked_for("engine.check"):
+        return "a release"
+    from coldforge.engine.tensorrt_llm.loader.registry import release_names
+
+    *first, last = release_names()
     return f"{', '.join(first)} or {last}" if first else last
 
 
@@ -23,7 +26,7 @@ def _either(names: list[str]) -> str:
     help={
         **HELP,
         "checkpoint": f"{MODEL} Or its config.json alone, for memory.",
-        "release": f"TensorRT-LLM: {_either(release_names())}.",
+        "release": f"TensorRT-LLM: {_releases()}.",
         "tp": "Cards that share each layer.",
         "dtype": "What the engine computes in: float16, bfloat16 or float32.",
         "max_batch_size": "Memory: sequences at once.",

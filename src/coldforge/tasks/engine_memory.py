@@ -6,7 +6,7 @@ from typing import Any
 from invoke.context import Context
 
 from coldforge.engine.backend import PREDICTED, choices
-from coldforge.tasks._command import emit, task
+from coldforge.tasks._command import asked_for, emit, task
 from coldforge.tasks._in_image import HELP
 
 GIB = 1024**3
@@ -16,7 +16,7 @@ GIB = 1024**3
     task,
     help={
         "checkpoint": "Model directory, or its config.json alone.",
-        "backend": f"{choices(PREDICTED)}.",
+        "backend": f"{choices(PREDICTED) if asked_for('engine.memory') else PREDICTED}.",
         "max_batch_size": "Sequences at once.",
         "max_input_len": "Tokens of the longest prompt; 2048 unless the model has less room.",
         "max_output_len": "Tokens of the longest answer; 1024 unless the model has less room.",

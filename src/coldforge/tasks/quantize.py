@@ -1,17 +1,15 @@
 """quantize: a model's linear weights in fewer bits."""
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from inspect import Parameter, Signature
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
-from coldforge.tasks._command import emit, everywhere, task
+from coldforge.tasks._command import asked_for, emit, everywhere, task
 from coldforge.tasks._in_image import HELP, MODEL, flags, full, given, hand_over, making, outside
 
 if TYPE_CHECKING:
@@ -19,13 +17,6 @@ if TYPE_CHECKING:
 
 OWN = "own"
 """Parameter that stands for the settings of the methods."""
-
-
-def asked_for() -> bool:
-    """Tell whether quantize may run: finding the methods takes time that other tasks save."""
-    program = Path(sys.argv[0])
-    invoked = {"invoke", "inv"} & {program.name, program.parent.name}
-    return not invoked or any(word.endswith("quantize") for word in sys.argv[1:])
 
 
 class MethodTask(Task[Callable[..., None]]):
@@ -55,7 +46,7 @@ class MethodTask(Task[Callable[..., None]]):
 
 
 def _settings() -> dict[str, "Setting"]:
-    if not asked_for():
+    if not asked_for("quantize"):
         return {}
     from coldforge.quantize.registry import all_settings
 
