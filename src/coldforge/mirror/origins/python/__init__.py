@@ -9,7 +9,6 @@ from coldforge.mirror.origins.origin import (
     Resolved,
     no_section,
 )
-from coldforge.mirror.origins.python.simple_index import pypi_url
 from coldforge.paths import Workspace
 from coldforge.stack.lock import Entry
 from coldforge.stack.stack import Stack
@@ -48,6 +47,8 @@ class PythonOrigin(Origin):
 
     def identify(self, entry: Entry) -> Identity:
         """Name a project's file."""
+        from coldforge.mirror.origins.python.simple_index import pypi_url
+
         kind: Kind = "wheel" if entry.path.endswith(".whl") else "source"
         return Identity(kind, entry.name, pypi_url(entry.path))
 
